@@ -1,0 +1,134 @@
+"""create_app(settings): blueprints with their guards, CSRF, error pages, headers, template folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, render_template, request
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from service import cli, config
+from service.emails import environment
+from service.errors import NotFound, Refused, TooMany
+from service.requests import Settled
+from service.web import BLUEPRINTS, shown
+
+log = logging.getLogger(__name__)
+
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; font-src 'self'; "
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), browsing-topics=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+LARGEST_FORM = 256 * 1024
+csrf = CSRFProtect()
+
+
+def create_app(settings: config.Settings) -> Flask:
+    """The web application. Links never come from the request's Host; unknown hosts are refused."""
+    config.use(settings)
+    root = Path(__file__).parent.parent
+    app = Flask("service", root_path=str(root / "service"), template_folder=str(root / "templates"), static_folder="static")
+    app.config.update(_flask_settings(settings))
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    csrf.init_app(app)
+    for entry in BLUEPRINTS:
+        if entry.guard is not None:
+            entry.blueprint.before_request(entry.guard)
+        if entry.csrf_exempt:
+            csrf.exempt(entry.blueprint)
+        app.register_blueprint(entry.blueprint, url_prefix=entry.prefix)
+    app.jinja_env.filters.update(environment().filters | shown.FILTERS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
+    app.after_request(_headers)
+    _error_pages(app)
+    cli.register(app)
+    return app
+
+
+def _flask_settings(settings: config.Settings) -> dict[str, Any]:
+    trusted = [settings.host] + (["localhost", "127.0.0.1"] if settings.host in {"localhost", "127.0.0.1"} else [])
+    return {
+        "SECRET_KEY": settings.secret_key[0],
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key[1:]),
+        "TRUSTED_HOSTS": trusted,
+        "MAX_CONTENT_LENGTH": LARGEST_FORM,
+        "MAX_FORM_PARTS": 100,
+        "SESSION_COOKIE_NAME": "__Host-undersigned" if settings.secure else "undersigned",
+        "SESSION_COOKIE_SECURE": settings.secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,  # a form left open for a day still works
+        "WTF_CSRF_SSL_STRICT": False,  # it wants a Referer, which careful browsers leave out; SameSite and the token stand
+        "MAIL_SERVER": settings.mail_server,
+        "MAIL_PORT": settings.mail_port,
+        "MAIL_USERNAME": settings.mail_username or None,
+        "MAIL_PASSWORD": settings.mail_password or None,
+        "MAIL_USE_TLS": settings.mail_use_tls,
+        "MAIL_USE_SSL": settings.mail_use_ssl,
+        "MAIL_DEFAULT_SENDER": settings.mail_default_sender,
+        "MAIL_DEBUG": 0,
+        "MAIL_SUPPRESS_SEND": False,
+    }
+
+
+def _headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if config.settings().secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _error_pages(app: Flask) -> None:
+    def page(status: int, heading: str, sentence: str) -> tuple[str, int]:
+        return render_template("pages/error.html", heading=heading, sentence=sentence), status
+
+    app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", request_row=error.request), 410))
+    app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
+    app.register_error_handler(TooMany, lambda _: page(429, "Too many forms", "Wait ten minutes, then try again."))
+    app.register_error_handler(Refused, lambda error: page(409, "That cannot be done", str(error)))
+    app.register_error_handler(
+        CSRFError,
+        lambda _: page(400, "Please send the form again", "The page was open for long, or cookies are off. Go back, reload, send."),
+    )
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(HTTPException, lambda error: page(error.code or 500, error.name, HTTP_SENTENCES.get(error.code or 500, "")))
+
+
+HTTP_SENTENCES = {
+    400: "The request could not be read.",
+    403: "This needs another role.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that.",
+    413: "The form is larger than we take.",
+    500: "Something went wrong on our side. Nothing that you entered was half-kept.",
+}
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _database_error(error: DBAPIError) -> tuple[str, int]:
+    log.error("database: %s", type(error.orig).__name__)
+    sentence = "The database is busy. Nothing was changed; try again in a minute."
+    return render_template("pages/error.html", heading="Try again shortly", sentence=sentence), 503

@@ -1,0 +1,38 @@
+"""`flask --app wsgi <group> <verb>`: each command parses, calls one story, prints.
+
+Exit 0 done, 1 refused or done in part, 2 usage. With --json one JSON document on standard output; progress on standard error.
+"""
+
+from __future__ import annotations
+
+import click
+from flask import Flask
+
+from service import migrate, sample
+from service.cli import mailings, notices, people
+from service.cli.common import now, says_why
+from service.db import transaction
+
+
+def register(app: Flask) -> None:
+    for group in (notices.group, people.officials_group, people.subscribers_group, people.organisers_group, mailings.group):
+        app.cli.add_command(group)
+    app.cli.add_command(migrate_command)
+    app.cli.add_command(seed_command)
+
+
+@click.command("migrate")
+@says_why
+def migrate_command() -> None:
+    """Bring the database up to date (a release's first step)."""
+    migrate.upgrade()
+    click.echo("The database is up to date.")
+
+
+@click.command("seed")
+@says_why
+def seed_command() -> None:
+    """Put the sample notice, officials, list and signatures into an empty database."""
+    with transaction() as session:
+        planted = sample.plant(session, now())
+    click.echo("The sample content is in place." if planted else "There is content already; nothing was added.")

@@ -1,0 +1,80 @@
+"""`flask mailings …`: send an update, watch it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.orm import Session
+
+from service import links, mailings, subscriptions
+from service.cli.common import console, file_argument, json_option, now, say, says_why
+from service.config import settings
+from service.db import reading, transaction
+from service.errors import Refused
+from service.models import Mailing
+
+group = AppGroup("mailings", help="Updates to a list.")
+
+
+@group.command("send")
+@file_argument
+@click.option("--list", "slug", required=True, help="Slug of the list.")
+@json_option
+@says_why
+def send_mailing(file: Path, slug: str, as_json: bool) -> None:
+    """Send an update: the file's first line is `# Subject`, the rest its text in Markdown."""
+    first, _, body = file.read_text().lstrip("\ufeff").lstrip().partition("\n")
+    if not first.startswith("# "):
+        raise Refused("The file's first line should be its subject, like: # What happens next")
+    with transaction() as session:
+        mailing = mailings.draft(session, subscriptions.find_list(session, slug), first[2:], body, None, now())
+        mailings.submit(mailing)
+        session.flush()
+        if not settings().approvals:
+            mailings.approve(session, mailing, None, mailings.content_hash(mailing), now())
+    document = {"id": mailing.id, "state": mailing.state, "url": links.url(f"/news/{mailing.slug}")}
+    if settings().approvals:
+        say(as_json, document, f"Mailing {mailing.id} waits for an approver: {links.url(f'/organise/updates/{mailing.id}')}")
+        sys.exit(1)
+    say(as_json, document, f"Mailing {mailing.id} is on its way. `flask --app wsgi mailings status {mailing.id} --watch`")
+
+
+@group.command("status")
+@click.argument("mailing_id", type=int, required=False)
+@click.option("--watch", is_flag=True, help="Look again until it is finished.")
+@json_option
+@says_why
+def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
+    """How far a mailing (or each) is."""
+    while True:
+        with reading() as session:
+            wanted = [mailings.find(session, mailing_id)] if mailing_id else mailings.all_of_them(session)
+            found = [_mailing_status(session, mailing) for mailing in wanted]
+        if not watch or all(one["state"] not in {"approved", "sending"} for one in found):
+            break
+        for one in found:
+            console.print(_sentence(one), end="\r" if len(found) == 1 else "\n")
+        time.sleep(1)
+    if as_json:
+        click.echo(json.dumps({"mailings": found}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_sentence(one) for one in found) or "There are no mailings yet.")
+
+
+def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
+    progress = mailings.progress(session, mailing)
+    return {
+        "id": mailing.id, "subject": mailing.subject, "state": progress.state, "total": progress.total,
+        "settled": progress.settled, "counts": progress.counts, "paused_because": progress.paused_because,
+    }  # fmt: skip
+
+
+def _sentence(one: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(one["counts"].items()))
+    return f"{one['id']} “{one['subject']}”: {one['state']}, {one['settled']:,} of {one['total']:,} settled ({counts or 'no messages'})"

@@ -1,0 +1,97 @@
+"""`flask notices …`: take in, publish, serve, close, look."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.orm import Session
+
+from service import deliveries, links, notices
+from service.cli.common import file_argument, json_option, now, say, says_why
+from service.db import reading, transaction
+from service.models import Notice
+
+group = AppGroup("notices", help="Public notices.")
+
+
+@group.command("import")
+@file_argument
+@json_option
+@says_why
+def import_notice(file: Path, as_json: bool) -> None:
+    """Take in a notice: front matter (title, slug, addressed_to, published_by, published_on), Markdown; it rehearses."""
+    source = notices.read_file(file.read_text())
+    found = notices.demands(source.body)
+    with transaction() as session:
+        notice = notices.take_in(session, source, now())
+    document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}
+    lines = "\n".join(f"  {number}. {text}" for number, text in enumerate(found, 1))
+    say(as_json, document, f"“{notice.title}” ({notice.slug}) is in {notice.state}. Its demands:\n{lines}")
+
+
+@group.command("publish")
+@click.argument("slug")
+@json_option
+@says_why
+def publish(slug: str, as_json: bool) -> None:
+    """Freeze the text as an edition and make the notice live."""
+    with transaction() as session:
+        edition = notices.publish(session, slug, now())
+    document = {"slug": slug, "edition": edition.number, "hash": edition.hash, "url": links.url(f"/notices/{slug}")}
+    say(as_json, document, f"Edition {edition.number} is live at {document['url']}\nSHA-256 {edition.hash}")
+
+
+@group.command("serve")
+@click.argument("slug")
+@json_option
+@says_why
+def serve(slug: str, as_json: bool) -> None:
+    """Serve the notice on its officials, after its waiting time; in rehearsal on its organisers."""
+    with transaction() as session:
+        notice = notices.find(session, slug)
+        serving = deliveries.order(session, notice, notices.freeze(session, notice, now()), now())
+    whom = "the organisers (rehearsal)" if serving.rehearsal else "the officials"
+    document = {"serving": serving.id, "due_at": serving.due_at.isoformat(), "rehearsal": serving.rehearsal}
+    say(as_json, document, f"Serving {serving.id} goes to {whom} at {serving.due_at:%H:%M} UTC on {serving.due_at:%d %B %Y}.")
+
+
+@group.command("close")
+@click.argument("slug")
+@says_why
+def close(slug: str) -> None:
+    """End a notice: no more signatures, no more servings."""
+    with transaction() as session:
+        notices.close(session, slug, now())
+    click.echo(f"{slug} is closed.")
+
+
+@group.command("status")
+@click.argument("slug", required=False)
+@json_option
+@says_why
+def notice_status(slug: str | None, as_json: bool) -> None:
+    """How a notice (or each) stands: state, count, next milestone, deliveries by tier."""
+    with reading() as session:
+        wanted = [notices.find(session, slug)] if slug else notices.all_of_them(session)
+        found = [_notice_status(session, notice) for notice in wanted]
+    if as_json:
+        click.echo(json.dumps({"notices": found}, ensure_ascii=False))
+    for one in [] if as_json else found:
+        click.echo(f"{one['slug']}: {one['state']}, {one['count']} signatures, next milestone {one['next_milestone'] or 'none'}")
+        for tier, count in one["deliveries"].items():
+            click.echo(f"  {tier}: {count}")
+
+
+def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
+    tiers: dict[str, int] = {}
+    for line in deliveries.register(session, notice):
+        tiers[str(line["tier"])] = tiers.get(str(line["tier"]), 0) + 1
+    edition = notice.edition
+    return {
+        "slug": notice.slug, "title": notice.title, "state": notice.state, "count": edition.count if edition else 0,
+        "edition": edition.hash if edition else None, "next_milestone": notices.next_milestone(notice), "deliveries": tiers,
+    }  # fmt: skip

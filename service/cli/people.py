@@ -1,0 +1,122 @@
+"""`flask officials …`, `flask subscribers …`, `flask organisers …`: who is who."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from itertools import islice
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+
+from service import links, notices, organisers, subscriptions
+from service.cli.common import bar, count_lines, file_argument, json_option, lines_of, now, report, say, says_why
+from service.db import reading, transaction
+from service.documents import plain_cell
+from service.errors import Refused
+
+BATCH = 1_000
+officials_group = AppGroup("officials", help="Whom notices are addressed to.")
+subscribers_group = AppGroup("subscribers", help="Who is on a list.")
+organisers_group = AppGroup("organisers", help="Who signs in.")
+
+
+@officials_group.command("import")
+@file_argument
+@json_option
+@says_why
+def import_officials(file: Path, as_json: bool) -> None:
+    """Take in officials from CSV (office,name,email,source,verified_on); bad lines are named, the rest is taken."""
+    good, bad = [], []
+    with bar() as progress:
+        for number, row in progress.track(lines_of(file), total=count_lines(file), description="Reading"):
+            try:
+                good.append(notices.read_official(row))
+            except Refused as refused:
+                bad.append((number, str(refused)))
+    with transaction() as session:
+        added, changed = notices.take_in_officials(session, good, now())
+    report(as_json, {"added": added, "changed": changed}, bad, f"{added} officials added, {changed} changed.")
+
+
+@subscribers_group.command("import")
+@file_argument
+@click.option("--list", "slug", required=True, help="Slug of the list.")
+@click.option("--source", required=True, help="Where and when these people agreed; kept as their consent.")
+@click.option("--dry-run", is_flag=True, help="Judge every line, store nothing.")
+@json_option
+@says_why
+def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, as_json: bool) -> None:
+    """Add people to a list from CSV (email,name,clp,office). Nobody who left or must not be written to comes back."""
+    if not source.strip():
+        raise Refused("Say in --source where and when these people agreed.")
+    taken, bad = 0, []
+    rows = lines_of(file)
+    with bar() as progress:
+        task = progress.add_task("Judging" if dry_run else "Importing", total=count_lines(file))
+        while batch := list(islice(rows, BATCH)):
+            good = _judged(batch, bad)
+            left_out = _take_in(slug, good, source, dry_run)
+            bad += left_out.items()
+            taken += len(good) - len(left_out)
+            progress.update(task, advance=len(batch))
+    verb = "would be added" if dry_run else "added"
+    document = {"list": slug, "added": 0 if dry_run else taken, "good": taken, "dry_run": dry_run}
+    report(as_json, document, bad, f"{taken:,} people {verb} to {slug}; {len(bad):,} lines left out.")
+
+
+def _judged(batch: list[tuple[int, dict[str, str | None]]], bad: list[tuple[int, str]]) -> list[subscriptions.Line]:
+    good = []
+    for number, row in batch:
+        try:
+            good.append(subscriptions.read_line(number, row))
+        except Refused as refused:
+            bad.append((number, "; ".join(f"{field}: {text}" for field, text in refused.errors.items())))
+    return good
+
+
+def _take_in(slug: str, lines: list[subscriptions.Line], source: str, dry_run: bool) -> dict[int, str]:
+    with transaction() as session:
+        left_out = subscriptions.take_in(session, subscriptions.find_list(session, slug), lines, source, now())
+        if dry_run:
+            session.rollback()
+    return left_out
+
+
+@subscribers_group.command("export")
+@click.option("--list", "slug", required=True, help="Slug of the list.")
+@says_why
+def export_subscribers(slug: str) -> None:
+    """Print the people on a list as CSV (email,name,clp,office), safe to open in a spreadsheet."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["email", "name", "clp", "office"])
+    with reading() as session:
+        mailing_list = subscriptions.find_list(session, slug)
+        after = 0
+        while rows := subscriptions.export(session, mailing_list, after, BATCH):
+            for row in rows:
+                writer.writerow([plain_cell(text) for text in (row.email, row.name, row.clp, row.office)])
+            after = rows[-1].id
+
+
+@organisers_group.command("add")
+@click.argument("email")
+@click.option("--role", type=click.Choice(organisers.ROLES), required=True)
+@says_why
+def add_organiser(email: str, role: str) -> None:
+    """Let somebody sign in; a new role for somebody known ends their sessions."""
+    with transaction() as session:
+        organisers.add(session, email, role, now())
+    click.echo(f"{email} can sign in as {role}.")
+
+
+@organisers_group.command("link")
+@click.argument("email")
+@json_option
+@says_why
+def organiser_link(email: str, as_json: bool) -> None:
+    """Print a sign-in link, single use, good for half an hour."""
+    with transaction() as session:
+        url = links.sign_in_url(organisers.new_link(session, email, now()).key)
+    say(as_json, {"url": url}, url)

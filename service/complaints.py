@@ -1,0 +1,62 @@
+"""Story: a complaint about how we handle data: taken, acknowledged, due in 30 days (DPA 2018 s.164A), answered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import addresses, emails, names, states
+from service.errors import NotFound, Refused
+from service.models import Complaint
+
+ANSWER_WITHIN = timedelta(days=30)
+LONGEST = 5_000
+
+
+def read_form(fields: Mapping[str, str]) -> dict[str, str]:
+    """Checks a form's fields. Raises Refused."""
+    errors: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for field, check in (("name", names.person), ("email", addresses.parse)):
+        try:
+            found[field] = check(fields.get(field, ""), field)
+        except Refused as refused:
+            errors |= refused.errors
+    text = fields.get("text", "").replace("\r\n", "\n").strip()
+    found["text"] = "".join(c for c in text if c == "\n" or (c.isprintable()))
+    if not found["text"]:
+        errors["text"] = "Tell us what happened."
+    elif len(found["text"]) > LONGEST:
+        errors["text"] = f"Use at most {LONGEST:,} characters."
+    if errors:
+        raise Refused(**errors)
+    return found
+
+
+def take(session: Session, fields: dict[str, str], now: datetime) -> Complaint:
+    """Stores a complaint and acknowledges it by letter."""
+    reference = f"C-{now:%Y}-{secrets.token_hex(4).upper()}"
+    complaint = Complaint(reference=reference, state="open", received_at=now, due_at=now + ANSWER_WITHIN, **fields)
+    session.add(complaint)
+    session.flush()
+    emails.complaint_received(session, complaint, now)
+    return complaint
+
+
+def to_answer(session: Session) -> list[Complaint]:
+    """Those not answered yet, the most urgent first."""
+    return list(session.scalars(select(Complaint).where(Complaint.state == "open").order_by(Complaint.due_at)))
+
+
+def answer(session: Session, reference: str, now: datetime) -> None:
+    """Marks one as answered."""
+    complaint = session.scalar(select(Complaint).where(Complaint.reference == reference))
+    if complaint is None:
+        raise NotFound(f"there is no complaint {reference}")
+    if complaint.state == "open":
+        states.move(complaint, "answered")
+        complaint.answered_at = now

@@ -1,0 +1,229 @@
+"""Every setting, typed, with the sentence that explains it; read once from the environment; nonsense is refused at start.
+
+A setting NAME may also be given as NAME_FILE, the path of a file that holds it: the habit of container secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class SettingRefused(ValueError):
+    """A setting that cannot be meant; the text says which, and what would do."""
+
+
+def flag(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError("should be on or off")
+
+
+def port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ValueError("should be a port number from 1 to 65535")
+    return int(text)
+
+
+def amount(text: str) -> int:
+    if not text.isdigit():
+        raise ValueError("should be a whole number, zero or more")
+    return int(text)
+
+
+def keys(text: str) -> tuple[str, ...]:
+    found = tuple(key.strip() for key in text.split(",") if key.strip())
+    if any(len(key) < 16 for key in found):
+        raise ValueError("each key should have at least 16 characters")
+    return found
+
+
+def web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("should look like https://notices.example.org")
+    return text.rstrip("/")
+
+
+def sender(text: str) -> str:
+    name, address = parseaddr(text)
+    if "@" not in address or any(ord(c) < 32 for c in text):
+        raise ValueError("should look like Our Network <notices@example.org>")
+    return text
+
+
+def routes(text: str) -> dict[str, tuple[str, int]]:
+    found = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        domain, _, place = pair.partition("=")
+        host, _, number = place.rpartition(":")
+        if not domain or not host:
+            raise ValueError("should look like nec.example=127.0.0.1:2525,other.example=127.0.0.1:2526")
+        found[domain.lower()] = (host, port(number))
+    return found
+
+
+def setting(default: str, explain: str, parse: Callable[[str], Any] = str) -> Any:
+    return field(metadata={"default": default, "explain": explain, "parse": parse})
+
+
+@dataclass(frozen=True)
+class Settings:
+    var_dir: Path = setting("var", "Folder of everything that the service writes.", lambda text: Path(text).absolute())
+    database_url: str = setting("", "SQLAlchemy address of the database; empty: SQLite in VAR_DIR.")
+    redis_url: str = setting("", "Address of Redis; empty: the bundled Valkey on a unix socket.")
+    web_port: int = setting("8000", "Port of the web server.", port)
+    base_url: str = setting("", "Address that people reach us under; links in e-mails come from here alone.")
+    trusted_proxies: int = setting("0", "How many reverse proxies in front of us set X-Forwarded-For.", amount)
+    secret_key: tuple[str, ...] = setting("", "Comma-separated keys: the first signs, all verify.", keys)
+    hash_key: str = setting("", "Key of the suppression hashes; empty: the last of SECRET_KEY. Never change it.")
+    metrics_token: str = setting("", "Bearer token of /metrics; empty: the address does not exist.")
+
+    mail_server: str = setting("127.0.0.1", "The relay that takes our mail.")
+    mail_port: int = setting("", "Port of the relay; empty: the postbox's.")
+    mail_username: str = setting("", "Name at the relay, if it wants one.")
+    mail_password: str = setting("", "Password at the relay.")
+    mail_use_tls: bool = setting("off", "Start TLS after connecting (RFC 3207); without it we fail closed.", flag)
+    mail_use_ssl: bool = setting("off", "TLS from the first byte (RFC 8314).", flag)
+    mail_ca_file: str = setting("", "Certificates to trust for the relay; empty: the system's.")
+    mail_default_sender: str = setting("", "From of everything we send.", str)
+    mail_timeout_seconds: int = setting("60", "How long to wait for each answer of a mail server.", amount)
+    mail_domain: str = setting("lists.example.org", "Domain of lists and bounces.")
+    mail_routes: dict[str, tuple[str, int]] = setting("", "domain=host:port pairs that bypass the relay.", routes)
+    dkim_domain: str = setting("", "Domain of the DKIM signature; empty: we do not sign.")
+    dkim_selector: str = setting("undersigned", "Selector of the DKIM key.")
+    dkim_key_file: str = setting("", "PEM file with the DKIM private key.")
+    inbound_lmtp_port: int = setting("8024", "Port of the LMTP receiver.", port)
+    inbound_smtp_port: int = setting("8026", "Port of the SMTP receiver.", port)
+    postbox_smtp_port: int = setting("1025", "SMTP port of the development postbox.", port)
+    postbox_port: int = setting("8025", "Web port of the development postbox.", port)
+
+    organisation: str = setting("The Harbour Members' Network (sample)", "Who sends and who answers for the data.")
+    postal_address: str = setting("1 Sample Street, Sampleton SA1 1AA", "Postal address in every e-mail (PECR reg 23).")
+    imprint: str = setting("", "Digital imprint (Elections Act 2022 s.41); empty: made from the two above.")
+    contact_email: str = setting("", "Where people write to us; empty: contact@MAIL_DOMAIN.")
+    approvals: int = setting("1", "How many other organisers must approve what cannot be undone.", amount)
+    second_factor: bool = setting("on", "Whether organisers need a second factor.", flag)
+    serving_wait_minutes: int = setting("15", "How long a serving waits so that somebody can stop it.", amount)
+    unconfirmed_days: int = setting("7", "After how many days an unconfirmed request vanishes.", amount)
+    pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", amount)
+
+    limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.")
+    limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.")
+    limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.")
+    limit_gap_minutes: int = setting("15", "Least time between two confirmations to one address.", amount)
+    limit_day: int = setting("3", "Most confirmations to one address in a day.", amount)
+
+    @property
+    def secure(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def limits_storage(self) -> str:
+        """The limiter's spelling of the same Redis: it wants redis+unix:// for a socket."""
+        return self.redis_url.replace("unix://", "redis+unix://", 1) if self.redis_url[:4] == "unix" else self.redis_url
+
+    @property
+    def socket_path(self) -> Path:
+        return Path(urlsplit(self.redis_url).path)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Reads the settings. Raises SettingRefused with a sentence that names the setting."""
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = item.name.upper()
+        text = _text(environ, name, item.metadata["default"])
+        try:
+            values[item.name] = item.metadata["parse"](text)
+        except ValueError as error:
+            raise SettingRefused(f"{name} is {text!r}: it {error}.") from None
+    _derive(values)
+    return Settings(**values)
+
+
+def _text(environ: Mapping[str, str], name: str, default: str) -> str:
+    path = environ.get(f"{name}_FILE")
+    if path is None:
+        return environ.get(name, default).strip()
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise SettingRefused(f"{name}_FILE is {path!r}: it cannot be read ({error.strerror}).") from None
+
+
+def _derive(values: dict[str, Any]) -> None:
+    """Fills what was left empty from the other settings, and checks what depends on more than one."""
+    var: Path = values["var_dir"]
+    values["database_url"] = values["database_url"] or f"sqlite:///{var / 'undersigned.db'}"
+    values["redis_url"] = values["redis_url"] or f"unix://{runtime_folder(var) / 'valkey.sock'}"
+    values["secret_key"] = values["secret_key"] or (_generated(var / "secret.key"),)
+    values["hash_key"] = values["hash_key"] or values["secret_key"][-1]
+    try:
+        values["mail_port"] = port(values["mail_port"]) if values["mail_port"] else values["postbox_smtp_port"]
+        values["base_url"] = web_address(values["base_url"] or f"http://localhost:{values['web_port']}")
+        values["mail_default_sender"] = sender(
+            values["mail_default_sender"] or f"{values['organisation'].split(' (')[0]} <notices@{values['mail_domain']}>"
+        )
+    except ValueError as error:
+        raise SettingRefused(f"MAIL_PORT, BASE_URL or MAIL_DEFAULT_SENDER {error}.") from None
+    values["contact_email"] = values["contact_email"] or f"contact@{values['mail_domain']}"
+    values["imprint"] = values["imprint"] or (
+        f"Published and promoted by {values['organisation']}, {values['postal_address']}."
+    )
+    if values["mail_use_tls"] and values["mail_use_ssl"]:
+        raise SettingRefused("MAIL_USE_TLS and MAIL_USE_SSL are both on: choose one.")
+    if bool(values["dkim_domain"]) != bool(values["dkim_key_file"]):
+        raise SettingRefused("DKIM_DOMAIN and DKIM_KEY_FILE go together: set both or neither.")
+
+
+def runtime_folder(var: Path) -> Path:
+    """A short folder for the socket of the bundled Valkey: a unix socket's path must stay under 108 characters."""
+    mark = hashlib.sha256(str(var).encode()).hexdigest()[:10]
+    return Path(f"/tmp/undersigned-{os.getuid()}-{mark}")
+
+
+def _generated(path: Path) -> str:
+    """The secret of this machine, made once; two processes that start together end with the same one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_suffix(f".{os.getpid()}"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(path.with_suffix(f".{os.getpid()}"), path)
+        except FileExistsError:
+            pass
+        finally:
+            path.with_suffix(f".{os.getpid()}").unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingRefused(f"VAR_DIR is {str(path.parent)!r}: it cannot be written ({error.strerror}).") from None
+
+
+_current: list[Settings] = []
+
+
+def use(settings: Settings) -> None:
+    """Makes these the settings of this process."""
+    _current[:] = [settings]
+
+
+def settings() -> Settings:
+    """The settings of this process, read from the environment at the first call."""
+    if not _current:
+        use(load(os.environ))
+    return _current[0]

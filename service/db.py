@@ -1,0 +1,50 @@
+"""The database: one engine for each process, and `transaction()`: commit, and only then wake the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+from service import queue
+from service.config import settings
+
+
+@cache
+def engine_for(url: str, *, read_only: bool = False) -> Engine:
+    if not url.startswith("sqlite"):
+        options = {"postgresql_readonly": True} if read_only else {}
+        return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=16, execution_options=options)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, read_only))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, read_only: bool) -> None:
+    """WAL lets readers go on beside one writer; a deferred transaction that turns writer fails instead of waiting."""
+    connection.isolation_level = None
+    pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"]
+    for pragma in pragmas + (["query_only=ON"] if read_only else []):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Everything inside is committed together; bells hung on the session ring after the commit, never before."""
+    with Session(engine_for(settings().database_url), expire_on_commit=False) as session:
+        with session.begin():
+            yield session
+        queue.ring(session.info.pop("bells", []))
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """For pages that only look: takes no write lock, and the database itself refuses a change."""
+    with Session(engine_for(settings().database_url, read_only=True), expire_on_commit=False) as session:
+        yield session

@@ -1,0 +1,249 @@
+"""Story: serve a notice on its officials: a serving falls due, takes its cut-off, writes one letter to each; the register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service import documents, emails, links, queue, schedule, states
+from service.config import settings
+from service.documents import Signer
+from service.errors import Refused
+from service.models import (
+    Attempt, Delivery, Edition, Enclosure, Message, Notice, Official, Organiser, Serving, Signature,
+)  # fmt: skip
+from service.markdown import to_html, to_text
+from service.proof.canonical import digest
+
+NAMES_IN_LETTER = 300
+"""Above so many names the letter's own text refers to the attached list."""
+
+TIERS = {
+    "queued": "queued", "sending": "queued", "accepted": "relay", "bounced": "refused", "complained": "relay",
+    "refused": "refused", "suppressed": "refused", "cancelled": "refused", "expired": "refused", "unsure": "unsure",
+}  # fmt: skip
+"""What the register says of a message's state: never more than we know."""
+
+
+class ListChanged(RuntimeError):
+    """Somebody withdrew, or hid a name, between the reading of the list and its writing."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Officials who were there since the same time: they receive the names of those who signed after it."""
+
+    key: str
+    officials: Sequence[Official]
+    signers: Sequence[Signer]
+
+
+def order(session: Session, notice: Notice, edition: Edition, now: datetime) -> Serving:
+    """An organiser's word: serve. Refused where the officials know everything already."""
+    last = session.scalar(
+        select(Serving)
+        .where(Serving.notice_id == notice.id, Serving.state.in_(("started", "written")), Serving.rehearsal.is_(False))
+        .order_by(Serving.id.desc())
+        .limit(1)
+    )
+    same = last is not None and (last.edition_id, last.cut_off, last.count) == (
+        edition.id, edition.last_sequence, edition.count,
+    )  # fmt: skip
+    if same and notice.state == "live":
+        raise Refused("The officials have been served with exactly this text and count; nothing has changed since.")
+    if notice.state == "closed":
+        raise Refused("This notice is closed; it is not served any more.")
+    return schedule.fall_due(session, edition, "organiser", now, merge=False)
+
+
+def stop(session: Session, serving_id: int, who: str) -> bool:
+    """Stops a serving that still waits. False where it has started."""
+    return bool(states.claim(session, Serving, "due", "stopped", Serving.id == serving_id, stopped_by=who))
+
+
+def start(session: Session, serving_id: int, now: datetime) -> bool:
+    """Takes the cut-off, once. False where it is not due, or somebody else has started it."""
+    serving = session.get(Serving, serving_id)
+    if serving is None or serving.state != "due" or serving.due_at > now:
+        return False
+    notice = session.get_one(Notice, serving.notice_id, with_for_update=True)
+    if notice.state == "closed":
+        stop(session, serving_id, "the notice was closed")
+        return False
+    edition = session.get_one(Edition, serving.edition_id, with_for_update=True)
+    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count}
+    where = Serving.id == serving_id
+    return bool(states.claim(session, Serving, "due", "started", where, rehearsal=notice.state != "live", **values))
+
+
+def cohorts(session: Session, serving: Serving) -> list[Cohort]:
+    officials = session.scalars(
+        select(Official).where(Official.removed_at.is_(None)).order_by(Official.added_at, Official.id)
+    )
+    return [
+        Cohort(since.isoformat(), list(members), list(_signers(session, serving, since)))
+        for since, members in groupby(officials, key=lambda official: official.added_at)
+    ]
+
+
+def _signers(session: Session, serving: Serving, since: datetime) -> Iterator[Signer]:
+    """Those who agreed that these officials receive their name, up to the cut-off, by CLP."""
+    rows = session.execute(
+        select(Signature.name, Signature.clp, Signature.office)
+        .where(Signature.edition_id == serving.edition_id, Signature.state == "confirmed")
+        .where(Signature.sequence <= (serving.cut_off or 0), Signature.display.in_(("public", "officials")))
+        .where(Signature.created_at >= since)
+        .order_by(Signature.clp == "", Signature.clp, Signature.sequence)
+    )
+    return (Signer(*row) for row in rows)
+
+
+def enclosures(session: Session, serving: Serving, cohort: Cohort) -> list[Enclosure]:
+    """The list as PDF and as CSV. Slow for long lists: called with no write transaction open."""
+    edition, notice = serving.edition, session.get_one(Notice, serving.notice_id)
+    annex = documents.Annex(
+        title=edition.title, addressed_to=edition.addressed_to, published_by=notice.published_by,
+        published_on=notice.published_on or edition.published_at.date(), edition=edition.number, edition_hash=edition.hash,
+        body=edition.body, count=serving.count or 0, cut_off=serving.cut_off or 0, 
+        served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
+        imprint=settings().imprint, rehearsal=serving.rehearsal, url=edition_url(notice, edition),
+    )  # fmt: skip
+    made = {
+        f"{notice.slug}.pdf": ("application/pdf", documents.annex_pdf(annex, cohort.signers)),
+        f"{notice.slug}-signatures.csv": ("text/csv", documents.annex_csv(cohort.signers)),
+    }
+    return [
+        Enclosure(serving_id=serving.id, cohort=cohort.key, filename=filename, content_type=content_type, content=content,
+                  hash=digest(content))
+        for filename, (content_type, content) in made.items()
+    ]  # fmt: skip
+
+
+def edition_url(notice: Notice, edition: Edition) -> str:
+    return links.url(f"/notices/{notice.slug}/editions/{edition.number}.txt")
+
+
+def write(session: Session, serving_id: int, made: list[tuple[Cohort, list[Enclosure]]], now: datetime) -> bool:
+    """Stores one letter for each official, with the documents made for it; once. False where that is done already.
+
+    Raises ListChanged where somebody withdrew while the documents were made: then they are made again.
+    """
+    serving = session.get_one(Serving, serving_id)
+    if any(list(_signers(session, serving, cohort.officials[0].added_at)) != cohort.signers for cohort, _ in made):
+        raise ListChanged(serving_id)
+    if not states.claim(session, Serving, "started", "written", Serving.id == serving_id, written_at=now):
+        return False
+    session.refresh(serving)
+    notice = session.get_one(Notice, serving.notice_id)
+    before = _count_before(session, serving)
+    organisers = list(session.scalars(select(Organiser).order_by(Organiser.id))) if serving.rehearsal else []
+    for cohort, documents_made in made:
+        session.add_all(documents_made)
+        context = _context(notice, serving, cohort, before, documents_made)
+        for official in cohort.officials:
+            for office, email in _addressees(serving, official, organisers):
+                message = emails.to_official(session, serving, official, email, cohort.key, context, now)
+                session.add(
+                    Delivery(serving_id=serving.id, official_id=official.id, office=office, message_id=message.id,
+                             names_given=len(cohort.signers))
+                )  # fmt: skip
+    return True
+
+
+def _addressees(serving: Serving, official: Official, organisers: list[Organiser]) -> list[tuple[str, str]]:
+    """Where a letter goes: to the official; in rehearsal to every organiser instead."""
+    if not serving.rehearsal:
+        return [(official.office, official.email)]
+    return [(f"{official.office} (rehearsal, organiser {one.id})", one.email) for one in organisers]
+
+
+def _count_before(session: Session, serving: Serving) -> int | None:
+    earlier = select(func.max(Serving.count)).where(
+        Serving.edition_id == serving.edition_id, Serving.id < serving.id, Serving.state == "written",
+        Serving.rehearsal.is_(False),
+    )  # fmt: skip
+    return session.scalar(earlier)
+
+
+def _context(
+    notice: Notice, serving: Serving, cohort: Cohort, before: int | None, made: list[Enclosure]
+) -> dict[str, object]:
+    count, named = serving.count or 0, len(cohort.signers)
+    shown = cohort.signers if named <= NAMES_IN_LETTER else []
+    return {
+        "notice": notice, "edition": serving.edition, "count": count, "grown": count - before if before is not None else None,
+        "named": named, "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, key=lambda signer: signer.clp)],
+        "body_text": to_text(serving.edition.body), "body_html": to_html(serving.edition.body), "enclosures": made,
+        "page": links.url(f"/notices/{notice.slug}"), "edition_url": edition_url(notice, serving.edition),
+    }  # fmt: skip
+
+
+def unfinished(session: Session, now: datetime) -> list[int]:
+    """Servings that wait for a worker: due by now, or started and not yet written."""
+    waiting = (Serving.state == "due") & (Serving.due_at <= now) | (Serving.state == "started")
+    return list(session.scalars(select(Serving.id).where(waiting).order_by(Serving.id)))
+
+
+def dated(session: Session, now: datetime) -> None:
+    """Makes servings due for live notices whose set date has come."""
+    for notice in session.scalars(select(Notice).where(Notice.state == "live", Notice.serve_on <= now.date())):
+        notice.serve_on = None
+        if notice.edition is not None:
+            schedule.fall_due(session, notice.edition, "date", now, merge=True)
+
+
+def wake_unfinished(session: Session, now: datetime) -> None:
+    for serving_id in unfinished(session, now):
+        queue.wake(session, "serve", serving_id, queue.NOTICES)
+
+
+def register(session: Session, notice: Notice) -> list[dict[str, object]]:
+    """What the public register says, the newest serving first, office by office."""
+    return [line for _, lines in register_by_serving(session, notice) for line in lines]
+
+
+def register_by_serving(session: Session, notice: Notice) -> list[tuple[Serving, list[dict[str, object]]]]:
+    public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
+    servings = session.scalars(select(Serving).where(*public).order_by(Serving.id.desc()))
+    return [(serving, [_line(session, one) for one in serving.deliveries]) for serving in servings]
+
+
+def _line(session: Session, delivery: Delivery) -> dict[str, object]:
+    message, serving = delivery.message, delivery.serving
+    at = message.settled_at or _last_attempt_at(session, message.id) or message.created_at
+    return {
+        "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
+        "tier": TIERS[message.state], "at": at.isoformat(timespec="seconds"),
+        "reply": redact(f"{message.reply_code or ''} {message.reply_text}".strip()),
+    }  # fmt: skip
+
+
+def _last_attempt_at(session: Session, message_id: int) -> datetime | None:
+    return session.scalar(select(func.max(Attempt.at)).where(Attempt.message_id == message_id))
+
+
+def redact(reply: str) -> str:
+    """A server's words without the addresses in them."""
+    return " ".join("…@…" if "@" in word else word for word in reply.split())
+
+
+def summary(session: Session, notice: Notice) -> Serving | None:
+    """The last serving that the public may know of."""
+    public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
+    return session.scalar(select(Serving).where(*public).order_by(Serving.id.desc()).limit(1))
+
+
+def waiting(session: Session) -> list[tuple[Serving, Notice]]:
+    """Servings that can still be stopped."""
+    rows = session.execute(select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due"))
+    return [row._tuple() for row in rows]
+
+
+def unsure(session: Session) -> list[Delivery]:
+    """Letters whose final answer was lost; a person or a delivery notice settles them."""
+    return list(session.scalars(select(Delivery).join(Message).where(Message.state == "unsure")))

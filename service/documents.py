@@ -1,0 +1,165 @@
+"""The documents attached to a letter to officials: the notice with its signatures (PDF) and the same names (CSV).
+
+Pure functions: what they need is passed in, what they make is returned as bytes, and the same input gives the same bytes.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import typst
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+_TEMPLATE = Path(__file__).resolve().parent.parent / "templates" / "documents" / "notice.typ"
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
+_NO_CLP = "No local party given"
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+_BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_UNSHOWN = re.compile(r'the text `"(.+?)"` could not be displayed')
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Somebody who agreed to be named: `office` is free text ('' for none), `clp` the local party ('' if not given)."""
+
+    name: str
+    clp: str = ""
+    office: str = ""
+
+
+@dataclass(frozen=True)
+class Annex:
+    """What is served, but for the names.
+
+    `body` is the edition's Markdown, `edition_hash` its SHA-256 in hexadecimal and `url` where its canonical bytes are
+    downloaded. `count` is every confirmed signature, named or not; `cut_off` is the sequence number of the last.
+    """
+
+    title: str
+    addressed_to: str
+    published_by: str
+    published_on: date
+    edition: int
+    edition_hash: str
+    body: str
+    count: int
+    cut_off: int
+    served_at: datetime
+    imprint: str
+    rehearsal: bool
+    url: str
+
+
+def annex_pdf(annex: Annex, signers: Iterable[Signer]) -> bytes:
+    """The notice and its signatures as a tagged PDF (ISO 14289-1, PDF/UA-1), A4, in en-GB, with embedded fonts only.
+
+    Signers appear by local party, within it in the order given. A character that no embedded font has is shown as □,
+    and the document says so. Raises ValueError if `served_at` has no time zone or there are more names than `count`.
+    """
+    named = list(signers)
+    if annex.served_at.tzinfo is None:
+        raise ValueError("served_at needs a time zone: the document states the time in UTC")
+    if len(named) > annex.count:
+        raise ValueError(f"{len(named)} names for {annex.count} signatures")
+    return _compile(json.dumps(_content(annex, named), ensure_ascii=False), annex.served_at.astimezone(UTC))
+
+
+def annex_csv(signers: Iterable[Signer]) -> bytes:
+    """The same names as CSV (RFC 4180: CRLF, quoted where needed), columns name, clp, office, in the order given.
+
+    UTF-8 with a byte order mark: without it Excel takes the file for the local 8-bit code page and spoils every accent.
+    """
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\r\n")
+    rows.writerow(("name", "clp", "office"))
+    rows.writerows((plain_cell(one.name), plain_cell(one.clp), plain_cell(one.office)) for one in signers)
+    return text.getvalue().encode("utf-8-sig", errors="replace")
+
+
+def plain_cell(value: str) -> str:
+    """The value, with ' before it if a spreadsheet might take it for a formula (OWASP, 'CSV Injection').
+
+    That is = + - @, also full-width or after spaces, and a tab, carriage return or line feed at the start.
+    """
+    risky = value.startswith(_FORMULA_STARTS) or value.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{value}" if risky else value
+
+
+def _compile(content: str, served_at: datetime, *, unshown: str = "") -> bytes:
+    """PDF/UA forbids text without a glyph, so typst names the characters it lacks and we compile once more without."""
+    inputs = {"content": content.translate({ord(character): "□" for character in unshown}), "unshown": unshown and "yes"}
+    try:
+        return typst.compile(
+            str(_TEMPLATE), sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=["ua-1"], timestamp=served_at
+        )
+    except typst.TypstError as error:
+        lacking = {character for text in _UNSHOWN.findall(error.diagnostic) for character in text if character > "~"}
+        if lacking <= set(unshown):
+            raise
+        return _compile(content, served_at, unshown=unshown + "".join(sorted(lacking - set(unshown))))
+
+
+def _content(annex: Annex, signers: list[Signer]) -> dict[str, object]:
+    served = annex.served_at.astimezone(UTC)
+    return {
+        "title": _line(annex.title),
+        "addressed_to": _line(annex.addressed_to),
+        "published_by": _line(annex.published_by),
+        "published_on": {part: getattr(annex.published_on, part) for part in ("year", "month", "day")},
+        "served_at": {part: getattr(served, part) for part in ("year", "month", "day", "hour", "minute", "second")},
+        "edition": str(annex.edition),
+        "hash": annex.edition_hash,
+        "body": [_tree(block) for block in SyntaxTreeNode(_MARKDOWN.parse(annex.body)).children],
+        "count": annex.count,
+        "named": len(signers),
+        "cut_off": f"{annex.cut_off:,}",
+        "imprint": _line(annex.imprint),
+        "rehearsal": annex.rehearsal,
+        "url": annex.url,
+        "parties": _by_party(signers),
+    }
+
+
+def _by_party(signers: list[Signer]) -> list[dict[str, object]]:
+    """[{clp, people: [[name, office], …]}, …] in alphabetical order; a party spelt in another case is the same party."""
+    parties: dict[str, tuple[str, list[list[str]]]] = {}
+    for one in signers:
+        clp = _line(one.clp)
+        parties.setdefault(_sort_key(clp), (clp or _NO_CLP, []))[1].append([_line(one.name), _line(one.office)])
+    ordered = sorted(parties, key=lambda key: (key == "", key))
+    return [{"clp": parties[key][0], "people": parties[key][1]} for key in ordered]
+
+
+def _sort_key(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+def _line(text: str) -> str:
+    return " ".join(_shown(text).split())
+
+
+def _shown(text: str) -> str:
+    """The text without direction overrides, and with � for what is no character: PDF/UA refuses those, or hides them."""
+    kept = text.translate(_BIDI_CONTROLS)
+    if kept.isprintable():
+        return kept
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") and not c.isspace() else c for c in kept)
+
+
+def _tree(node: SyntaxTreeNode) -> dict[str, object]:
+    """Markdown as {kind, text, href, start, children}, kinds named as markdown-it names them; notice.typ sets it."""
+    href = str(node.attrs.get("href", ""))
+    return {
+        "kind": node.type,
+        "text": "" if node.children else _shown(node.content),
+        "href": href if href.startswith(("https://", "http://", "mailto:")) and len(href) < 2000 else "",
+        "start": node.attrs.get("start", 1),
+        "children": [_tree(child) for child in node.children],
+    }

@@ -1,0 +1,166 @@
+"""One function per e-mail that the service can send; each stores a message row with its letter, and hangs a bell.
+
+The words stand in templates/emails/<kind>/{subject.txt,body.txt,body.html}. Links come from service.links alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.orm import Session
+
+from service import links, queue
+from service.addresses import domain, mailbox
+from service.config import settings
+from service.models import (
+    Complaint, Edition, Letter, Mailing, Message, Official, Organiser, Request, Serving, SignInLink, Signature, Subscription,
+)  # fmt: skip
+from service.suppressions import is_suppressed
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+NOT_A_PERSON = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+
+
+@cache
+def environment() -> Environment:
+    """HTML is escaped, text is not; an unknown name is an error, never an empty place in a letter."""
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: bool(name and name.endswith((".html", ".xml"))),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters["number"] = lambda value: f"{value:,}"
+    found.filters["day"] = lambda value: f"{value.day} {value:%B %Y}"
+    found.filters["moment"] = lambda value: f"{value.day} {value:%B %Y, %H:%M} UTC"
+    return found
+
+
+def render(kind: str, **context: Any) -> tuple[str, str, str]:
+    """Subject, text and HTML of an e-mail."""
+    context |= {"settings": settings(), "links": links}
+    subject, text, html = (
+        environment().get_template(f"emails/{kind}/{part}").render(context)
+        for part in ("subject.txt", "body.txt", "body.html")
+    )
+    return " ".join(subject.split()), text, html
+
+
+def _store(
+    session: Session, kind: str, email: str, now: datetime, *, to_name: str = "", due_at: datetime | None = None,
+    headers: dict[str, str] | None = None, on: str = queue.PROMPT, letter: dict[str, Any] | None = None, **context: Any,
+) -> Message | None:  # fmt: skip
+    """Stores the row and its letter. None where we must not write to the address (only an official's letter asks itself)."""
+    key = mailbox(email)
+    if on == queue.PROMPT and is_suppressed(session, key):
+        return None
+    subject, text, html = render(kind, **context)
+    message = Message(
+        kind=kind, queue=on, email=email, mailbox=key, state="queued", due_at=due_at or now, created_at=now
+    )  # fmt: skip
+    session.add(message)
+    session.flush()
+    headers = NOT_A_PERSON if headers is None else headers
+    session.add(
+        Letter(message_id=message.id, to_name=to_name, subject=subject, text=text, html=html, headers=headers,
+               **(letter or {}))
+    )  # fmt: skip
+    if message.due_at <= now:
+        queue.wake(session, "deliver", message.id, on)
+    return message
+
+
+def confirm(session: Session, request: Request, name: str, now: datetime, due_at: datetime) -> Message | None:
+    """Asks the mailbox's owner to confirm all that one form asked."""
+    return _store(
+        session, "confirm", request.email, now, due_at=due_at, to_name=name, letter={"request_id": request.id},
+        url=links.confirm_url(request.key), request=request, hashes=_hashes(session, request),
+    )  # fmt: skip
+
+
+def _hashes(session: Session, request: Request) -> dict[int, str]:
+    numbers = {item.signature.edition_id for item in request.items if item.signature}
+    return {number: session.get_one(Edition, number).hash for number in numbers}
+
+
+def already(session: Session, request: Request, what: str, now: datetime, due_at: datetime) -> Message | None:
+    """What was asked for is so already; the news goes to the mailbox, never on a page. `what` is a whole sentence."""
+    return _store(
+        session, "already", request.email, now, due_at=due_at, letter={"request_id": request.id},
+        what=what, url=links.manage_url(request.key),
+    )  # fmt: skip
+
+
+def receipt(session: Session, signature: Signature, request: Request, edition: Edition, now: datetime) -> Message | None:
+    """Tells a signer that the signature counts, and how to change or withdraw it."""
+    return _store(
+        session, "receipt", signature.email, now, to_name=signature.name, signature=signature, edition=edition,
+        url=links.manage_url(request.key),
+    )  # fmt: skip
+
+
+def welcome(session: Session, subscription: Subscription, request: Request, now: datetime) -> Message | None:
+    """Tells a subscriber that updates will come, and how to leave."""
+    return _store(
+        session, "welcome", subscription.email, now, to_name=subscription.name, subscription=subscription,
+        url=links.manage_url(request.key), leave=links.unsubscribe_url(subscription.id),
+    )  # fmt: skip
+
+
+def manage_link(session: Session, request: Request, now: datetime, due_at: datetime) -> Message | None:
+    """A fresh link to everything that we hold about a mailbox, good for an hour."""
+    return _store(
+        session, "manage_link", request.email, now, due_at=due_at, letter={"request_id": request.id},
+        url=links.manage_url(request.key),
+    )  # fmt: skip
+
+
+def sign_in(session: Session, organiser: Organiser, link: SignInLink, now: datetime) -> Message | None:
+    return _store(session, "sign_in", organiser.email, now, url=links.sign_in_url(link.key), link=link)
+
+
+def complaint_received(session: Session, complaint: Complaint, now: datetime) -> Message | None:
+    return _store(session, "complaint", complaint.email, now, to_name=complaint.name, complaint=complaint)
+
+
+def test_copy(session: Session, mailing: Mailing, organiser: Organiser, text: str, html: str, now: datetime) -> Message | None:
+    """One copy of an update to its author, on the path of every prompt letter, marked as a test."""
+    return _store(
+        session, "test_copy", organiser.email, now, mailing=mailing, update_text=text, update_html=html,
+        headers={"Reply-To": organiser.email},
+    )  # fmt: skip
+
+
+def to_official(
+    session: Session, serving: Serving, official: Official, email: str, cohort: str, context: dict[str, Any], now: datetime
+) -> Message:
+    """The notice's letter to one official; in rehearsal `email` is an organiser's."""
+    message = _store(
+        session, "serving", email, now, on=queue.NOTICES, to_name=official.name,
+        headers={"Reply-To": settings().contact_email},
+        letter={"serving_id": serving.id, "cohort": cohort}, serving=serving, official=official, **context,
+    )  # fmt: skip
+    assert message is not None
+    return message
+
+
+def list_headers(slug: str, title: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
+    """List headers of one copy (RFC 2369, 2919, 8058); https first, as receivers prefer."""
+    host = settings().mail_domain
+    return {
+        "List-Id": f"{title} <{slug}.{host}>",
+        "List-Unsubscribe": f"<{unsubscribe}>, <mailto:{mail_to}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Help": f"<{links.url('/privacy')}>",
+        "List-Subscribe": f"<{links.url(f'/lists/{slug}')}>",
+        "List-Owner": f"<mailto:{settings().contact_email}>",
+        "List-Archive": f"<{links.url('/news')}>",
+        "List-Post": "NO",
+        "Feedback-ID": f"{slug}:update:{domain('x@' + host)}",
+    }

@@ -1,0 +1,118 @@
+"""Story: what we hold about a mailbox: shown, exported (UK GDPR Art 15), erased (Art 17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from service import requests
+from service.errors import NotFound
+from service.models import Consent, Edition, Letter, Message, Notice, Request, Signature, Subscription
+from service.suppressions import keyed_hash, suppress
+
+
+@dataclass(frozen=True)
+class Holdings:
+    mailbox: str
+    signatures: list[tuple[Signature, Edition, Notice]]
+    subscriptions: list[Subscription]
+    consents: list[Consent]
+    letters: list[Message]
+
+
+def of(session: Session, mailbox: str) -> Holdings:
+    signed = session.execute(
+        select(Signature, Edition, Notice)
+        .join(Edition, Edition.id == Signature.edition_id)
+        .join(Notice, Notice.id == Edition.notice_id)
+        .where(Signature.mailbox == mailbox)
+        .order_by(Signature.id)
+    )
+    return Holdings(
+        mailbox,
+        [row._tuple() for row in signed],
+        list(session.scalars(select(Subscription).where(Subscription.mailbox == mailbox).order_by(Subscription.id))),
+        list(session.scalars(select(Consent).where(Consent.mailbox == mailbox).order_by(Consent.id))),
+        list(session.scalars(select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None)))),
+    )
+
+
+def signature(session: Session, mailbox: str, signature_id: str) -> Signature:
+    """One of this mailbox's signatures; anybody else's does not exist here. Raises NotFound."""
+    mine = (Signature.mailbox == mailbox, Signature.id == _number(signature_id))
+    found = session.scalar(select(Signature).where(*mine))
+    if found is None:
+        raise NotFound("no such signature")
+    return found
+
+
+def subscription(session: Session, mailbox: str, subscription_id: str) -> Subscription:
+    mine = (Subscription.mailbox == mailbox, Subscription.id == _number(subscription_id))
+    found = session.scalar(select(Subscription).where(*mine))
+    if found is None:
+        raise NotFound("no such subscription")
+    return found
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() and len(text) < 15 else 0
+
+
+def export(held: Holdings) -> dict[str, object]:
+    """Everything, as one JSON document."""
+    return {
+        "mailbox": held.mailbox,
+        "signatures": [
+            {"notice": notice.title, "edition": edition.hash, "name": one.name, "email": one.email, "clp": one.clp,
+             "office": one.office, "display": one.display, "state": one.state, "number": one.sequence,
+             "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at), "withdrawn_at": _iso(one.withdrawn_at)}
+            for one, edition, notice in held.signatures
+        ],
+        "subscriptions": [
+            {"list": one.mailing_list.title, "name": one.name, "email": one.email, "clp": one.clp, "office": one.office,
+             "state": one.state, "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at),
+             "left_at": _iso(one.left_at)}
+            for one in held.subscriptions
+        ],
+        "consents": [
+            {"purpose": one.purpose, "act": one.act, "channel": one.channel, "wording": one.wording,
+             "wording_sha256": one.wording_hash, "at": _iso(one.at)}
+            for one in held.consents
+        ],
+        "letters": [
+            {"kind": one.kind, "to": one.email, "state": one.state, "at": _iso(one.created_at),
+             "server_said": one.reply_text}
+            for one in held.letters
+        ],
+    }  # fmt: skip
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def erase(session: Session, mailbox: str, now: datetime) -> None:
+    """Forgets a mailbox. What stays is a keyed hash: on the list of those we must not write to, and on the record of consent.
+
+    Signatures are withdrawn before this by their own story, so that counts stay right.
+    """
+    session.execute(delete(Signature).where(Signature.mailbox == mailbox))
+    session.execute(delete(Subscription).where(Subscription.mailbox == mailbox))
+    session.execute(delete(Request).where(Request.mailbox == mailbox))
+    forget_letters(session, Message.mailbox == mailbox)
+    session.execute(update(Message).where(Message.mailbox == mailbox).values(email=None, mailbox=None, reply_text=""))
+    session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
+    suppress(session, mailbox, "erased at their own request", now)
+
+
+def forget_letters(session: Session, which: object) -> None:
+    chosen = select(Message.id).where(which)  # type: ignore[arg-type]
+    session.execute(delete(Letter).where(Letter.message_id.in_(chosen)))
+
+
+def from_request(session: Session, token: str, now: datetime) -> str:
+    """The mailbox behind a manage link. Raises NotFound, or Settled where it has run out."""
+    return requests.find(session, "manage", token, now).mailbox

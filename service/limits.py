@@ -1,0 +1,99 @@
+"""Named rate limits. Windows live in Redis; without Redis they live in this process, and the page never fails.
+
+Per visitor and per receiving domain: windows. Per address: counted in SQL, since it must survive a wiped Redis, and silent: the
+page looks the same and the letter is held back, not dropped.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from datetime import datetime, timedelta
+from functools import cache
+
+from limits import parse
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.addresses import domain
+from service.config import settings
+from service.errors import TooMany
+from service.models import Message
+
+log = logging.getLogger(__name__)
+
+ASKING = ("confirm", "already", "manage_link")
+"""Kinds of letter that a stranger can make us send to an address."""
+
+
+@cache
+def _storage(uri: str) -> Storage:
+    return storage_from_string(uri, wrap_exceptions=True)
+
+
+_memory = MemoryStorage()
+
+
+def _hit(limit: str, *key: str) -> bool:
+    """Whether there was room; counts this one."""
+    window = parse(limit)
+    try:
+        return MovingWindowRateLimiter(_storage(settings().limits_storage)).hit(window, *key)
+    except (StorageError, RedisError, OSError) as error:
+        log.warning("redis is away, counting in this process: %s", type(error).__name__)
+        _storage.cache_clear()
+        return MovingWindowRateLimiter(_memory).hit(window, *key)
+
+
+def visitor(remote_address: str) -> None:
+    """A meeting shares one address, so the ceiling is high; over it a plain refusal. Raises TooMany."""
+    if not _hit(settings().limit_visitor, "visitor", _network(remote_address)):
+        raise TooMany("visitor")
+
+
+def sign_in(remote_address: str) -> None:
+    if not _hit(settings().limit_sign_in, "sign-in", _network(remote_address)):
+        raise TooMany("sign-in")
+
+
+def _network(remote_address: str) -> str:
+    """One visitor owns a whole IPv6 /64."""
+    try:
+        address = ipaddress.ip_address(remote_address)
+    except ValueError:
+        return "unknown"
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> datetime:
+    """When the next letter that somebody asked for may go to this address: now, or later.
+
+    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for, whatever its state.
+    """
+    gap, day = timedelta(minutes=settings().limit_gap_minutes), timedelta(days=1)
+    times = list(
+        session.scalars(
+            select(Message.due_at)
+            .where(Message.mailbox == mailbox, Message.kind.in_(ASKING), Message.created_at > now - 2 * day)
+            .order_by(Message.due_at.desc())
+            .limit(settings().limit_day)
+        )
+    )
+    earliest = now
+    if times:
+        earliest = max(earliest, times[0] + gap)
+    if len(times) == settings().limit_day:
+        earliest = max(earliest, times[-1] + day)
+    if not _hit(settings().limit_domain, "domain", domain(email)):
+        earliest = max(earliest, now + timedelta(minutes=10))
+    return earliest
+
+
+def held_back(session: Session, mailbox: str, now: datetime) -> int:
+    """How many letters that this address asked for still wait for their time."""
+    waiting = (Message.mailbox == mailbox, Message.kind.in_(ASKING), Message.state == "queued", Message.due_at > now)
+    return session.scalar(select(func.count()).select_from(Message).where(*waiting)) or 0

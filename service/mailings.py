@@ -1,0 +1,236 @@
+"""Story: write an update, submit, approve, fan out, pause, watch; publish it as news."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, Subquery, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from service import names, placeholders, queue, states
+from service.config import settings
+from service.errors import NotFound, Refused
+from service.markdown import to_html, to_text
+from service.models import Mailing, MailingList, Message, Organiser, Subscription
+from service.models.base import UTCDateTime
+
+CHUNK = 20_000
+"""Rows of one fan-out transaction: a million at once would hold SQLite's write lock for seconds."""
+APPROVERS = {"approver", "administrator"}
+PUBLISHED = ("sending", "paused", "sent")
+
+
+def draft(session: Session, mailing_list: MailingList, subject: str, body: str, author: Organiser | None, now: datetime) -> Mailing:
+    subject, body = _checked(subject, body)
+    mailing = Mailing(
+        slug=_slug(session, subject), list_id=mailing_list.id, subject=subject, body=body, state="draft",
+        author_id=author.id if author else None, created_at=now, mailing_list=mailing_list,
+    )  # fmt: skip
+    session.add(mailing)
+    session.flush()
+    return mailing
+
+
+def revise(mailing: Mailing, mailing_list: MailingList, subject: str, body: str) -> None:
+    if mailing.state != "draft":
+        raise Refused("Only a draft can be changed; take it back first.")
+    mailing.subject, mailing.body = _checked(subject, body)
+    mailing.mailing_list = mailing_list
+
+
+def _checked(subject: str, body: str) -> tuple[str, str]:
+    errors: dict[str, str] = {}
+    try:
+        subject = names.clean(subject, "subject", longest=150)
+    except Refused as refused:
+        errors |= refused.errors
+    if not subject.strip():
+        errors["subject"] = "Enter a subject."
+    if not body.strip():
+        errors["body"] = "Write the update."
+    elif strange := placeholders.unknown(body):
+        errors["body"] = f"{strange[0]} is no placeholder; there are {{name}}, {{clp}} and {{office}}, as in {{name|friend}}."
+    if errors:
+        raise Refused(**errors)
+    return subject, body.replace("\r\n", "\n").strip()
+
+
+def _slug(session: Session, subject: str) -> str:
+    bare = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60].strip("-") or "update"
+    taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{slug}%"))))
+    return next(name for number in range(1, len(taken) + 2) if (name := slug if number == 1 else f"{slug}-{number}") not in taken)
+
+
+def for_the_web(mailing: Mailing) -> str:
+    """The update as HTML, as somebody of whom we know nothing reads it."""
+    return to_html(placeholders.fill(mailing.body, {}))
+
+
+def as_text(mailing: Mailing) -> str:
+    return to_text(placeholders.fill(mailing.body, {}))
+
+
+def find(session: Session, mailing_id: int) -> Mailing:
+    mailing = session.get(Mailing, mailing_id)
+    if mailing is None:
+        raise NotFound(f"there is no mailing {mailing_id}")
+    return mailing
+
+
+def content_hash(mailing: Mailing) -> str:
+    """What an approval freezes: the list, the subject, the text and the sender."""
+    parts = (str(mailing.list_id), mailing.subject, mailing.body, settings().mail_default_sender)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def submit(mailing: Mailing) -> None:
+    states.move(mailing, "submitted")
+
+
+def take_back(mailing: Mailing) -> None:
+    states.move(mailing, "draft")
+
+
+def approve(session: Session, mailing: Mailing, approver: Organiser | None, seen_hash: str, now: datetime) -> None:
+    """Freezes what was seen and starts the fan-out. Two clicks or two organisers make one send.
+
+    Raises Refused where it changed since it was seen, or where the approver is the author and APPROVALS asks for another.
+    """
+    if seen_hash != content_hash(mailing):
+        raise Refused("The update has changed since you saw it. Read it again before you approve.")
+    if settings().approvals:
+        if approver is None or approver.role not in APPROVERS:
+            raise Refused("Approving takes an approver or an administrator.")
+        if approver.id == mailing.author_id:
+            raise Refused("Another organiser must approve what you wrote.")
+    values = {"approved_hash": seen_hash, "approved_at": now, "approver_id": approver.id if approver else None}
+    if states.claim(session, Mailing, "submitted", "approved", Mailing.id == mailing.id, **values):
+        queue.wake(session, "fan_out", mailing.id, queue.BULK)
+    session.refresh(mailing)
+
+
+def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
+    """Stores the next chunk of message rows, in the order of subscriptions; True while there are more.
+
+    The cursor moves in the same transaction as the rows, so a crash between two chunks repeats nothing and leaves out nobody.
+    """
+    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
+    if mailing.state == "approved" and mailing.approved_hash == content_hash(mailing):
+        states.move(mailing, "sending")
+    if mailing.state != "sending" or mailing.fanned_out_at is not None:
+        return False
+    audience = (
+        select(Subscription.id)
+        .where(Subscription.list_id == mailing.list_id, Subscription.state == "confirmed")
+        .where(Subscription.id > mailing.fanned_out_to, Subscription.confirmed_at <= mailing.approved_at)
+        .order_by(Subscription.id)
+        .limit(CHUNK)
+    )
+    rows = audience.subquery()
+    last, count = session.execute(select(func.max(rows.c.id), func.count())).one()
+    if count:
+        session.execute(insert(Message).from_select(COPY, _copies(mailing_id, rows, now), include_defaults=False))
+        mailing.fanned_out_to = last
+    if count < CHUNK:
+        mailing.fanned_out_at = now
+    return bool(count == CHUNK)
+
+
+COPY = ["kind", "queue", "mailing_id", "subscription_id", "state", "due_at", "attempts", "reply_text", "created_at"]
+
+
+def _copies(mailing_id: int, rows: Subquery, now: datetime) -> Select[tuple[object, ...]]:
+    at = literal(now, UTCDateTime())
+    constants = (literal("mailing"), literal(queue.BULK), literal(mailing_id))
+    return select(*constants, rows.c.id, literal("queued"), at, literal(0), literal(""), at).order_by(rows.c.id)
+
+
+def pause(session: Session, mailing_id: int, because: str) -> bool:
+    """Holds what has not left yet; takes effect within one batch."""
+    where = Mailing.id == mailing_id
+    return bool(states.claim(session, Mailing, "sending", "paused", where, paused_because=because))
+
+
+def resume(session: Session, mailing_id: int) -> bool:
+    done = states.claim(session, Mailing, "paused", "sending", Mailing.id == mailing_id, paused_because="")
+    queue.wake(session, "fan_out", mailing_id, queue.BULK)
+    return bool(done)
+
+
+def cancel(session: Session, mailing: Mailing, now: datetime) -> None:
+    """Stops for good: what has not left yet never will."""
+    states.move(mailing, "cancelled")
+    mailing.finished_at = now
+    session.flush()
+    states.claim(session, Message, "queued", "cancelled", Message.mailing_id == mailing.id, settled_at=now)
+
+
+def finish(session: Session, mailing_id: int, now: datetime) -> bool:
+    """Marks a mailing sent once every one of its messages is settled."""
+    mailing = session.get_one(Mailing, mailing_id)
+    open_messages = (Message.mailing_id == mailing_id, Message.state.in_(("queued", "sending")))
+    if mailing.fanned_out_at is None or session.scalar(select(Message.id).where(*open_messages).limit(1)):
+        return False
+    return bool(states.claim(session, Mailing, "sending", "sent", Mailing.id == mailing_id, finished_at=now))
+
+
+def wake_unfinished(session: Session) -> None:
+    """Rings for every mailing that is on its way: the bell may have been lost."""
+    for mailing_id in session.scalars(select(Mailing.id).where(Mailing.state.in_(("approved", "sending")))):
+        queue.wake(session, "fan_out", mailing_id, queue.BULK)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a mailing is: its message rows by state."""
+
+    state: str
+    counts: dict[str, int]
+    fanned_out: bool
+    paused_because: str
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def settled(self) -> int:
+        return self.total - self.counts.get("queued", 0) - self.counts.get("sending", 0)
+
+
+def progress(session: Session, mailing: Mailing) -> Progress:
+    rows = session.execute(
+        select(Message.state, func.count()).where(Message.mailing_id == mailing.id).group_by(Message.state)
+    )
+    counts = {state: count for state, count in rows}
+    return Progress(mailing.state, counts, mailing.fanned_out_at is not None, mailing.paused_because)
+
+
+def audience_size(session: Session, mailing_list: MailingList) -> int:
+    wanted = (Subscription.list_id == mailing_list.id, Subscription.state == "confirmed")
+    return session.scalar(select(func.count()).select_from(Subscription).where(*wanted)) or 0
+
+
+def all_of_them(session: Session) -> list[Mailing]:
+    return list(session.scalars(select(Mailing).order_by(Mailing.id.desc())))
+
+
+def published(session: Session, limit: int = 50) -> list[Mailing]:
+    """What stands at /news: every update from when it goes, the newest first."""
+    return list(
+        session.scalars(
+            select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit)
+        )
+    )
+
+
+def find_published(session: Session, slug: str) -> Mailing:
+    mailing = session.scalar(select(Mailing).where(Mailing.slug == slug, Mailing.state.in_(PUBLISHED)))
+    if mailing is None:
+        raise NotFound(f"there is no update called {slug}")
+    return mailing

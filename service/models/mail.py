@@ -1,0 +1,103 @@
+"""E-mail on its way: message rows (the work), what they say, each attempt, and whom we must not write to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.models.base import Address, Base, Id, Mailbox, Ref, State
+
+
+class Message(Base):
+    """One e-mail to one address: a row, and the unit of work. A mailing's copies have no letter of their own."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("mailing_id", "subscription_id"),
+        Index("ix_messages_waiting", "queue", "due_at", "id", postgresql_where=text("state = 'queued'"),
+              sqlite_where=text("state = 'queued'")),
+        Index("ix_messages_leased", "leased_until", postgresql_where=text("state = 'sending'"),
+              sqlite_where=text("state = 'sending'")),
+        Index("ix_messages_progress", "mailing_id", "state", "id"),
+        Index("ix_messages_mailbox", "mailbox", "created_at", postgresql_where=text("mailing_id IS NULL"),
+              sqlite_where=text("mailing_id IS NULL")),
+    )  # fmt: skip
+    id: Mapped[Id]
+    kind: Mapped[str]
+    """The name of the e-mail: a folder in templates/emails."""
+    queue: Mapped[str]
+    email: Mapped[Address | None]
+    """None for a mailing's copy: it goes to what its subscription says, so that an erased address is nowhere else."""
+    mailbox: Mapped[Mailbox | None]
+    mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailings.id"), type_=Ref)
+    subscription_id: Mapped[int | None] = mapped_column(Ref)
+    """No foreign key: it would have to look through ten million rows whenever a subscription is erased."""
+    state: Mapped[State]
+    due_at: Mapped[datetime]
+    """Not before this; moved on when a server asks us to come back later."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease: Mapped[str | None]
+    """Token of the worker that holds the claim; sending and recording check it."""
+    leased_until: Mapped[datetime | None]
+    reply_code: Mapped[int | None]
+    reply_text: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class Letter(Base):
+    """What a message says, for those written one by one; forgotten soon after it was accepted, for it may hold links."""
+
+    __tablename__ = "letters"
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), type_=Ref, primary_key=True)
+    to_name: Mapped[str] = mapped_column(default="")
+    subject: Mapped[str]
+    text: Mapped[str] = mapped_column(Text)
+    html: Mapped[str] = mapped_column(Text)
+    headers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id", ondelete="SET NULL"), type_=Ref, index=True)
+    """The request whose link it carries: once that is settled, a letter that still waits has nothing to say."""
+    serving_id: Mapped[int | None] = mapped_column(ForeignKey("servings.id"), type_=Ref)
+    """Whose enclosures go with it, those of its cohort."""
+    cohort: Mapped[str] = mapped_column(default="")
+
+
+class Enclosure(Base):
+    """A document that a serving attaches to each of its letters."""
+
+    __tablename__ = "enclosures"
+    __table_args__ = (UniqueConstraint("serving_id", "cohort", "filename"),)
+    id: Mapped[Id]
+    serving_id: Mapped[int] = mapped_column(ForeignKey("servings.id"), type_=Ref)
+    cohort: Mapped[str]
+    """Officials added at different times receive different names: the time since when names may be given, ISO 8601."""
+    filename: Mapped[str]
+    content_type: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[str]
+
+
+class Attempt(Base):
+    """One try at handing a message to a mail server, with its replies to each command, the last one included."""
+
+    __tablename__ = "attempts"
+    id: Mapped[Id]
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), type_=Ref, index=True)
+    at: Mapped[datetime]
+    host: Mapped[str]
+    replies: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """[{"command": "MAIL", "code": 250, "text": "2.1.0 Ok"}, …]; addresses are left out of the commands."""
+    outcome: Mapped[str]
+    message: Mapped[Message] = relationship()
+
+
+class Suppression(Base):
+    """An address we must not write to, as a keyed hash, so that it outlives the erasure of the address itself."""
+
+    __tablename__ = "suppressions"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)

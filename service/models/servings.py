@@ -1,0 +1,57 @@
+"""Servings and their deliveries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.models.base import Base, Id, Ref, State
+from service.models.mail import Message
+from service.models.notices import Edition, Official
+
+
+class Serving(Base):
+    """One edition with the signatures up to a cut-off, for all officials."""
+
+    __tablename__ = "servings"
+    __table_args__ = (
+        # At most one serving of a notice waits: what falls due meanwhile is merged into it.
+        Index("uq_servings_waiting", "notice_id", unique=True, postgresql_where=text("state = 'due'"),
+              sqlite_where=text("state = 'due'")),
+    )  # fmt: skip
+    id: Mapped[Id]
+    notice_id: Mapped[int] = mapped_column(ForeignKey("notices.id"), type_=Ref, index=True)
+    edition_id: Mapped[int] = mapped_column(ForeignKey("editions.id"), type_=Ref)
+    state: Mapped[State] = mapped_column(index=True)
+    causes: Mapped[list[str]] = mapped_column(JSON)
+    """Why it became due: "milestone 100", "date", "organiser"."""
+    rehearsal: Mapped[bool]
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    written_at: Mapped[datetime | None]
+    cut_off: Mapped[int | None]
+    count: Mapped[int | None]
+    stopped_by: Mapped[str] = mapped_column(default="")
+    edition: Mapped[Edition] = relationship()
+    deliveries: Mapped[list[Delivery]] = relationship(back_populates="serving", order_by="Delivery.id")
+
+
+class Delivery(Base):
+    """A serving's letter to one official (in rehearsal: to one organiser)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("serving_id", "office"),)
+    id: Mapped[Id]
+    serving_id: Mapped[int] = mapped_column(ForeignKey("servings.id"), type_=Ref)
+    official_id: Mapped[int | None] = mapped_column(ForeignKey("officials.id"), type_=Ref)
+    office: Mapped[str]
+    """The office as it was called when the letter was written; the register keeps it. Unique, as the offices are."""
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), type_=Ref, unique=True)
+    names_given: Mapped[int]
+    serving: Mapped[Serving] = relationship(back_populates="deliveries")
+    official: Mapped[Official | None] = relationship()
+    message: Mapped[Message] = relationship()

@@ -1,0 +1,47 @@
+"""Names of people: what we take, and when two are the same."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from service.errors import Refused
+
+LONGEST = 100
+FORMULA = ("=", "+", "-", "@")
+
+
+def clean(text: str, field: str, *, longest: int = LONGEST) -> str:
+    """One line of plain text as people type it. Raises Refused.
+
+    Line ends, control characters and bidirectional overrides (which make a text read as another one) are refused, and so is
+    a beginning that a spreadsheet would run as a formula.
+    """
+    text = unicodedata.normalize("NFC", text).strip()
+    if any(_forbidden(character) for character in text):
+        raise Refused(**{field: "Leave out line breaks and invisible control characters."})
+    text = " ".join(text.split())
+    if len(text) > longest:
+        raise Refused(**{field: f"Use at most {longest} characters."})
+    if text.startswith(FORMULA):
+        raise Refused(**{field: "Begin with a letter: = + - @ cannot come first."})
+    return text
+
+
+def _forbidden(character: str) -> bool:
+    """Cc control, Cf format (bidi overrides, zero width), Zl/Zp line separators, Cs surrogates; joiners are part of names."""
+    return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"} and character not in "\u200c\u200d"
+
+
+def person(text: str, field: str = "name") -> str:
+    name = clean(text, field)
+    if not name:
+        raise Refused(**{field: "Enter your name."})
+    if not any(character.isalpha() for character in name):
+        raise Refused(**{field: "Enter your name in letters."})
+    return name
+
+
+def key(name: str) -> str:
+    """Two names are one if they differ in case, accents or spaces alone."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return " ".join(bare.casefold().split())

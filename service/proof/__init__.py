@@ -1,0 +1,1 @@
+"""Pure: what anyone can check without us. Imports the standard library and `cryptography`, nothing of the service."""

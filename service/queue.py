@@ -1,0 +1,70 @@
+"""Names of queues and jobs. A job is a wake-up call for a row: it may be lost, doubled or late, and nothing is lost with it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy.orm import Session
+
+from service.config import settings
+
+log = logging.getLogger(__name__)
+
+PROMPT = "prompt"  # letters that somebody waits for: confirmations, receipts, sign-in links
+NOTICES = "notices"  # servings and their letters to officials
+BULK = "bulk"  # mailings
+QUEUES = (PROMPT, NOTICES, BULK)
+
+JOBS = {
+    "deliver": "workers.jobs.deliver",
+    "serve": "workers.jobs.serve",
+    "fan_out": "workers.jobs.fan_out",
+    "shift": "workers.jobs.shift",
+}
+
+
+@dataclass(frozen=True)
+class Bell:
+    job: str
+    row_id: int
+    queue: str
+
+
+@cache
+def redis_for(url: str) -> Redis:
+    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=30, health_check_interval=30)
+
+
+def redis() -> Redis:
+    return redis_for(settings().redis_url)
+
+
+def rq_queue(name: str) -> Queue:
+    return Queue(name, connection=redis(), serializer=JSONSerializer)
+
+
+def wake(session: Session, job: str, row_id: int, queue: str) -> None:
+    """Hangs a bell on the session; `transaction()` rings it after the commit."""
+    session.info.setdefault("bells", []).append(Bell(job, row_id, queue))
+
+
+def ring(bells: list[Bell]) -> None:
+    """Enqueues; a Redis that is away never reaches the visitor: the clock's sweep finds the rows."""
+    try:
+        for bell in bells:
+            rq_queue(bell.queue).enqueue(
+                JOBS[bell.job], bell.row_id, job_timeout=600, result_ttl=0, failure_ttl=86400, description=bell.job
+            )
+    except RedisError as error:
+        log.warning("redis is away, %d bells not rung: %s", len(bells), type(error).__name__)
+
+
+def waiting(queue: str) -> int:
+    """How many bells hang in a queue."""
+    return rq_queue(queue).count

@@ -1,0 +1,154 @@
+"""Requests: what one form asked of a mailbox, the letter that answers it, and the one press that settles it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import emails, limits, links, states
+from service.addresses import mailbox
+from service.config import settings
+from service.errors import NotFound
+from service.models import Consent, Letter, Message, Request, RequestItem, Signature, Subscription
+
+
+class Settled(NotFound):
+    """The link was good, and was used or ran out."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        super().__init__("this link was used already" if request.used_at else "this link has run out")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row that a form asks about, with what the form said about it."""
+
+    row: Signature | Subscription
+    details: dict[str, str]
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        return type(self.row).__name__, self.row.id
+
+
+def ask(session: Session, email: str, name: str, items: Sequence[Item], now: datetime) -> Request | None:
+    """One request for everything on one form, and its letter; held back while the address has had enough for now.
+
+    None where a letter that asks the very same already waits, or too many wait.
+    """
+    key = mailbox(email)
+    if limits.held_back(session, key, now) >= settings().limit_day or _waits_already(session, items, now):
+        return None
+    request = _open(session, "confirm", email, now, timedelta(days=settings().unconfirmed_days))
+    request.items = [_row(item) for item in items]
+    session.flush()
+    emails.confirm(session, request, name, now, limits.hold_until(session, email, key, now))
+    return request
+
+
+def tell(session: Session, email: str, what: str, now: datetime) -> None:
+    """Answers by letter, never on the page, that what was asked for is so already."""
+    key = mailbox(email)
+    if limits.held_back(session, key, now) == 0:
+        request = _open(session, "manage", email, now, timedelta(hours=1))
+        session.flush()
+        emails.already(session, request, what, now, limits.hold_until(session, email, key, now))
+
+
+def manage_link(session: Session, email: str, now: datetime) -> None:
+    """Sends a fresh link to the page of everything we hold, good for an hour from when it goes."""
+    key = mailbox(email)
+    if limits.held_back(session, key, now) == 0:
+        due_at = limits.hold_until(session, email, key, now)
+        request = _open(session, "manage", email, due_at, timedelta(hours=1))
+        session.flush()
+        emails.manage_link(session, request, now, due_at)
+
+
+def keep(session: Session, email: str, now: datetime) -> Request:
+    """A request whose manage link goes into a receipt: good as long as what it manages is held."""
+    request = _open(session, "manage", email, now, None)
+    session.flush()
+    return request
+
+
+def find(session: Session, purpose: str, token: str, now: datetime) -> Request:
+    """The request behind a link. Raises NotFound, or Settled where it was used or ran out."""
+    request = session.scalar(select(Request).where(Request.key == links.read(purpose, token)))
+    if request is None or request.purpose != purpose:
+        raise NotFound("this link is not one of ours")
+    if request.used_at or (request.expires_at and request.expires_at <= now):
+        raise Settled(request)
+    return request
+
+
+def use(session: Session, request: Request, now: datetime) -> None:
+    """Spends the link, once: of fifty presses at one time, one passes. Raises Settled."""
+    locked = session.scalar(select(Request).where(Request.id == request.id).with_for_update())
+    session.refresh(request)
+    if locked is None or request.used_at is not None:
+        raise Settled(request)
+    request.used_at = now
+    _cancel_waiting(session, request)
+
+
+def record_consent(session: Session, key: str, purpose: str, act: str, channel: str, wording: str, now: datetime) -> None:
+    session.add(
+        Consent(mailbox=key, purpose=purpose, act=act, channel=channel, wording=wording,
+                wording_hash=_sha256(wording), at=now)
+    )  # fmt: skip
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _open(session: Session, purpose: str, email: str, now: datetime, lasts: timedelta | None) -> Request:
+    request = Request(
+        key=links.new_key(), purpose=purpose, email=email, mailbox=mailbox(email), created_at=now,
+        expires_at=now + lasts if lasts else None,
+    )  # fmt: skip
+    session.add(request)
+    return request
+
+
+def _row(item: Item) -> RequestItem:
+    if isinstance(item.row, Signature):
+        return RequestItem(signature=item.row, details=item.details)
+    return RequestItem(subscription=item.row, details=item.details)
+
+
+def _asked(request: Request) -> list[Item]:
+    return [Item(row, item.details) for item in request.items if (row := item.signature or item.subscription)]
+
+
+def _waits_already(session: Session, items: Sequence[Item], now: datetime) -> bool:
+    """Whether a held-back letter asks for exactly the same."""
+    waiting = session.scalars(
+        select(Request)
+        .join(Letter, Letter.request_id == Request.id)
+        .join(Message, Message.id == Letter.message_id)
+        .where(Message.state == "queued", Message.due_at > now, Request.mailbox == items[0].row.mailbox)
+    )
+    mine = [(item.identity, item.details) for item in items]
+    return any([(item.identity, item.details) for item in _asked(other)] == mine for other in waiting)
+
+
+def _cancel_waiting(session: Session, request: Request) -> None:
+    """Letters held back for this mailbox that ask for nothing that is not settled by this press are not sent."""
+    mine = {item.identity for item in _asked(request)}
+    others = session.scalars(
+        select(Request)
+        .where(Request.mailbox == request.mailbox, Request.purpose == "confirm", Request.id != request.id)
+        .where(Request.used_at.is_(None))
+    )
+    for other in others:
+        if {item.identity for item in _asked(other)} <= mine:
+            letters = select(Letter.message_id).where(Letter.request_id == other.id)
+            states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters))

@@ -1,0 +1,148 @@
+"""What we forget, and when. Every table has its sentence here; a test refuses a table without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from service.config import settings
+from service.models import (
+    Complaint, Consent, Edition, Enclosure, Letter, Message, Notice, OrganiserSession, Request, Serving, SignInLink,
+    Signature, Subscription,
+)  # fmt: skip
+from service.suppressions import keyed_hash
+
+BATCH = 5_000
+KEPT = "kept: "
+
+RULES: dict[str, str] = {
+    "signatures": "unconfirmed: UNCONFIRMED_DAYS; confirmed: pseudonymised PSEUDONYMISE_DAYS after the notice closes",
+    "subscriptions": "unconfirmed: UNCONFIRMED_DAYS; left: two years, so that an import cannot bring them back",
+    "requests": "UNCONFIRMED_DAYS after they ran out; those of a receipt as long as what they manage is held",
+    "request_items": "with their request",
+    "consents": "six years after a withdrawal (Limitation Act 1980 s.5); erased people as a keyed hash",
+    "messages": "letters one by one: 90 days after they were settled; servings: kept; mailings: with the mailing",
+    "letters": "30 days after they were accepted, for they may hold links; letters to officials: kept",
+    "attempts": "with their message",
+    "suppressions": KEPT + "a keyed hash alone",
+    "complaints": "six years after they were answered",
+    "sign_in_links": "a day after they ran out",
+    "organiser_sessions": "a day after they ran out",
+    "organisers": KEPT + "until an administrator removes them",
+    "officials": KEPT + "public offices, with the source of each address",
+    "notices": KEPT + "public",
+    "editions": KEPT + "public",
+    "demands": KEPT + "public",
+    "milestones": KEPT + "no personal data",
+    "mailing_lists": KEPT + "no personal data",
+    "mailings": KEPT + "public",
+    "servings": KEPT + "the record of what was served",
+    "deliveries": KEPT + "the record of what was served",
+    "enclosures": "emptied PSEUDONYMISE_DAYS after the notice closes; its hash is kept",
+}
+
+
+def run(session: Session, now: datetime) -> dict[str, int]:
+    """Forgets one batch of everything that is due; returns how many rows of each kind. Called until nothing is left."""
+    return {name: rule(session, now) for name, rule in STEPS.items()}
+
+
+def _unconfirmed_signatures(session: Session, now: datetime) -> int:
+    return _delete(session, Signature, Signature.state == "pending", Signature.created_at < now - _unconfirmed())
+
+
+def _unconfirmed_subscriptions(session: Session, now: datetime) -> int:
+    return _delete(session, Subscription, Subscription.state == "pending", Subscription.created_at < now - _unconfirmed())
+
+
+def _left_subscriptions(session: Session, now: datetime) -> int:
+    return _delete(session, Subscription, Subscription.state == "left", Subscription.left_at < now - timedelta(days=730))
+
+
+def _unconfirmed() -> timedelta:
+    return timedelta(days=settings().unconfirmed_days)
+
+
+def _requests(session: Session, now: datetime) -> int:
+    held = or_(
+        exists().where(Signature.mailbox == Request.mailbox), exists().where(Subscription.mailbox == Request.mailbox)
+    )
+    over = or_(Request.expires_at < now - _unconfirmed(), Request.expires_at.is_(None) & ~held)
+    return _delete(session, Request, over)
+
+
+def _letters(session: Session, now: datetime) -> int:
+    settled = select(Message.id).where(Message.kind != "serving", Message.settled_at < now - timedelta(days=30))
+    return _delete(session, Letter, Letter.message_id.in_(settled), key=Letter.message_id)
+
+
+def _messages(session: Session, now: datetime) -> int:
+    settled = (Message.kind.not_in(("serving", "mailing")), Message.settled_at < now - timedelta(days=90))
+    return _delete(session, Message, *settled)
+
+
+def _consents(session: Session, now: datetime) -> int:
+    later = Consent.__table__.alias()
+    withdrawn = exists().where(
+        later.c.mailbox == Consent.mailbox, later.c.purpose == Consent.purpose, later.c.act == "withdrawn",
+        later.c.at < now - timedelta(days=6 * 365), later.c.id >= Consent.id,
+    )  # fmt: skip
+    return _delete(session, Consent, withdrawn)
+
+
+def _complaints(session: Session, now: datetime) -> int:
+    return _delete(session, Complaint, Complaint.answered_at < now - timedelta(days=6 * 365))
+
+
+def _sign_in_links(session: Session, now: datetime) -> int:
+    return _delete(session, SignInLink, SignInLink.expires_at < now - timedelta(days=1))
+
+
+def _sessions(session: Session, now: datetime) -> int:
+    return _delete(session, OrganiserSession, OrganiserSession.expires_at < now - timedelta(days=1))
+
+
+def _names(session: Session, now: datetime) -> int:
+    """Signatures of notices closed long ago keep their number and display, and nothing of the person."""
+    closed = select(Edition.id).join(Notice).where(Notice.closed_at < now - timedelta(days=settings().pseudonymise_days))
+    rows = session.scalars(
+        select(Signature).where(Signature.edition_id.in_(closed), Signature.email != "").limit(BATCH)
+    ).all()
+    for row in rows:
+        row.mailbox = row.name_key = keyed_hash(f"{row.mailbox} {row.name_key}")
+        row.email = row.name = row.clp = row.office = ""
+        row.display = "count"
+    return len(rows)
+
+
+def _enclosures(session: Session, now: datetime) -> int:
+    closed = Notice.closed_at < now - timedelta(days=settings().pseudonymise_days)
+    old = select(Serving.id).join(Notice, Notice.id == Serving.notice_id).where(closed)
+    statement = update(Enclosure).where(Enclosure.serving_id.in_(old), Enclosure.content != b"").values(content=b"")
+    return len(list(session.scalars(statement.returning(Enclosure.id).execution_options(synchronize_session=False))))
+
+
+def _delete(session: Session, model: type, *where: ColumnElement[bool], key: object = None) -> int:
+    key = model.id if key is None else key  # type: ignore[attr-defined]
+    chosen = select(key).where(*where).limit(BATCH)  # type: ignore[call-overload]
+    statement = delete(model).where(key.in_(chosen)).returning(key)  # type: ignore[attr-defined]
+    return len(list(session.scalars(statement.execution_options(synchronize_session=False))))
+
+
+STEPS: dict[str, Callable[[Session, datetime], int]] = {
+    "unconfirmed signatures": _unconfirmed_signatures,
+    "unconfirmed subscriptions": _unconfirmed_subscriptions,
+    "subscriptions left long ago": _left_subscriptions,
+    "requests": _requests,
+    "letters": _letters,
+    "messages": _messages,
+    "consents": _consents,
+    "complaints": _complaints,
+    "sign-in links": _sign_in_links,
+    "sessions": _sessions,
+    "names": _names,
+    "enclosures": _enclosures,
+}

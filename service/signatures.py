@@ -1,0 +1,208 @@
+"""Story: sign a notice, confirm, change the display, withdraw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import addresses, emails, names, requests, schedule, states, subscribing
+from service.errors import Refused
+from service.models import Edition, MailingList, Notice, Official, Request, Signature
+from service.suppressions import is_suppressed
+
+OFFICES = {"": "none", "chair": "chair", "secretary": "secretary", "other": "other office"}
+DISPLAYS = {
+    "public": "My name goes to the officials and on the public list",
+    "officials": "My name goes to the officials only",
+    "count": "Count me, without my name",
+}
+HOUSEHOLD = 2
+"""At most so many names at one mailbox, each confirmed by itself."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a person entered, already clean."""
+
+    name: str
+    email: str
+    clp: str
+    office: str
+    display: str
+    updates: bool
+
+    @property
+    def details(self) -> dict[str, str]:
+        return {"name": self.name, "email": self.email, "clp": self.clp, "office": self.office, "display": self.display}
+
+
+def read_form(fields: Mapping[str, str]) -> Form:
+    """Checks a form's fields. Raises Refused with one sentence for each field that needs a change."""
+    errors: dict[str, str] = {}
+
+    def take(field: str, check: object) -> str:
+        try:
+            return check(fields.get(field, ""), field)  # type: ignore[operator,no-any-return]
+        except Refused as refused:
+            errors.update(refused.errors)
+            return ""
+
+    name, email, clp = take("name", names.person), take("email", addresses.parse), take("clp", names.clean)
+    office, display = fields.get("office", ""), fields.get("display", "")
+    if office == "none":
+        office = ""
+    if office not in OFFICES:
+        errors["office"] = "Choose one of the offices, or none."
+    if display not in DISPLAYS:
+        errors["display"] = "Choose how your name is shown."
+    if not fields.get("consent"):
+        errors["consent"] = "Tick the box if you agree; without it we may not count you."
+    if errors:
+        raise Refused(**errors)
+    return Form(name, email, clp, office, display, bool(fields.get("updates")))
+
+
+def wording(session: Session, edition: Edition) -> str:
+    """The consent that the form asks for, naming the officials who receive the name (UK GDPR Art 9(2)(a))."""
+    offices = list(session.scalars(select(Official.office).where(Official.removed_at.is_(None)).order_by(Official.id)))
+    recipients = ", ".join(offices) if offices else edition.addressed_to
+    return (
+        f"I agree that my support for this notice, which shows a political opinion, is recorded and given to: {recipients}; "
+        "in the way I chose above. I can withdraw at any time."
+    )
+
+
+def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: str = "web") -> None:
+    """Records the wish to sign and sends the letter that asks to confirm it. What is known already is told by letter alone."""
+    edition = notice.edition
+    if edition is None or notice.state != "live":
+        raise Refused("This notice is not open for signatures.")
+    key = addresses.mailbox(form.email)
+    if is_suppressed(session, key):
+        return
+    items, news = [], ""
+    signature = _pending(session, edition, key, form, now)
+    if signature is None:
+        news = f"Your mailbox has signed “{edition.title}” already, so nothing was changed."
+    else:
+        items.append(requests.Item(signature, form.details))
+        requests.record_consent(
+            session, key, f"sign:{edition.hash}", "asked", channel, wording(session, edition), now
+        )  # fmt: skip
+    if form.updates and notice.list_id:
+        mailing_list = session.get_one(MailingList, notice.list_id)
+        details = {"email": form.email, "name": form.name, "clp": form.clp, "office": form.office}
+        items += subscribing.pending(session, [mailing_list], details, now, channel)
+    if items:
+        requests.ask(session, form.email, form.name, items, now)
+    elif news:
+        requests.tell(session, form.email, news, now)
+
+
+def _pending(session: Session, edition: Edition, key: str, form: Form, now: datetime) -> Signature | None:
+    """The pending row for this name at this mailbox; None where it is confirmed, or the household is complete."""
+    mine = (Signature.edition_id == edition.id, Signature.mailbox == key)
+    found = session.scalar(select(Signature).where(*mine, Signature.name_key == names.key(form.name)))
+    if found is None:
+        if _household(session, edition.id, key) >= HOUSEHOLD:
+            return None
+        found = Signature(
+            edition_id=edition.id, mailbox=key, name_key=names.key(form.name), state="pending", created_at=now, **form.details
+        )
+        try:
+            with session.begin_nested():
+                session.add(found)
+        except IntegrityError:  # the same form arrived twice at one time
+            return _pending(session, edition, key, form, now)
+    if found.state == "withdrawn":
+        states.move(found, "pending")
+        found.created_at = now
+    return found if found.state == "pending" else None
+
+
+def _household(session: Session, edition_id: int, key: str) -> int:
+    mine = (Signature.edition_id == edition_id, Signature.mailbox == key, Signature.state == "confirmed")
+    return session.scalar(select(func.count()).select_from(Signature).where(*mine)) or 0
+
+
+def confirm(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:
+    """Counts the signatures that this request asked for; each gets the next number of its edition, and a receipt."""
+    confirmed = []
+    for item in request.items:
+        if item.signature and _count(session, item.signature, item.details, now):
+            signature = item.signature
+            edition = session.get_one(Edition, signature.edition_id)
+            purpose = f"sign:{edition.hash}"
+            requests.record_consent(session, signature.mailbox, purpose, "confirmed", channel, wording(session, edition), now)
+            emails.receipt(session, signature, requests.keep(session, signature.email, now), edition, now)
+            confirmed.append(signature)
+    return confirmed
+
+
+def _count(session: Session, signature: Signature, details: dict[str, str], now: datetime) -> bool:
+    notice = session.scalar(select(Notice).join(Edition).where(Edition.id == signature.edition_id).with_for_update())
+    if notice is None or notice.state != "live":
+        raise Refused("This notice has been closed; it takes no more signatures.")
+    if _household(session, signature.edition_id, signature.mailbox) >= HOUSEHOLD:
+        raise Refused(f"{HOUSEHOLD} people have signed from this mailbox already, which is the most that we can count.")
+    if not states.claim(session, Signature, "pending", "confirmed", Signature.id == signature.id, confirmed_at=now, **details):
+        return False
+    last_sequence, count = session.execute(
+        update(Edition)
+        .where(Edition.id == signature.edition_id)
+        .values(last_sequence=Edition.last_sequence + 1, count=Edition.count + 1)
+        .returning(Edition.last_sequence, Edition.count)
+        .execution_options(synchronize_session=False)
+    ).one()
+    session.refresh(signature)
+    signature.sequence = last_sequence
+    edition = session.get_one(Edition, signature.edition_id)
+    session.refresh(edition)
+    schedule.crossed(session, edition, count, now)
+    return True
+
+
+def withdraw(session: Session, signature: Signature, now: datetime, channel: str = "web") -> bool:
+    """Takes a signature back; it counts no more from this moment. False where it did not count."""
+    if not states.claim(session, Signature, "confirmed", "withdrawn", Signature.id == signature.id, withdrawn_at=now):
+        return False
+    _less_one(session, signature.edition_id)
+    session.refresh(signature)
+    edition = session.get_one(Edition, signature.edition_id)
+    requests.record_consent(
+        session, signature.mailbox, f"sign:{edition.hash}", "withdrawn", channel, wording(session, edition), now
+    )  # fmt: skip
+    return True
+
+
+def _less_one(session: Session, edition_id: int) -> None:
+    statement = update(Edition).where(Edition.id == edition_id).values(count=Edition.count - 1)
+    session.execute(statement.execution_options(synchronize_session="fetch"))
+
+
+def show(session: Session, signature: Signature, display: str) -> None:
+    """Changes how the name is shown from now on; letters that were accepted cannot be changed."""
+    if display not in DISPLAYS:
+        raise Refused(display="Choose how your name is shown.")
+    signature.display = display
+
+
+def public_list(session: Session, edition: Edition, after: int, limit: int) -> list[Signature]:
+    """Public names in the order of their confirmation, a page at a time; `after` is the last sequence seen."""
+    wanted = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.display == "public")
+    return list(
+        session.scalars(
+            select(Signature).where(*wanted, Signature.sequence > after).order_by(Signature.sequence).limit(limit)
+        )
+    )
+
+
+def newest_public(session: Session, edition: Edition, limit: int = 12) -> list[Signature]:
+    """The names that joined last, for the notice's page."""
+    wanted = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.display == "public")
+    return list(session.scalars(select(Signature).where(*wanted).order_by(Signature.sequence.desc()).limit(limit)))

@@ -1,0 +1,106 @@
+"""Every state machine as a table, each state with its sentence; the only code that writes a `.state`.
+
+Rules: a state changes only along an arrow of its table. `move` is for a row in hand; `claim` is for work that others may want
+too: it changes the row in the database if it is still where we think, and says whether it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, update
+from sqlalchemy.orm import Session
+
+from service import models as m
+
+MESSAGE = {
+    "queued": {"sending", "suppressed", "cancelled", "expired"},  # waits for its time and a worker
+    "sending": {"queued", "accepted", "refused", "suppressed", "cancelled", "unsure"},  # leased by a worker
+    "accepted": {"bounced", "complained"},  # a mail server took it
+    "bounced": {"complained"},  # a mail server took it and gave it back
+    "complained": set(),  # its reader called it spam
+    "refused": set(),  # a mail server will never take it
+    "suppressed": set(),  # we must not write to this address
+    "cancelled": set(),  # an organiser stopped it
+    "expired": set(),  # it waited too long to be worth sending
+    "unsure": {"queued", "accepted", "bounced"},  # a letter to an official whose final answer was lost
+}
+SIGNATURE = {
+    "pending": {"confirmed"},  # asked for on a form; counts for nothing
+    "confirmed": {"withdrawn"},  # counted
+    "withdrawn": {"pending"},  # taken back; may be given again
+}
+SUBSCRIPTION = {
+    "pending": {"confirmed"},  # asked for; gets no update
+    "confirmed": {"left"},  # gets the updates
+    "left": {"pending", "confirmed"},  # said no; may ask again
+}
+NOTICE = {
+    "rehearsal": {"live"},  # its letters go to its organisers
+    "live": {"closed"},  # in force: open for signatures, served on its officials
+    "closed": set(),  # no more signatures, no more servings
+}
+SERVING = {
+    "due": {"started", "stopped"},  # waits its minutes, so that somebody can stop it
+    "started": {"written"},  # its cut-off is taken; its documents are being made
+    "written": set(),  # each official's letter is a message row
+    "stopped": set(),  # an organiser stopped it in time
+}
+MAILING = {
+    "draft": {"submitted", "cancelled"},  # being written
+    "submitted": {"draft", "approved", "cancelled"},  # waits for a second organiser
+    "approved": {"sending", "cancelled"},  # frozen by its hash; about to be fanned out
+    "sending": {"paused", "sent", "cancelled"},  # its messages are on their way
+    "paused": {"sending", "cancelled"},  # held; goes on where it stopped
+    "sent": set(),  # every message is settled
+    "cancelled": set(),  # stopped for good
+}
+COMPLAINT = {
+    "open": {"answered"},  # acknowledged; an answer is due in 30 days
+    "answered": set(),
+}
+
+MACHINES: dict[type[m.Base], dict[str, Any]] = {
+    m.Message: MESSAGE,
+    m.Signature: SIGNATURE,
+    m.Subscription: SUBSCRIPTION,
+    m.Notice: NOTICE,
+    m.Serving: SERVING,
+    m.Mailing: MAILING,
+    m.Complaint: COMPLAINT,
+}
+
+
+class NotThatWay(RuntimeError):
+    """An arrow that the table does not have."""
+
+
+def check(model: type[m.Base], before: str, after: str) -> None:
+    if after not in MACHINES[model][before]:
+        raise NotThatWay(f"a {model.__name__} cannot go from {before} to {after}")
+
+
+def move(row: Any, after: str) -> None:
+    """Moves a row in hand. Raises NotThatWay."""
+    check(type(row), row.state, after)
+    row.state = after
+
+
+def claim(
+    session: Session, model: type[Any], before: str, after: str, *where: ColumnElement[bool], **values: Any
+) -> int:
+    """Moves the rows that still are in `before`; returns how many were. Zero means: somebody else has it, go home."""
+    check(model, before, after)
+    statement = update(model).where(model.state == before, *where).values(state=after, **values)
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return cast(CursorResult[Any], result).rowcount
+
+
+def claim_returning(
+    session: Session, model: type[Any], before: str, after: str, ids: Any, columns: Iterable[Any], **values: Any
+) -> list[Any]:
+    """As `claim`, for the rows whose id stands in `ids`; returns the columns asked for of those that moved."""
+    check(model, before, after)
+    statement = update(model).where(model.state == before, model.id.in_(ids)).values(state=after, **values)
+    return list(session.execute(statement.returning(*columns).execution_options(synchronize_session=False)))

@@ -1,0 +1,33 @@
+"""Whom we must not write to: kept as a keyed hash, so that it outlives the erasure of the address (UK GDPR Art 17(3))."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.config import settings
+from service.models import Suppression
+
+
+def keyed_hash(mailbox: str) -> str:
+    return hmac.digest(settings().hash_key.encode(), f"suppression {mailbox}".encode(), "sha256").hex()
+
+
+def is_suppressed(session: Session, mailbox: str) -> bool:
+    return session.get(Suppression, keyed_hash(mailbox)) is not None
+
+
+def suppressed_among(session: Session, mailboxes: Iterable[str]) -> set[str]:
+    """Which of these (at most a few thousand) must not be written to."""
+    by_hash = {keyed_hash(mailbox): mailbox for mailbox in mailboxes}
+    found = session.scalars(select(Suppression.hash).where(Suppression.hash.in_(by_hash)))
+    return {by_hash[one] for one in found}
+
+
+def suppress(session: Session, mailbox: str, reason: str, now: datetime) -> None:
+    if not is_suppressed(session, mailbox):
+        session.add(Suppression(hash=keyed_hash(mailbox), reason=reason, at=now))

@@ -1,0 +1,38 @@
+"""The web: one table, blueprint → prefix → guard. Each view parses, makes one call into a story, and renders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint
+
+from service.web import complaints, confirmations, health, holdings, lists, news, notices, organise, pages, sign_in
+from service.web import unsubscribe as leaving
+from service.web.guards import needs_organiser
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`guard` runs before every view of the blueprint; None: open to the public. CSRF is off for RFC 8058 alone."""
+
+    blueprint: Blueprint
+    prefix: str | None
+    guard: Callable[[], Any] | None
+    csrf_exempt: bool = False
+
+
+BLUEPRINTS = (
+    Entry(notices.blueprint, None, None),
+    Entry(lists.blueprint, "/lists", None),
+    Entry(confirmations.blueprint, "/confirm", None),
+    Entry(leaving.blueprint, "/unsubscribe", None, csrf_exempt=True),
+    Entry(holdings.blueprint, "/manage", None),
+    Entry(news.blueprint, None, None),
+    Entry(complaints.blueprint, "/complaints", None),
+    Entry(pages.blueprint, None, None),
+    Entry(health.blueprint, None, None),
+    Entry(sign_in.blueprint, "/organise/sign-in", None),
+    Entry(organise.blueprint, "/organise", needs_organiser),
+)

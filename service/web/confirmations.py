@@ -1,0 +1,35 @@
+"""The link of a confirmation letter: its GET shows one button, its POST confirms all that one form asked."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from service import requests, signatures, subscriptions
+from service.db import reading, transaction
+from service.models import Edition
+from service.web.guards import now
+
+blueprint = Blueprint("confirmations", __name__)
+
+
+@blueprint.get("/<token>")
+def show(token: str) -> ResponseReturnValue:
+    with reading() as session:
+        found = requests.find(session, "confirm", token, now())
+        editions = {one.signature.edition_id for one in found.items if one.signature}
+        return render_template(
+            "pages/confirm.html", found=found, editions={number: session.get_one(Edition, number) for number in editions}
+        )
+
+
+@blueprint.post("/<token>")
+def confirm(token: str) -> ResponseReturnValue:
+    with transaction() as session:
+        found = requests.find(session, "confirm", token, now())
+        requests.use(session, found, now())
+        signed = signatures.confirm(session, found, now())
+        joined = subscriptions.confirm(session, found, now())
+        editions = {one.edition_id: session.get_one(Edition, one.edition_id) for one in signed}
+        notices = {edition.id: edition.notice for edition in editions.values()}
+        return render_template("pages/confirmed.html", signed=signed, joined=joined, editions=editions, notices=notices)

@@ -1,0 +1,35 @@
+"""Is it alive, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from service import health
+from service.config import settings
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> ResponseReturnValue:
+    return Response("ok\n", content_type="text/plain")
+
+
+@blueprint.get("/readyz")
+def ready() -> ResponseReturnValue:
+    """Each part in words; 503 while one of them is not as it should be."""
+    parts = health.parts()
+    return jsonify(parts), 200 if all(said == "ok" for said in parts.values()) else 503
+
+
+@blueprint.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    """Prometheus text, from SQL and Redis; only with the bearer token of METRICS_TOKEN."""
+    token = settings().metrics_token
+    if not token or not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}"):
+        raise NotFound
+    return Response(health.metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")

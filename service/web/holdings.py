@@ -1,0 +1,100 @@
+"""What we hold about a mailbox: behind a link that only its owner has."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from service import addresses, holdings, limits, links, requests, signatures, subscriptions
+from service.db import reading, transaction
+from service.errors import NotFound, Refused
+from service.models import Subscription
+from service.web.guards import now
+
+blueprint = Blueprint("holdings", __name__)
+
+
+@blueprint.get("")
+def ask_form() -> ResponseReturnValue:
+    return render_template("pages/manage_ask.html", entered={}, errors={})
+
+
+@blueprint.post("")
+def ask() -> ResponseReturnValue:
+    limits.visitor(request.remote_addr or "")
+    try:
+        email = addresses.parse(request.form.get("email", ""))
+    except Refused as refused:
+        return render_template("pages/manage_ask.html", entered=request.form, errors=refused.errors), 422
+    with transaction() as session:
+        requests.manage_link(session, email, now())
+    return render_template("pages/look_in_your_mailbox.html")
+
+
+@blueprint.get("/<token>")
+def show(token: str) -> ResponseReturnValue:
+    with reading() as session:
+        try:
+            mailbox = holdings.from_request(session, token, now())
+        except NotFound:
+            _address_behind(session, token)
+            return render_template("pages/manage_offer.html", token=token)
+        return render_template("pages/manage.html", held=holdings.of(session, mailbox), displays=signatures.DISPLAYS, done="")
+
+
+def _address_behind(session: Session, token: str) -> str:
+    """Whose fresh link may be asked for: of a manage link that ran out, or of a mailing's link to leave. Raises NotFound."""
+    try:
+        requests.find(session, "manage", token, now())
+    except requests.Settled as settled:
+        return settled.request.email
+    except NotFound:
+        pass
+    row = session.get(Subscription, links.read_compact("unsubscribe", token))
+    if row is None:
+        raise NotFound("this link is not one of ours")
+    return row.email
+
+
+@blueprint.post("/<token>")
+def act(token: str) -> ResponseReturnValue:
+    with transaction() as session:
+        try:
+            mailbox = holdings.from_request(session, token, now())
+        except NotFound:
+            requests.manage_link(session, _address_behind(session, token), now())
+            return render_template("pages/look_in_your_mailbox.html")
+        match request.form.get("act", ""):
+            case "export":
+                return _file(holdings.export(holdings.of(session, mailbox)))
+            case "erase":
+                for signature, _, _ in holdings.of(session, mailbox).signatures:
+                    signatures.withdraw(session, signature, now())
+                holdings.erase(session, mailbox, now())
+                return render_template("pages/erased.html")
+            case what:
+                done = _change(session, mailbox, what)
+        return render_template("pages/manage.html", held=holdings.of(session, mailbox), displays=signatures.DISPLAYS, done=done)
+
+
+def _change(session: Session, mailbox: str, what: str) -> str:
+    chosen = request.form.get("id", "")
+    if what == "withdraw":
+        signatures.withdraw(session, holdings.signature(session, mailbox, chosen), now())
+        return "Your signature is withdrawn and counts no more."
+    if what == "display":
+        signatures.show(session, holdings.signature(session, mailbox, chosen), request.form.get("display", ""))
+        return "Saved. From now on your name is shown in the way you chose."
+    if what == "leave":
+        subscriptions.leave(session, holdings.subscription(session, mailbox, chosen).id, now())
+        return "You have left the list."
+    raise Refused("Choose one of the buttons.")
+
+
+def _file(content: dict[str, object]) -> Response:
+    body = json.dumps(content, ensure_ascii=False, indent=2)
+    headers = {"Content-Disposition": 'attachment; filename="what-we-hold.json"'}
+    return Response(body, content_type="application/json; charset=utf-8", headers=headers)

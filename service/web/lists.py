@@ -1,0 +1,42 @@
+"""Subscribing to a list."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import limits, subscriptions
+from service.db import reading, transaction
+from service.errors import Refused
+from service.models import MailingList
+from service.web.guards import now
+
+blueprint = Blueprint("lists", __name__)
+
+
+@blueprint.get("/<slug>")
+def form(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        return _form(session, slug, {}, {})
+
+
+def _form(session: Session, slug: str, entered: dict[str, str], errors: dict[str, str]) -> str:
+    mailing_list = subscriptions.find_list(session, slug)
+    others = list(session.scalars(select(MailingList).where(MailingList.id != mailing_list.id).order_by(MailingList.title)))
+    return render_template("pages/subscribe.html", list=mailing_list, others=others, entered=entered, errors=errors)
+
+
+@blueprint.post("/<slug>")
+def subscribe(slug: str) -> ResponseReturnValue:
+    limits.visitor(request.remote_addr or "")
+    try:
+        with transaction() as session:
+            wanted = {slug: subscriptions.find_list(session, slug)}
+            wanted |= {other: subscriptions.find_list(session, other) for other in request.form.getlist("also")}
+            subscriptions.ask(session, list(wanted.values()), subscriptions.read_form(request.form), now())
+    except Refused as refused:
+        with reading() as session:
+            return _form(session, slug, request.form.to_dict(), refused.errors), 422
+    return render_template("pages/look_in_your_mailbox.html")

@@ -1,0 +1,33 @@
+"""Published updates: permalinks and a feed."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, render_template
+from flask.typing import ResponseReturnValue
+
+from service import links, mailings
+from service.db import reading
+
+blueprint = Blueprint("news", __name__)
+
+
+@blueprint.get("/news")
+def index() -> ResponseReturnValue:
+    with reading() as session:
+        return render_template("pages/news.html", updates=mailings.published(session))
+
+
+@blueprint.get("/news/<slug>")
+def show(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        update = mailings.find_published(session, slug)
+        return render_template("pages/update.html", update=update, body=mailings.for_the_web(update))
+
+
+@blueprint.get("/news.atom")
+def feed() -> ResponseReturnValue:
+    """Atom (RFC 4287)."""
+    with reading() as session:
+        updates = [(update, mailings.for_the_web(update)) for update in mailings.published(session, 20)]
+        text = render_template("pages/news.xml", updates=updates, url=links.url)
+        return Response(text, content_type="application/atom+xml; charset=utf-8")

@@ -1,0 +1,120 @@
+"""A notice on the web: its page, signing, the public list, the canonical bytes, the register."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound as NoPage
+
+from service import deliveries, limits, notices, signatures
+from service.db import reading, transaction
+from service.errors import Refused
+from service.models import Notice
+from service.web.guards import now
+
+blueprint = Blueprint("notices", __name__)
+PAGE = 200
+
+
+@blueprint.get("/")
+def front() -> ResponseReturnValue:
+    """The notice now in force."""
+    with reading() as session:
+        live = notices.in_force(session)
+        if not live:
+            return render_template("pages/empty.html")
+        return _page(session, live[0], others=live[1:])
+
+
+@blueprint.get("/notices/<slug>")
+def show(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        return _page(session, notices.find_public(session, slug))
+
+
+def _page(session: Session, notice: Notice, others: list[Notice] | None = None) -> str:
+    edition = notice.edition
+    assert edition is not None
+    return render_template(
+        "pages/notice.html", notice=notice, edition=edition, next_milestone=notices.next_milestone(notice),
+        newest=signatures.newest_public(session, edition), others=others or [], served=deliveries.summary(session, notice),
+    )  # fmt: skip
+
+
+@blueprint.get("/notices/<slug>/sign")
+def sign_form(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        return _form(session, notices.find_public(session, slug), {}, {})
+
+
+def _form(session: Session, notice: Notice, entered: dict[str, str], errors: dict[str, str]) -> str:
+    assert notice.edition is not None
+    return render_template(
+        "pages/sign.html", notice=notice, edition=notice.edition, wording=signatures.wording(session, notice.edition),
+        displays=signatures.DISPLAYS, entered=entered, errors=errors,
+    )  # fmt: skip
+
+
+@blueprint.post("/notices/<slug>/sign")
+def sign(slug: str) -> ResponseReturnValue:
+    limits.visitor(request.remote_addr or "")
+    try:
+        with transaction() as session:
+            notice = notices.find_public(session, slug)
+            signatures.ask(session, notice, signatures.read_form(request.form), now())
+    except Refused as refused:
+        with reading() as session:
+            return _form(session, notices.find_public(session, slug), request.form.to_dict(), refused.errors), 422
+    return render_template("pages/look_in_your_mailbox.html")
+
+
+@blueprint.get("/notices/<slug>/signatures")
+def public_list(slug: str) -> ResponseReturnValue:
+    after = request.args.get("after", 0, type=int)
+    with reading() as session:
+        notice = notices.find_public(session, slug)
+        assert notice.edition is not None
+        rows = signatures.public_list(session, notice.edition, after, PAGE + 1)
+        return render_template(
+            "pages/signatures.html", notice=notice, edition=notice.edition, rows=rows[:PAGE], more=len(rows) > PAGE, after=after
+        )
+
+
+@blueprint.get("/notices/<slug>/editions/<int:number>.txt")
+def canonical(slug: str, number: int) -> ResponseReturnValue:
+    with reading() as session:
+        notice = notices.find_public(session, slug)
+        for edition in notice.editions:
+            if edition.number == number:
+                return Response(edition.text.encode(), content_type="text/plain; charset=utf-8")
+    raise NoPage
+
+
+@blueprint.get("/notices/<slug>/count.json")
+def count(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        notice = notices.find_public(session, slug)
+        assert notice.edition is not None
+        return jsonify(
+            count=notice.edition.count, next_milestone=notices.next_milestone(notice), edition=notice.edition.hash
+        )
+
+
+@blueprint.get("/notices/<slug>/deliveries")
+def register(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        notice = notices.find_public(session, slug)
+        servings = deliveries.register_by_serving(session, notice)
+        return render_template("pages/deliveries.html", notice=notice, servings=servings)
+
+
+@blueprint.get("/notices/<slug>/deliveries.json")
+def register_json(slug: str) -> ResponseReturnValue:
+    with reading() as session:
+        return jsonify(deliveries=deliveries.register(session, notices.find_public(session, slug)))
+
+
+@blueprint.get("/notices")
+def index() -> ResponseReturnValue:
+    return redirect(url_for("notices.front"), 303)

@@ -1,0 +1,107 @@
+"""The clock: `python -m workers.clock`. Looks every few seconds for work whose bell was lost, and hourly for what to forget.
+
+Two clocks do no harm: everything here is a claim, or a bell that finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from service import deliveries, mailings, queue, retention
+from service.config import SettingRefused, settings
+from service.db import transaction
+from service.health import CLOCK
+from service.logs import configure
+from service.models import Message
+from workers.outbound import ledger
+
+log = logging.getLogger(__name__)
+
+OVERDUE = timedelta(seconds=5)
+"""A letter that waits longer than this after its time has probably lost its bell."""
+BELLS = 500
+
+
+def sweep_letters(session: Session, now: datetime) -> None:
+    """Takes lapsed claims back, and rings for letters whose time has come."""
+    ledger.take_back(session, now)
+    for name in (queue.PROMPT, queue.NOTICES):
+        if queue.waiting(name) < BELLS:
+            waiting = (Message.queue == name, Message.state == "queued", Message.due_at <= now - OVERDUE)
+            for message_id in session.scalars(select(Message.id).where(*waiting).order_by(Message.due_at).limit(BELLS)):
+                queue.wake(session, "deliver", message_id, name)
+
+
+def sweep_servings(session: Session, now: datetime) -> None:
+    deliveries.dated(session, now)
+    if not queue.waiting(queue.NOTICES):
+        deliveries.wake_unfinished(session, now)
+
+
+def sweep_mailings(session: Session, _now: datetime) -> None:
+    if not queue.waiting(queue.BULK):
+        mailings.wake_unfinished(session)
+
+
+def forget(session: Session, now: datetime) -> None:
+    forgotten = {name: count for name, count in retention.run(session, now).items() if count}
+    if forgotten:
+        log.info("forgotten: %s", forgotten)
+
+
+def beat(_session: Session, now: datetime) -> None:
+    """Lets /readyz see that a clock runs."""
+    queue.redis().set(CLOCK, now.isoformat(), ex=120)
+
+
+@dataclass
+class Duty:
+    act: Callable[[Session, datetime], None]
+    every_seconds: float
+    next_at: float = field(default=0.0)
+
+
+def duties() -> list[Duty]:
+    return [Duty(beat, 5), Duty(sweep_letters, 5), Duty(sweep_servings, 5), Duty(sweep_mailings, 10), Duty(forget, 3600)]
+
+
+def tick(known: list[Duty], monotonic: float) -> None:
+    """Runs what is due; a duty that fails is tried again in its turn, and keeps none of the others from theirs."""
+    for duty in known:
+        if monotonic >= duty.next_at:
+            duty.next_at = monotonic + duty.every_seconds
+            try:
+                with transaction() as session:
+                    duty.act(session, datetime.now(UTC))
+            except (SQLAlchemyError, RedisError) as error:
+                log.warning("%s: %s", duty.act.__name__, type(error).__name__)
+
+
+def main() -> None:
+    configure()
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
+    settings()
+    known = duties()
+    while not stop.wait(1):
+        tick(known, time.monotonic())
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SettingRefused as refused:
+        sys.exit(str(refused))

@@ -1,0 +1,109 @@
+"""One letter: claim → write → send → record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parseaddr
+from functools import cache
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import links, queue, suppressions
+from service.config import settings
+from service.db import transaction
+from service.models import Attempt, Enclosure, Letter, Message
+from workers.outbound import ledger, mime
+from workers.outbound.replies import Outcome
+from workers.outbound.transport import Copy, VerifiedConnection, VerifiedMail
+from workers.outbound.transport import Letter as MailLetter
+
+IDLE_SECONDS = 20
+"""A connection that waited longer is closed before use: servers hang up, and a hang-up costs an attempt."""
+
+
+def deliver(message_id: int) -> None:
+    """Sends one claimed letter, and records every reply; with nothing to claim it does nothing."""
+    with transaction() as session:
+        copy = _claim(session, message_id)
+    if copy is None:
+        return
+    outcome = connection().deliver(copy)
+    now = datetime.now(UTC)
+    with transaction() as session:
+        _close_attempt(session, message_id)
+        ledger.note_attempt(session, message_id, outcome, now)
+        ledger.record(session, message_id, outcome, now)
+
+
+def _claim(session: Session, message_id: int) -> Copy | None:
+    now = datetime.now(UTC)
+    if not ledger.claim(session, [message_id], now):
+        return None
+    message = session.get_one(Message, message_id)
+    letter = session.get(Letter, message_id)
+    if letter is None or message.email is None or message.mailbox is None:
+        ledger.settle(session, message_id, "cancelled", "its letter was forgotten", now)
+        return None
+    if message.queue != queue.NOTICES and suppressions.is_suppressed(session, message.mailbox):
+        ledger.settle(session, message_id, "suppressed", "must not be written to", now)
+        return None
+    if message.queue == queue.NOTICES:
+        ledger.note_attempt(session, message_id, Outcome("began"), now)
+    return Copy(links.bounce_address(message_id), message.email, write(session, message, letter))
+
+
+def _close_attempt(session: Session, message_id: int) -> None:
+    for began in session.scalars(select(Attempt).where(Attempt.message_id == message_id, Attempt.outcome == "began")):
+        session.delete(began)
+
+
+def write(session: Session, message: Message, letter: Letter) -> bytes:
+    """The bytes of a letter: the same headers on every attempt, but for the time in Date."""
+    assert message.email is not None
+    name, address = parseaddr(settings().mail_default_sender)
+    head = [
+        mime.address_header("From", name, address),
+        mime.address_header("To", letter.to_name, message.email),
+        mime.header("Subject", letter.subject),
+        mime.header("Date", format_datetime(message.created_at)),
+        mime.header("Message-ID", links.message_id(message.id)),
+        *(mime.header(key, value) for key, value in letter.headers.items()),
+    ]
+    files = session.execute(
+        select(Enclosure.filename, Enclosure.content_type, Enclosure.content)
+        .where(Enclosure.serving_id == letter.serving_id, Enclosure.cohort == letter.cohort)
+        .order_by(Enclosure.id)
+    )
+    enclosed = [mime.File(*row) for row in files] if letter.serving_id else []
+    return MailLetter(
+        head, enclosed, subject=letter.subject, recipients=[message.email], body=letter.text, html=letter.html,
+        sender=settings().mail_default_sender,
+    ).as_bytes()  # fmt: skip
+
+
+@dataclass
+class _Kept:
+    connection: VerifiedConnection
+    used_at: datetime
+
+
+@cache
+def _kept() -> list[_Kept]:
+    return []
+
+
+def connection() -> VerifiedConnection:
+    """The connection that this process keeps open between letters."""
+    now = datetime.now(UTC)
+    if not _kept():
+        mail = current_app.extensions["undersigned.mail"]
+        assert isinstance(mail, VerifiedMail)
+        _kept().append(_Kept(mail.connect(), now))
+    kept = _kept()[0]
+    if (now - kept.used_at).total_seconds() > IDLE_SECONDS:
+        kept.connection.close()
+    kept.used_at = now
+    return kept.connection

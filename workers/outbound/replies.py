@@ -1,0 +1,26 @@
+"""What a mail server said, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["began", "accepted", "later", "refused", "lost", "unreachable"]
+"""began: a letter to an official is about to leave. accepted: a server took it. later: it asked us to come back. refused: for good. lost: the text went out and the final answer
+did not come back. unreachable: we never got as far as this recipient, which says nothing about it."""
+
+
+@dataclass
+class Outcome:
+    """One attempt: its verdict, the deciding reply, and the whole conversation."""
+
+    verdict: Verdict
+    code: int | None = None
+    text: str = ""
+    host: str = ""
+    replies: list[dict[str, Any]] = field(default_factory=list)
+
+
+def judge(code: int) -> Verdict:
+    """RFC 5321 §4.2.1: 2yz done, 4yz come back, 5yz never the same again; anything else is a server gone wrong."""
+    return "accepted" if 200 <= code < 300 else "refused" if 500 <= code < 600 else "later"

@@ -1,0 +1,179 @@
+"""The mail transport: Flask-Mail's settings and `Message` as people know them, with what its connection lacks.
+
+Flask-Mail 0.10 verifies no certificate, knows no time-out, and throws a server's replies away; `Mail.connect` is its seam.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app
+from flask_mail import Connection, Mail
+from flask_mail import Message as FlaskMessage
+
+from service.config import Settings, settings
+from workers.outbound import mime
+from workers.outbound.replies import Outcome, judge
+
+BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
+
+
+@dataclass
+class Copy:
+    """What goes onto the wire: envelope and bytes."""
+
+    sender: str
+    recipient: str
+    content: bytes
+
+
+class Letter(FlaskMessage):
+    """A Flask-Mail message that is written by our own MIME code, with prepared header lines."""
+
+    def __init__(self, head: list[bytes], files: list[mime.File], **fields: Any) -> None:
+        super().__init__(**fields)
+        self.head, self.files = head, files
+
+    def as_bytes(self) -> bytes:
+        return mime.message(self.head, self.body or "", self.html or "", self.files)
+
+
+class Conversation(smtplib.SMTP):
+    """smtplib, keeping each reply; commands are noted without the addresses in them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.replies: list[dict[str, Any]] = []
+        self.asked = "connect"
+        super().__init__(*args, **options)
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        password_follows = bool(self.replies) and self.replies[-1]["code"] == 334
+        self.asked = "AUTH" if password_follows else cmd.split()[0].upper()
+        super().putcmd(cmd, args)
+
+    def getreply(self) -> tuple[int, bytes]:
+        code, text = super().getreply()
+        self.replies.append({"command": self.asked, "code": code, "text": text.decode("utf-8", "replace")})
+        return code, text
+
+
+class TlsConversation(Conversation, smtplib.SMTP_SSL):
+    """The same, TLS from the first byte (RFC 8314)."""
+
+
+class VerifiedConnection(Connection):
+    """A Flask-Mail connection with verified TLS, a time-out, and an Outcome for each copy."""
+
+    def __init__(self, mail: Any, known: Settings) -> None:
+        super().__init__(mail)
+        self.known = known
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.host is not None:
+            try:
+                self.host.quit()
+            except (smtplib.SMTPException, OSError):
+                self.host.close()
+            self.host = None
+
+    def configure_host(self) -> smtplib.SMTP:
+        """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6)."""
+        timeout = self.known.mail_timeout_seconds
+        name = self.known.mail_domain
+        context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
+        if self.mail.use_ssl:
+            host: Conversation = TlsConversation(
+                self.mail.server, self.mail.port, name, timeout=timeout, context=context
+            )  # fmt: skip
+        else:
+            host = Conversation(self.mail.server, self.mail.port, name, timeout=timeout)
+        if host.sock is not None:
+            host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.mail.use_tls:
+            host.starttls(context=context)
+        host.ehlo_or_helo_if_needed()
+        if self.mail.username and self.mail.password:
+            host.login(self.mail.username, self.mail.password)
+        return host
+
+    def deliver(self, copy: Copy) -> Outcome:
+        """Hands one copy over. Never raises for what a server or a network does: that is the Outcome."""
+        if BARE.search(copy.content):
+            return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
+        place = f"{self.mail.server}:{self.mail.port}"
+        try:
+            self.host = self.host or self.configure_host()
+        except (smtplib.SMTPException, OSError) as error:
+            self.host = None
+            return Outcome("unreachable", getattr(error, "smtp_code", None), _words(error), place)
+        conversation = self.host
+        assert isinstance(conversation, Conversation)
+        before = len(conversation.replies)
+        outcome = _exchange(conversation, copy)
+        outcome.host, outcome.replies = place, conversation.replies[before:]
+        if outcome.verdict in {"lost", "unreachable"}:
+            conversation.close()
+            self.host = None
+        return outcome
+
+
+def _exchange(host: Conversation, copy: Copy) -> Outcome:
+    """MAIL, RCPT, DATA, text, one after the other (RFC 5321 §3.3)."""
+    text_left = False
+    try:
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if not copy.recipient.isascii() else []
+        if options and not host.has_extn("smtputf8"):
+            return Outcome("refused", None, "the relay does not take addresses outside ASCII (RFC 6531)")
+        if options:
+            host.command_encoding = "utf-8"
+        for code, text in (host.mail(copy.sender, options), host.rcpt(copy.recipient)):
+            if code not in {250, 251}:
+                _reset(host)
+                return Outcome(judge(code), code, _decode(text))
+        host.asked = "DATA"
+        code, text = host.docmd("DATA")
+        if code != 354:
+            _reset(host)
+            return Outcome(judge(code) if code >= 400 else "later", code, _decode(text))
+        text_left, host.asked = True, "."
+        host.send(re.sub(rb"(?m)^\.", b"..", copy.content) + b".\r\n")
+        code, text = host.getreply()
+        return Outcome(judge(code), code, _decode(text))
+    except (smtplib.SMTPException, OSError) as error:
+        return Outcome("lost" if text_left else "unreachable", None, _words(error))
+    finally:
+        host.command_encoding = "ascii"
+
+
+def _reset(host: Conversation) -> None:
+    try:
+        host.rset()
+    except (smtplib.SMTPException, OSError):
+        host.close()
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _words(error: BaseException) -> str:
+    """An error's kind and system message: never an address, which an exception of smtplib may quote."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) and error.strerror else type(error).__name__
+
+
+class VerifiedMail(Mail):
+    """Flask-Mail with connections of ours."""
+
+    def connect(self) -> VerifiedConnection:
+        return VerifiedConnection(current_app.extensions["mail"], settings())

@@ -1,0 +1,68 @@
+"""Start a worker: `python -m workers.run QUEUE`. One queue for each process: a worker on two queues can lose a popped job.
+
+Jobs run in this process, without a fork: connections and stencils live on from job to job, there is no orphan to outlive its
+parent, and recovery rests on our own leases, never on RQ's registries.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from service import queue
+from service.app import create_app
+from service.config import SettingRefused, settings
+from service.logs import configure
+from workers.outbound import shifts
+from workers.outbound.transport import VerifiedMail
+
+log = logging.getLogger(__name__)
+
+
+class Worker(SimpleWorker):
+    """Ends cleanly on the first SIGTERM or SIGINT, within a message; comes back soon after Redis does."""
+
+    max_connection_wait_time = 5.0
+
+    def request_stop(self, signum: int, _frame: FrameType | None) -> None:
+        shifts.stopping.append(True)
+        self._stop_requested = True
+        if self.get_state() != WorkerStatus.BUSY:
+            raise SystemExit(0)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        except RedisError:
+            log.warning("redis is away, the worker's registration is left to run out")
+
+
+def main(name: str) -> None:
+    configure()
+    app = create_app(settings())
+    app.extensions["undersigned.mail"] = VerifiedMail(app)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with app.app_context():
+        worker = Worker(
+            [queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, worker_ttl=30,
+            maintenance_interval=15, job_monitoring_interval=5, name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}",
+        )  # fmt: skip
+        worker.log_job_description = False
+        worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in queue.QUEUES:
+        sys.exit(f"Name one queue: {', '.join(queue.QUEUES)}.")
+    try:
+        main(sys.argv[1])
+    except SettingRefused as refused:
+        sys.exit(str(refused))

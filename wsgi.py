@@ -1,0 +1,11 @@
+"""What gunicorn serves and `flask --app wsgi` commands."""
+
+import sys
+
+from service.app import create_app
+from service.config import SettingRefused, settings
+
+try:
+    app = create_app(settings())
+except SettingRefused as refused:
+    sys.exit(str(refused))
