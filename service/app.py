@@ -47,14 +47,14 @@ def create_app(settings: config.Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
     csrf.init_app(app)
     for entry in BLUEPRINTS:
-        if entry.guard is not None:
-            entry.blueprint.before_request(entry.guard)
         if entry.csrf_exempt:
             csrf.exempt(entry.blueprint)
         app.register_blueprint(entry.blueprint, url_prefix=entry.prefix)
     app.jinja_env.filters.update(environment().filters | shown.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
+    guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
+    app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)
     app.after_request(_headers)
     _error_pages(app)
     cli.register(app)
@@ -107,10 +107,14 @@ def _error_pages(app: Flask) -> None:
     app.register_error_handler(Refused, lambda error: page(409, "That cannot be done", str(error)))
     app.register_error_handler(
         CSRFError,
-        lambda _: page(400, "Please send the form again", "The page was open for long, or cookies are off. Go back, reload, send."),
+        lambda _: page(
+            400, "Please send the form again", "The page was open for long, or cookies are off. Go back, reload, send."
+        ),
     )
     app.register_error_handler(DBAPIError, _database_error)
-    app.register_error_handler(HTTPException, lambda error: page(error.code or 500, error.name, HTTP_SENTENCES.get(error.code or 500, "")))
+    app.register_error_handler(
+        HTTPException, lambda error: page(error.code or 500, error.name, HTTP_SENTENCES.get(error.code or 500, ""))
+    )
 
 
 HTTP_SENTENCES = {

@@ -55,7 +55,7 @@ def web_address(text: str) -> str:
 
 
 def sender(text: str) -> str:
-    name, address = parseaddr(text)
+    _, address = parseaddr(text)
     if "@" not in address or any(ord(c) < 32 for c in text):
         raise ValueError("should look like Our Network <notices@example.org>")
     return text
@@ -193,7 +193,7 @@ def _derive(values: dict[str, Any]) -> None:
 def runtime_folder(var: Path) -> Path:
     """A short folder for the socket of the bundled Valkey: a unix socket's path must stay under 108 characters."""
     mark = hashlib.sha256(str(var).encode()).hexdigest()[:10]
-    return Path(f"/tmp/undersigned-{os.getuid()}-{mark}")
+    return Path(f"/tmp/undersigned-{os.getuid()}-{mark}")  # noqa: S108  its owner and mode are checked
 
 
 def _generated(path: Path) -> str:

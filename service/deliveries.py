@@ -14,10 +14,19 @@ from service import documents, emails, links, queue, schedule, states
 from service.config import settings
 from service.documents import Signer
 from service.errors import Refused
-from service.models import (
-    Attempt, Delivery, Edition, Enclosure, Message, Notice, Official, Organiser, Serving, Signature,
-)  # fmt: skip
 from service.markdown import to_html, to_text
+from service.models import (
+    Attempt,
+    Delivery,
+    Edition,
+    Enclosure,
+    Message,
+    Notice,
+    Official,
+    Organiser,
+    Serving,
+    Signature,
+)  # fmt: skip
 from service.proof.canonical import digest
 
 NAMES_IN_LETTER = 300
@@ -82,9 +91,7 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
 
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:
-    officials = session.scalars(
-        select(Official).where(Official.removed_at.is_(None)).order_by(Official.added_at, Official.id)
-    )
+    officials = session.scalars(select(Official).where(Official.removed_at.is_(None)).order_by(Official.added_at, Official.id))
     return [
         Cohort(since.isoformat(), list(members), list(_signers(session, serving, since)))
         for since, members in groupby(officials, key=lambda official: official.added_at)
@@ -109,13 +116,13 @@ def enclosures(session: Session, serving: Serving, cohort: Cohort) -> list[Enclo
     annex = documents.Annex(
         title=edition.title, addressed_to=edition.addressed_to, published_by=notice.published_by,
         published_on=notice.published_on or edition.published_at.date(), edition=edition.number, edition_hash=edition.hash,
-        body=edition.body, count=serving.count or 0, cut_off=serving.cut_off or 0, 
+        body=edition.body, count=serving.count or 0, cut_off=serving.cut_off or 0,
         served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
         imprint=settings().imprint, rehearsal=serving.rehearsal, url=edition_url(notice, edition),
     )  # fmt: skip
     made = {
         f"{notice.slug}.pdf": ("application/pdf", documents.annex_pdf(annex, cohort.signers)),
-        f"{notice.slug}-signatures.csv": ("text/csv", documents.annex_csv(cohort.signers)),
+        f"{notice.slug}-signatures.csv": ("text/csv; charset=utf-8", documents.annex_csv(cohort.signers)),
     }
     return [
         Enclosure(serving_id=serving.id, cohort=cohort.key, filename=filename, content_type=content_type, content=content,
@@ -170,9 +177,7 @@ def _count_before(session: Session, serving: Serving) -> int | None:
     return session.scalar(earlier)
 
 
-def _context(
-    notice: Notice, serving: Serving, cohort: Cohort, before: int | None, made: list[Enclosure]
-) -> dict[str, object]:
+def _context(notice: Notice, serving: Serving, cohort: Cohort, before: int | None, made: list[Enclosure]) -> dict[str, object]:
     count, named = serving.count or 0, len(cohort.signers)
     shown = cohort.signers if named <= NAMES_IN_LETTER else []
     return {

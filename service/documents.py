@@ -94,7 +94,10 @@ def plain_cell(value: str) -> str:
 
 def _compile(content: str, served_at: datetime, *, unshown: str = "") -> bytes:
     """PDF/UA forbids text without a glyph, so typst names the characters it lacks and we compile once more without."""
-    inputs = {"content": content.translate({ord(character): "□" for character in unshown}), "unshown": unshown and "yes"}
+    inputs = {
+        "content": content.translate({ord(character): "□" for character in unshown}),
+        "unshown": unshown and "yes",
+    }
     try:
         return typst.compile(
             str(_TEMPLATE), sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=["ua-1"], timestamp=served_at

@@ -17,7 +17,18 @@ from service import links, queue
 from service.addresses import domain, mailbox
 from service.config import settings
 from service.models import (
-    Complaint, Edition, Letter, Mailing, Message, Official, Organiser, Request, Serving, SignInLink, Signature, Subscription,
+    Complaint,
+    Edition,
+    Letter,
+    Mailing,
+    Message,
+    Official,
+    Organiser,
+    Request,
+    Serving,
+    Signature,
+    SignInLink,
+    Subscription,
 )  # fmt: skip
 from service.suppressions import is_suppressed
 
@@ -30,7 +41,7 @@ def environment() -> Environment:
     """HTML is escaped, text is not; an unknown name is an error, never an empty place in a letter."""
     found = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: bool(name and name.endswith((".html", ".xml"))),
+        autoescape=lambda name: bool(name and name.endswith((".html", ".xml"))),  # noqa: S701  letters have a text part
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -46,8 +57,7 @@ def render(kind: str, **context: Any) -> tuple[str, str, str]:
     """Subject, text and HTML of an e-mail."""
     context |= {"settings": settings(), "links": links}
     subject, text, html = (
-        environment().get_template(f"emails/{kind}/{part}").render(context)
-        for part in ("subject.txt", "body.txt", "body.html")
+        environment().get_template(f"emails/{kind}/{part}").render(context) for part in ("subject.txt", "body.txt", "body.html")
     )
     return " ".join(subject.split()), text, html
 
@@ -138,7 +148,13 @@ def test_copy(session: Session, mailing: Mailing, organiser: Organiser, text: st
 
 
 def to_official(
-    session: Session, serving: Serving, official: Official, email: str, cohort: str, context: dict[str, Any], now: datetime
+    session: Session,
+    serving: Serving,
+    official: Official,
+    email: str,
+    cohort: str,
+    context: dict[str, Any],
+    now: datetime,
 ) -> Message:
     """The notice's letter to one official; in rehearsal `email` is an organiser's."""
     message = _store(

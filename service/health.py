@@ -47,7 +47,9 @@ class FromDatabase(Collector):
         bells = GaugeMetricFamily("undersigned_bells", "Jobs waiting in Redis", labels=["queue"])
         with reading() as session:
             active = (Message.state.in_(("queued", "sending", "unsure")),)
-            rows = session.execute(select(Message.queue, Message.state, func.count()).where(*active).group_by(Message.queue, Message.state))
+            rows = session.execute(
+                select(Message.queue, Message.state, func.count()).where(*active).group_by(Message.queue, Message.state)
+            )
             for name, state, count in rows:
                 waiting.add_metric([name, state], count)
             for slug, count in session.execute(select(Notice.slug, Edition.count).join(Edition)):

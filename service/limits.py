@@ -10,6 +10,7 @@ import ipaddress
 import logging
 from datetime import datetime, timedelta
 from functools import cache
+from typing import cast
 
 from limits import parse
 from limits.errors import StorageError
@@ -32,7 +33,7 @@ ASKING = ("confirm", "already", "manage_link")
 
 @cache
 def _storage(uri: str) -> Storage:
-    return storage_from_string(uri, wrap_exceptions=True)
+    return cast(Storage, storage_from_string(uri, wrap_exceptions=True))
 
 
 _memory = MemoryStorage()

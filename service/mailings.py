@@ -24,7 +24,9 @@ APPROVERS = {"approver", "administrator"}
 PUBLISHED = ("sending", "paused", "sent")
 
 
-def draft(session: Session, mailing_list: MailingList, subject: str, body: str, author: Organiser | None, now: datetime) -> Mailing:
+def draft(
+    session: Session, mailing_list: MailingList, subject: str, body: str, author: Organiser | None, now: datetime
+) -> Mailing:
     subject, body = _checked(subject, body)
     mailing = Mailing(
         slug=_slug(session, subject), list_id=mailing_list.id, subject=subject, body=body, state="draft",
@@ -63,7 +65,9 @@ def _slug(session: Session, subject: str) -> str:
     bare = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60].strip("-") or "update"
     taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{slug}%"))))
-    return next(name for number in range(1, len(taken) + 2) if (name := slug if number == 1 else f"{slug}-{number}") not in taken)
+    return next(
+        name for number in range(1, len(taken) + 2) if (name := slug if number == 1 else f"{slug}-{number}") not in taken
+    )
 
 
 def for_the_web(mailing: Mailing) -> str:
@@ -204,10 +208,8 @@ class Progress:
 
 
 def progress(session: Session, mailing: Mailing) -> Progress:
-    rows = session.execute(
-        select(Message.state, func.count()).where(Message.mailing_id == mailing.id).group_by(Message.state)
-    )
-    counts = {state: count for state, count in rows}
+    rows = session.execute(select(Message.state, func.count()).where(Message.mailing_id == mailing.id).group_by(Message.state))
+    counts = dict(row._tuple() for row in rows)
     return Progress(mailing.state, counts, mailing.fanned_out_at is not None, mailing.paused_because)
 
 
@@ -223,9 +225,7 @@ def all_of_them(session: Session) -> list[Mailing]:
 def published(session: Session, limit: int = 50) -> list[Mailing]:
     """What stands at /news: every update from when it goes, the newest first."""
     return list(
-        session.scalars(
-            select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit)
-        )
+        session.scalars(select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit))
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from markdown_it import MarkdownIt
 from sqlalchemy import select
@@ -30,6 +31,9 @@ class Source:
     published_by: str
     published_on: date
     body: str
+    milestones: tuple[int, ...] = ()
+    wait_minutes: int | None = None
+    serve_on: date | None = None
 
 
 def read_file(text: str) -> Source:
@@ -50,7 +54,24 @@ def read_file(text: str) -> Source:
     title, addressed_to, published_by = texts
     if not match[2].strip():
         raise Refused("The notice has no text.")
-    return Source(title, fields["slug"], addressed_to, published_by, published_on, match[2].strip())
+    return Source(title, fields["slug"], addressed_to, published_by, published_on, match[2].strip(), **_schedule(fields))
+
+
+def _schedule(fields: Mapping[str, str]) -> dict[str, Any]:
+    """What the front matter may say about servings: `milestones: 10, 100`, `wait_minutes: 15`, `serve_on: 2026-12-01`."""
+    found: dict[str, Any] = {}
+    try:
+        if "milestones" in fields:
+            found["milestones"] = tuple(sorted({int(part) for part in fields["milestones"].split(",")}))
+        if "wait_minutes" in fields:
+            found["wait_minutes"] = int(fields["wait_minutes"])
+        if "serve_on" in fields:
+            found["serve_on"] = date.fromisoformat(fields["serve_on"])
+    except ValueError:
+        raise Refused("Write milestones like 10, 100, wait_minutes like 15 and serve_on like 2026-12-01.") from None
+    if any(number < 1 for number in found.get("milestones", ())) or (found.get("wait_minutes") or 0) < 0:
+        raise Refused("Milestones begin at 1, and a wait cannot be negative.")
+    return found
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -84,18 +105,30 @@ def take_in(session: Session, source: Source, now: datetime) -> Notice:
     notice = session.scalar(select(Notice).where(Notice.slug == source.slug))
     if notice is None:
         notice = Notice(slug=source.slug, state="rehearsal", created_at=now)
-        notice.milestones = [Milestone(threshold=threshold) for threshold in schedule.DEFAULT_MILESTONES]
+        set_milestones(notice, source.milestones or schedule.DEFAULT_MILESTONES)
         session.add(notice)
     elif notice.state == "closed":
         raise Refused(f"The notice {source.slug} is closed; its text can no longer change.")
     notice.title, notice.addressed_to, notice.body = source.title, source.addressed_to, source.body
     notice.published_by, notice.published_on = source.published_by, source.published_on
-    notice.list_id = notice.list_id or _updates_list(session, notice, now).id
+    if source.milestones:
+        set_milestones(notice, source.milestones)
+    notice.wait_minutes = notice.wait_minutes if source.wait_minutes is None else source.wait_minutes
+    notice.serve_on = source.serve_on or notice.serve_on
+    notice.list_id = notice.list_id or _updates_list(session, now).id
     session.flush()
     return notice
 
 
-def _updates_list(session: Session, notice: Notice, now: datetime) -> MailingList:
+def set_milestones(notice: Notice, thresholds: Iterable[int]) -> None:
+    """The counts at which it is served; those crossed already stay as they are."""
+    wanted = set(thresholds)
+    kept = [one for one in notice.milestones if one.crossed_at or one.threshold in wanted]
+    known = {one.threshold for one in kept}
+    notice.milestones = kept + [Milestone(threshold=threshold) for threshold in sorted(wanted - known)]
+
+
+def _updates_list(session: Session, now: datetime) -> MailingList:
     """The list of updates: the first there is, or a new one."""
     found = session.scalar(select(MailingList).order_by(MailingList.id).limit(1))
     if found is None:

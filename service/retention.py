@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.config import settings
 from service.models import (
-    Complaint, Consent, Edition, Enclosure, Letter, Message, Notice, OrganiserSession, Request, Serving, SignInLink,
-    Signature, Subscription,
+    Complaint,
+    Consent,
+    Edition,
+    Enclosure,
+    Letter,
+    Message,
+    Notice,
+    OrganiserSession,
+    Request,
+    Serving,
+    Signature,
+    SignInLink,
+    Subscription,
 )  # fmt: skip
 from service.suppressions import keyed_hash
 
@@ -67,9 +79,7 @@ def _unconfirmed() -> timedelta:
 
 
 def _requests(session: Session, now: datetime) -> int:
-    held = or_(
-        exists().where(Signature.mailbox == Request.mailbox), exists().where(Subscription.mailbox == Request.mailbox)
-    )
+    held = or_(exists().where(Signature.mailbox == Request.mailbox), exists().where(Subscription.mailbox == Request.mailbox))
     over = or_(Request.expires_at < now - _unconfirmed(), Request.expires_at.is_(None) & ~held)
     return _delete(session, Request, over)
 
@@ -108,9 +118,7 @@ def _sessions(session: Session, now: datetime) -> int:
 def _names(session: Session, now: datetime) -> int:
     """Signatures of notices closed long ago keep their number and display, and nothing of the person."""
     closed = select(Edition.id).join(Notice).where(Notice.closed_at < now - timedelta(days=settings().pseudonymise_days))
-    rows = session.scalars(
-        select(Signature).where(Signature.edition_id.in_(closed), Signature.email != "").limit(BATCH)
-    ).all()
+    rows = session.scalars(select(Signature).where(Signature.edition_id.in_(closed), Signature.email != "").limit(BATCH)).all()
     for row in rows:
         row.mailbox = row.name_key = keyed_hash(f"{row.mailbox} {row.name_key}")
         row.email = row.name = row.clp = row.office = ""
@@ -125,10 +133,10 @@ def _enclosures(session: Session, now: datetime) -> int:
     return len(list(session.scalars(statement.returning(Enclosure.id).execution_options(synchronize_session=False))))
 
 
-def _delete(session: Session, model: type, *where: ColumnElement[bool], key: object = None) -> int:
-    key = model.id if key is None else key  # type: ignore[attr-defined]
-    chosen = select(key).where(*where).limit(BATCH)  # type: ignore[call-overload]
-    statement = delete(model).where(key.in_(chosen)).returning(key)  # type: ignore[attr-defined]
+def _delete(session: Session, model: type[Any], *where: ColumnElement[bool], key: Any = None) -> int:
+    key = model.id if key is None else key
+    chosen = select(key).where(*where).limit(BATCH)
+    statement = delete(model).where(key.in_(chosen)).returning(key)
     return len(list(session.scalars(statement.execution_options(synchronize_session=False))))
 
 

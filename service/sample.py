@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service import names, notices
 from service.addresses import mailbox
-from service.models import MailingList, Milestone, Notice, Official, Signature
+from service.models import MailingList, Notice, Official, Signature
 from service.requests import record_consent
 
 NOTICE = notices.Source(
@@ -32,6 +32,8 @@ we will follow no instruction of theirs that we find unjust.
 
 We act together and at once, for those of us who were punished for doing their duty.
 """,
+    milestones=(1, 10, 100, 1_000, 10_000, 100_000),
+    wait_minutes=0,
 )
 OFFICIALS = (
     ("Leader of the Party", "Rowan Ashby", "leader@nec.example"),
@@ -51,17 +53,11 @@ def plant(session: Session, now: datetime) -> bool:
     """Fills an empty database. False, and nothing is changed, where there is a notice already."""
     if session.scalar(select(Notice.id).limit(1)) is not None:
         return False
-    session.add(
-        MailingList(slug="updates", title="Updates", description="What happens next with our notices.", created_at=now)
-    )
+    session.add(MailingList(slug="updates", title="Updates", description="What happens next with our notices.", created_at=now))
     for office, name, email in OFFICIALS:
-        session.add(
-            Official(office=office, name=name, email=email, source="sample", verified_on=now.date(), added_at=now)
-        )
+        session.add(Official(office=office, name=name, email=email, source="sample", verified_on=now.date(), added_at=now))
     session.flush()
     notice = notices.take_in(session, NOTICE, now)
-    notice.wait_minutes = 0
-    notice.milestones.insert(0, Milestone(threshold=1))
     edition = notices.publish(session, notice.slug, now)
     for number, (name, clp, office, display) in enumerate(SIGNERS, 1):
         email = f"{names.key(name).replace(' ', '.')}@example.org"

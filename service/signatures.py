@@ -112,7 +112,12 @@ def _pending(session: Session, edition: Edition, key: str, form: Form, now: date
         if _household(session, edition.id, key) >= HOUSEHOLD:
             return None
         found = Signature(
-            edition_id=edition.id, mailbox=key, name_key=names.key(form.name), state="pending", created_at=now, **form.details
+            edition_id=edition.id,
+            mailbox=key,
+            name_key=names.key(form.name),
+            state="pending",
+            created_at=now,
+            **form.details,
         )
         try:
             with session.begin_nested():
@@ -196,9 +201,7 @@ def public_list(session: Session, edition: Edition, after: int, limit: int) -> l
     """Public names in the order of their confirmation, a page at a time; `after` is the last sequence seen."""
     wanted = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.display == "public")
     return list(
-        session.scalars(
-            select(Signature).where(*wanted, Signature.sequence > after).order_by(Signature.sequence).limit(limit)
-        )
+        session.scalars(select(Signature).where(*wanted, Signature.sequence > after).order_by(Signature.sequence).limit(limit))
     )
 
 

@@ -87,9 +87,7 @@ def move(row: Any, after: str) -> None:
     row.state = after
 
 
-def claim(
-    session: Session, model: type[Any], before: str, after: str, *where: ColumnElement[bool], **values: Any
-) -> int:
+def claim(session: Session, model: type[Any], before: str, after: str, *where: ColumnElement[bool], **values: Any) -> int:
     """Moves the rows that still are in `before`; returns how many were. Zero means: somebody else has it, go home."""
     check(model, before, after)
     statement = update(model).where(model.state == before, *where).values(state=after, **values)

@@ -19,9 +19,7 @@ def wording(mailing_list: MailingList) -> str:
     return f"Send me updates of the list “{mailing_list.title}” by e-mail. I can leave at any time."
 
 
-def pending(
-    session: Session, lists: Iterable[MailingList], details: dict[str, str], now: datetime, channel: str
-) -> list[Item]:
+def pending(session: Session, lists: Iterable[MailingList], details: dict[str, str], now: datetime, channel: str) -> list[Item]:
     """One item for each list that the mailbox is not on yet; nothing goes to it before its owner confirms."""
     items = []
     for mailing_list in lists:

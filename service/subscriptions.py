@@ -112,9 +112,7 @@ def read_line(number: int, fields: Mapping[str, str | None]) -> Line:
     return Line(number, email, name, clp, office)
 
 
-def take_in(
-    session: Session, mailing_list: MailingList, lines: Sequence[Line], source: str, now: datetime
-) -> dict[int, str]:
+def take_in(session: Session, mailing_list: MailingList, lines: Sequence[Line], source: str, now: datetime) -> dict[int, str]:
     """Adds a batch (at most some thousand lines); returns the lines left out with the reason.
 
     People on an import agreed elsewhere: `source` says where, and is kept as their consent. Nobody who left, or must not be
@@ -137,7 +135,11 @@ def take_in(
 
 
 def _known(session: Session, mailing_list: MailingList, keys: set[str]) -> dict[str, str]:
-    sentences = {"confirmed": "is on the list already", "left": "has left this list", "pending": "has not confirmed yet"}
+    sentences = {
+        "confirmed": "is on the list already",
+        "left": "has left this list",
+        "pending": "has not confirmed yet",
+    }
     rows = session.execute(
         select(Subscription.mailbox, Subscription.state).where(
             Subscription.list_id == mailing_list.id, Subscription.mailbox.in_(keys)

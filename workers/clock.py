@@ -74,7 +74,13 @@ class Duty:
 
 
 def duties() -> list[Duty]:
-    return [Duty(beat, 5), Duty(sweep_letters, 5), Duty(sweep_servings, 5), Duty(sweep_mailings, 10), Duty(forget, 3600)]
+    return [
+        Duty(beat, 5),
+        Duty(sweep_letters, 5),
+        Duty(sweep_servings, 5),
+        Duty(sweep_mailings, 10),
+        Duty(forget, 3600),
+    ]
 
 
 def tick(known: list[Duty], monotonic: float) -> None:

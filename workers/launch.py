@@ -20,7 +20,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
 from service import links, migrate, organisers, sample
-from service.config import Settings, SettingRefused, settings
+from service.config import SettingRefused, Settings, settings
 from service.db import transaction
 from service.errors import NotFound
 

@@ -40,7 +40,7 @@ class Worker(SimpleWorker):
 
     def teardown(self) -> None:
         try:
-            super().teardown()
+            super().teardown()  # type: ignore[no-untyped-call]
         except RedisError:
             log.warning("redis is away, the worker's registration is left to run out")
 

@@ -15,7 +15,13 @@ from service.db import transaction
 
 
 def register(app: Flask) -> None:
-    for group in (notices.group, people.officials_group, people.subscribers_group, people.organisers_group, mailings.group):
+    for group in (
+        notices.group,
+        people.officials_group,
+        people.subscribers_group,
+        people.organisers_group,
+        mailings.group,
+    ):
         app.cli.add_command(group)
     app.cli.add_command(migrate_command)
     app.cli.add_command(seed_command)

@@ -40,9 +40,17 @@ def send_mailing(file: Path, slug: str, as_json: bool) -> None:
             mailings.approve(session, mailing, None, mailings.content_hash(mailing), now())
     document = {"id": mailing.id, "state": mailing.state, "url": links.url(f"/news/{mailing.slug}")}
     if settings().approvals:
-        say(as_json, document, f"Mailing {mailing.id} waits for an approver: {links.url(f'/organise/updates/{mailing.id}')}")
+        say(
+            as_json,
+            document,
+            f"Mailing {mailing.id} waits for an approver: {links.url(f'/organise/updates/{mailing.id}')}",
+        )
         sys.exit(1)
-    say(as_json, document, f"Mailing {mailing.id} is on its way. `flask --app wsgi mailings status {mailing.id} --watch`")
+    say(
+        as_json,
+        document,
+        f"Mailing {mailing.id} is on its way. `flask --app wsgi mailings status {mailing.id} --watch`",
+    )
 
 
 @group.command("status")
@@ -77,4 +85,5 @@ def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
 
 def _sentence(one: dict[str, Any]) -> str:
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(one["counts"].items()))
-    return f"{one['id']} “{one['subject']}”: {one['state']}, {one['settled']:,} of {one['total']:,} settled ({counts or 'no messages'})"
+    settled = f"{one['settled']:,} of {one['total']:,} settled"
+    return f"{one['id']} “{one['subject']}”: {one['state']}, {settled} ({counts or 'no messages'})"

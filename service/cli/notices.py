@@ -56,7 +56,11 @@ def serve(slug: str, as_json: bool) -> None:
         serving = deliveries.order(session, notice, notices.freeze(session, notice, now()), now())
     whom = "the organisers (rehearsal)" if serving.rehearsal else "the officials"
     document = {"serving": serving.id, "due_at": serving.due_at.isoformat(), "rehearsal": serving.rehearsal}
-    say(as_json, document, f"Serving {serving.id} goes to {whom} at {serving.due_at:%H:%M} UTC on {serving.due_at:%d %B %Y}.")
+    say(
+        as_json,
+        document,
+        f"Serving {serving.id} goes to {whom} at {serving.due_at:%H:%M} UTC on {serving.due_at:%d %B %Y}.",
+    )
 
 
 @group.command("close")
@@ -81,7 +85,9 @@ def notice_status(slug: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"notices": found}, ensure_ascii=False))
     for one in [] if as_json else found:
-        click.echo(f"{one['slug']}: {one['state']}, {one['count']} signatures, next milestone {one['next_milestone'] or 'none'}")
+        click.echo(
+            f"{one['slug']}: {one['state']}, {one['count']} signatures, next milestone {one['next_milestone'] or 'none'}"
+        )
         for tier, count in one["deliveries"].items():
             click.echo(f"  {tier}: {count}")
 

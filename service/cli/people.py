@@ -51,7 +51,8 @@ def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, as_jso
     """Add people to a list from CSV (email,name,clp,office). Nobody who left or must not be written to comes back."""
     if not source.strip():
         raise Refused("Say in --source where and when these people agreed.")
-    taken, bad = 0, []
+    taken = 0
+    bad: list[tuple[int, str]] = []
     rows = lines_of(file)
     with bar() as progress:
         task = progress.add_task("Judging" if dry_run else "Importing", total=count_lines(file))

@@ -19,7 +19,9 @@ def show(token: str) -> ResponseReturnValue:
         found = requests.find(session, "confirm", token, now())
         editions = {one.signature.edition_id for one in found.items if one.signature}
         return render_template(
-            "pages/confirm.html", found=found, editions={number: session.get_one(Edition, number) for number in editions}
+            "pages/confirm.html",
+            found=found,
+            editions={number: session.get_one(Edition, number) for number in editions},
         )
 
 

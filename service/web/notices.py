@@ -77,7 +77,12 @@ def public_list(slug: str) -> ResponseReturnValue:
         assert notice.edition is not None
         rows = signatures.public_list(session, notice.edition, after, PAGE + 1)
         return render_template(
-            "pages/signatures.html", notice=notice, edition=notice.edition, rows=rows[:PAGE], more=len(rows) > PAGE, after=after
+            "pages/signatures.html",
+            notice=notice,
+            edition=notice.edition,
+            rows=rows[:PAGE],
+            more=len(rows) > PAGE,
+            after=after,
         )
 
 
@@ -96,9 +101,7 @@ def count(slug: str) -> ResponseReturnValue:
     with reading() as session:
         notice = notices.find_public(session, slug)
         assert notice.edition is not None
-        return jsonify(
-            count=notice.edition.count, next_milestone=notices.next_milestone(notice), edition=notice.edition.hash
-        )
+        return jsonify(count=notice.edition.count, next_milestone=notices.next_milestone(notice), edition=notice.edition.hash)
 
 
 @blueprint.get("/notices/<slug>/deliveries")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
@@ -124,13 +126,21 @@ def _send(database: Session, mailing: Mailing) -> None:
     mailings.approve(database, mailing, g.organiser, request.form.get("seen", ""), now())
 
 
-ACTS = {
+def _pause(database: Session, mailing: Mailing) -> None:
+    mailings.pause(database, mailing.id, "an organiser paused it")
+
+
+def _resume(database: Session, mailing: Mailing) -> None:
+    mailings.resume(database, mailing.id)
+
+
+ACTS: dict[str, Callable[[Session, Mailing], str | None]] = {
     "test": _test,
     "submit": lambda _, mailing: mailings.submit(mailing),
     "take back": lambda _, mailing: mailings.take_back(mailing),
     "send": _send,
-    "pause": lambda database, mailing: mailings.pause(database, mailing.id, "an organiser paused it") and None,
-    "resume": lambda database, mailing: mailings.resume(database, mailing.id) and None,
+    "pause": _pause,
+    "resume": _resume,
     "cancel": lambda database, mailing: mailings.cancel(database, mailing, now()),
 }
 

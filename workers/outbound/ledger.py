@@ -61,9 +61,7 @@ def _renew_for_ever() -> None:
 
 def renew(session: Session, now: datetime) -> None:
     mine = (Message.state == "sending", Message.leased_until > now, Message.lease == token())
-    session.execute(
-        update(Message).where(*mine).values(leased_until=now + LEASE).execution_options(synchronize_session=False)
-    )
+    session.execute(update(Message).where(*mine).values(leased_until=now + LEASE).execution_options(synchronize_session=False))
 
 
 def claim(session: Session, message_ids: Any, now: datetime, columns: Sequence[Any] = (Message.id,)) -> list[Any]:
@@ -76,9 +74,7 @@ def claim(session: Session, message_ids: Any, now: datetime, columns: Sequence[A
 
 
 def note_attempt(session: Session, message_id: int, outcome: Outcome, now: datetime) -> None:
-    session.add(
-        Attempt(message_id=message_id, at=now, host=outcome.host, replies=outcome.replies, outcome=outcome.verdict)
-    )
+    session.add(Attempt(message_id=message_id, at=now, host=outcome.host, replies=outcome.replies, outcome=outcome.verdict))
 
 
 def record(session: Session, message_id: int, outcome: Outcome, now: datetime) -> bool:
@@ -107,7 +103,10 @@ def _next_state(message: Message, outcome: Outcome, now: datetime) -> str:
 
 
 def delay(attempts: int, outcome: Outcome) -> timedelta:
-    if outcome.verdict in {"unreachable", "lost"}:  # nothing is wrong with this recipient: as soon as the server is back
+    if outcome.verdict in {
+        "unreachable",
+        "lost",
+    }:  # nothing is wrong with this recipient: as soon as the server is back
         return UNREACHABLE
     return DELAYS[min(attempts, len(DELAYS)) - 1]
 

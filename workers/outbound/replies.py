@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["began", "accepted", "later", "refused", "lost", "unreachable"]
-"""began: a letter to an official is about to leave. accepted: a server took it. later: it asked us to come back. refused: for good. lost: the text went out and the final answer
-did not come back. unreachable: we never got as far as this recipient, which says nothing about it."""
+"""began: a letter to an official is about to leave. accepted: a server took it. later: it asked us to come back. refused: for
+good. lost: the text went out and the final answer did not come back. unreachable: we never got as far as this recipient, which
+says nothing about it."""
 
 
 @dataclass

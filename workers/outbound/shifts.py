@@ -71,9 +71,7 @@ def _claim(session: Session, mailing_id: int, now: datetime) -> list[Claimed]:
     waiting = (Message.mailing_id == mailing_id, Message.state == "queued", Message.due_at <= now)
     ids = session.scalars(select(Message.id).where(*waiting).order_by(Message.id).limit(BATCH)).all()
     leased = dict(ledger.claim(session, ids, now, (Message.subscription_id, Message.id)))
-    people = session.scalars(
-        select(Subscription).where(Subscription.id.in_(leased), Subscription.state == "confirmed")
-    ).all()
+    people = session.scalars(select(Subscription).where(Subscription.id.in_(leased), Subscription.state == "confirmed")).all()
     forbidden = suppressed_among(session, {person.mailbox for person in people})
     wanted = {person.id: person for person in people if person.mailbox not in forbidden}
     for subscription_id, message_id in leased.items():

@@ -53,7 +53,7 @@ class Conversation(smtplib.SMTP):
 
     def putcmd(self, cmd: str, args: str = "") -> None:
         password_follows = bool(self.replies) and self.replies[-1]["code"] == 334
-        self.asked = "AUTH" if password_follows else cmd.split()[0].upper()
+        self.asked = "AUTH" if password_follows else cmd.split(maxsplit=1)[0].upper()
         super().putcmd(cmd, args)
 
     def getreply(self) -> tuple[int, bytes]:
@@ -169,7 +169,9 @@ def _words(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) and error.strerror else type(error).__name__
+    return (
+        f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) and error.strerror else type(error).__name__
+    )
 
 
 class VerifiedMail(Mail):

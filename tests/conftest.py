@@ -1,0 +1,194 @@
+"""Real parts for every test: a bundled Valkey, a postbox, SQLite, PostgreSQL where it is installed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from service import config, limits, migrate, queue
+from service.db import engine_for
+from tests.world import World
+from workers import valkey
+from workers.outbound.deliver import _kept
+from workers.outbound.shifts import _stencil
+
+ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    """Polls; raises once the time is up."""
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            raise TimeoutError("what was waited for did not happen")
+        time.sleep(0.02)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey of our own, on a unix socket; its address."""
+    settings = config.load({"VAR_DIR": str(tmp_path_factory.mktemp("valkey"))})
+    config.use(settings)
+    process = subprocess.Popen(valkey.command(), stdout=subprocess.DEVNULL)
+    wait_until(settings.socket_path.exists)
+    yield settings.redis_url
+    process.send_signal(signal.SIGTERM)
+    process.wait(10)
+    shutil.rmtree(settings.socket_path.parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postbox_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
+    """A postbox; its SMTP port and the address of its pages."""
+    smtp, web = free_port(), free_port()
+    environment = os.environ | {
+        "POSTBOX_SMTP_PORT": str(smtp),
+        "POSTBOX_PORT": str(web),
+        "VAR_DIR": str(tmp_path_factory.mktemp("postbox")),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "workers.postbox"], env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+    wait_until(lambda: answers(f"http://127.0.0.1:{web}/readyz"))
+    yield smtp, f"http://127.0.0.1:{web}"
+    process.send_signal(signal.SIGTERM)
+    process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that each test copies: migrating takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("template")
+    config.use(config.load({"VAR_DIR": str(folder)}))
+    migrate.upgrade()
+    return folder / "undersigned.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL cluster of our own, on a unix socket; skipped, with the reason, where none is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(p) for p in [shutil.which("pg_ctl")] if p]
+    if not found:
+        pytest.skip("PostgreSQL is not installed")
+    bin_folder = found[-1].parent
+    folder = tmp_path_factory.mktemp("postgres")
+    as_user: list[str] = []
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        owner = pwd.getpwnam("postgres")
+        as_user = ["setpriv", "--reuid", "postgres", "--regid", str(owner.pw_gid), "--clear-groups"]
+        for path in (folder, *[parent for parent in folder.parents if "pytest" in parent.name]):
+            path.chmod(0o755)
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+    quiet = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([*as_user, bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"], **quiet)
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
+    control = [*as_user, bin_folder / "pg_ctl", "-D", data]
+    subprocess.run([*control, "-o", options, "-l", folder / "log", "-w", "start"], **quiet)
+    url = f"postgresql+psycopg://postgres@/template_undersigned?host={folder}"
+    _run(url.replace("template_undersigned", "postgres"), "CREATE DATABASE template_undersigned")
+    config.use(config.load({"VAR_DIR": str(tmp_path_factory.mktemp("pgvar")), "DATABASE_URL": url}))
+    migrate.upgrade()
+    yield url
+    subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+
+
+def _run(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def environment(
+    tmp_path: Path, redis_server: str, postbox_server: tuple[int, str], request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """The environment variables of a service for one test; a test adds its own by `@pytest.mark.settings(NAME=…)`."""
+    mark = request.node.get_closest_marker("settings")
+    return {
+        "VAR_DIR": str(tmp_path / "var"),
+        "REDIS_URL": redis_server,
+        "MAIL_PORT": str(postbox_server[0]),
+        "SECRET_KEY": "a-key-for-these-tests-alone",
+        "SERVING_WAIT_MINUTES": "0",
+        "LIMIT_VISITOR": "10000 per minute",
+    } | (mark.kwargs if mark else {})
+
+
+def _world(environment: dict[str, str], postbox: str) -> Iterator[World]:
+    settings = config.load(environment)
+    config.use(settings)
+    queue.redis().flushdb()
+    _stencil.cache_clear()
+    urllib.request.urlopen(urllib.request.Request(f"{postbox}/api/v1/messages", method="DELETE")).close()
+    world = World(settings, postbox)
+    yield world
+    world.hang_up()
+    _kept().clear()
+    for read_only in (True, False):
+        engine_for(settings.database_url, read_only=read_only).dispose()
+    limits._memory.reset()
+
+
+@pytest.fixture
+def world(environment: dict[str, str], template: Path, postbox_server: tuple[int, str]) -> Iterator[World]:
+    """A service on SQLite."""
+    folder = Path(environment["VAR_DIR"])
+    folder.mkdir(parents=True)
+    shutil.copy(template, folder / "undersigned.db")
+    yield from _world(environment, postbox_server[1])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_world(
+    request: pytest.FixtureRequest, environment: dict[str, str], template: Path, postbox_server: tuple[int, str]
+) -> Iterator[World]:
+    """The same test on SQLite and on PostgreSQL: for claims, uniqueness and fan-out."""
+    folder = Path(environment["VAR_DIR"])
+    folder.mkdir(parents=True)
+    if request.param == "sqlite":
+        shutil.copy(template, folder / "undersigned.db")
+        yield from _world(environment, postbox_server[1])
+        return
+    url = request.getfixturevalue("postgres_server")
+    name = f"test_{time.time_ns()}"
+    maintenance = url.replace("template_undersigned", "postgres")
+    _run(maintenance, f"CREATE DATABASE {name} TEMPLATE template_undersigned")
+    yield from _world(environment | {"DATABASE_URL": url.replace("template_undersigned", name)}, postbox_server[1])
+    _run(maintenance, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "settings(**names): environment variables of this test's service")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With NO_SKIPS a skipped test is a failure: the machine should have had what it wants."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NO_SKIPS") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,172 @@
+"""A whole service for one test: its own database and folder, the session's Redis and postbox, workers run in this process."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from werkzeug.test import TestResponse
+
+from service import notices, organisers, queue
+from service.app import create_app
+from service.cli.common import lines_of
+from service.config import Settings
+from service.db import reading, transaction
+from tests import people
+from workers import clock
+from workers.outbound import ledger, shifts
+from workers.outbound.deliver import _kept
+from workers.outbound.transport import VerifiedMail
+
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class World:
+    """What a story needs: a browser (`client`), workers (`work`), mailboxes (`letters`), and time that passes."""
+
+    def __init__(self, settings: Settings, postbox: str) -> None:
+        self.settings, self.postbox = settings, postbox
+        self.app: Flask = create_app(settings)
+        self.app.extensions["undersigned.mail"] = VerifiedMail(self.app)
+        self.client: FlaskClient = self.browser()
+
+    def browser(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def get(self, path: str, client: FlaskClient | None = None) -> TestResponse:
+        return (client or self.client).get(path.removeprefix(self.settings.base_url))
+
+    def post(self, path: str, fields: dict[str, Any] | None = None, client: FlaskClient | None = None) -> TestResponse:
+        """Loads the form's page as a browser does, and posts it with the token that stands there."""
+        client = client or self.client
+        path = path.removeprefix(self.settings.base_url)
+        page = client.get(path).get_data(as_text=True)
+        found = TOKEN.search(page)
+        data = {"csrf_token": found[1] if found else ""} | (fields or {})
+        return client.post(path, data=data)
+
+    def sign(self, person: dict[str, str], **changes: str) -> TestResponse:
+        fields = person | {"clp": "Harbour", "office": "none", "display": "public", "consent": "yes"} | changes
+        return self.post(f"/notices/{people.SLUG}/sign", fields)
+
+    def subscribe(self, person: dict[str, str], slug: str = "updates") -> TestResponse:
+        return self.post(f"/lists/{slug}", person)
+
+    def work(self, *queues: str) -> None:
+        """Runs the real jobs from the real queue until no bell hangs there."""
+        shifts.stopping.clear()
+        with self.app.app_context():
+            while any(queue.waiting(name) for name in queues or queue.QUEUES):
+                for name in queues or queue.QUEUES:
+                    worker = SimpleWorker(
+                        [queue.rq_queue(name)],
+                        connection=queue.redis(),
+                        serializer=JSONSerializer,
+                        name=f"{name}-{time.time_ns()}",
+                    )
+                    worker.log_job_description = False
+                    worker.work(burst=True, logging_level="ERROR")
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        for kept in _kept():
+            kept.connection.close()
+
+    def deliver_at(self, now: datetime, act: Callable[..., None]) -> None:
+        with transaction() as session:
+            act(session, now)
+
+    def sweep(self, now: datetime | None = None) -> None:
+        """One turn of the clock's sweeps, at a time of our choosing."""
+        for duty in (clock.sweep_letters, clock.sweep_servings, clock.sweep_mailings):
+            with transaction() as session:
+                duty(session, now or datetime.now(UTC))
+
+    def letters(self, to: str = "", subject: str = "") -> list[EmailMessage]:
+        """Letters in the postbox, the oldest first."""
+        with urllib.request.urlopen(f"{self.postbox}/api/v1/messages?limit=500") as response:
+            listed = json.load(response)["messages"]
+        found = []
+        for one in reversed(listed):
+            if to in {address["Address"] for address in one["To"]} | ({""} if not to else set()) and subject in one["Subject"]:
+                found.append(self.raw(one["ID"]))
+        return found
+
+    def raw(self, number: str) -> EmailMessage:
+        with urllib.request.urlopen(f"{self.postbox}/api/v1/message/{number}/raw") as response:
+            return message_from_bytes(response.read(), policy=policy.default)  # type: ignore[return-value]
+
+    def letter(self, to: str, subject: str = "") -> EmailMessage:
+        found = self.letters(to, subject)
+        assert len(found) == 1, [letter["Subject"] for letter in found]
+        return found[0]
+
+    def link(self, letter: EmailMessage, path: str) -> str:
+        """The link of this path in a letter's text, without the host."""
+        found = re.search(rf"{re.escape(self.settings.base_url)}(/{path}/\S+)", text_of(letter))
+        assert found, text_of(letter)
+        return found[1]
+
+    def confirm(self, email: str) -> TestResponse:
+        """Lets workers send, opens the newest confirmation letter, presses its button, lets workers send the receipt."""
+        self.work()
+        response = self.post(self.link(self.letters(email, "confirm")[-1], "confirm"))
+        self.work()
+        return response
+
+    def sign_in(self, email: str) -> FlaskClient:
+        client = self.browser()
+        self.post("/organise/sign-in", {"email": email}, client)
+        self.work()
+        self.post(self.link(self.letters(email, "sign-in")[-1], "organise/sign-in"), {}, client)
+        return client
+
+    def publish(self, *, milestones: tuple[int, ...] = (1, 2, 100), wait: int = 0) -> None:
+        """The tests' notice, live, with its two officials."""
+        now = datetime.now(UTC)
+        with transaction() as session:
+            path = self.settings.var_dir / "officials.csv"
+            path.write_text(people.OFFICIALS)
+            notices.take_in_officials(session, [notices.read_official(row) for _, row in lines_of(path)], now)
+            notice = notices.take_in(session, notices.read_file(people.NOTICE), now)
+            notice.wait_minutes = wait
+            notices.set_milestones(notice, milestones)
+            notices.publish(session, people.SLUG, now)
+
+    def add_organisers(self) -> None:
+        with transaction() as session:
+            for email, role in ((people.OLIVE, "administrator"), (people.PETRA, "approver"), (people.AUGUST, "author")):
+                organisers.add(session, email, role, datetime.now(UTC))
+
+    def count(self) -> int:
+        return int(self.get(f"/notices/{people.SLUG}/count.json").json["count"])  # type: ignore[index]
+
+    def rows(self, statement: Any) -> list[Any]:
+        with reading() as session:
+            return list(session.scalars(statement))
+
+
+def text_of(letter: EmailMessage) -> str:
+    part = letter.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def html_of(letter: EmailMessage) -> str:
+    part = letter.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+__all__ = ["World", "html_of", "ledger", "text_of"]
