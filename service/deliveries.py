@@ -16,11 +16,9 @@ from service.documents import Signer
 from service.errors import Refused
 from service.markdown import to_html, to_text
 from service.models import (
-    Attempt,
     Delivery,
     Edition,
     Enclosure,
-    Message,
     Notice,
     Official,
     Organiser,
@@ -31,12 +29,6 @@ from service.proof.canonical import digest
 
 NAMES_IN_LETTER = 300
 """Above so many names the letter's own text refers to the attached list."""
-
-TIERS = {
-    "queued": "queued", "sending": "queued", "accepted": "relay", "bounced": "refused", "complained": "relay",
-    "refused": "refused", "suppressed": "refused", "cancelled": "refused", "expired": "refused", "unsure": "unsure",
-}  # fmt: skip
-"""What the register says of a message's state: never more than we know."""
 
 
 class ListChanged(RuntimeError):
@@ -207,48 +199,7 @@ def wake_unfinished(session: Session, now: datetime) -> None:
         queue.wake(session, "serve", serving_id, queue.NOTICES)
 
 
-def register(session: Session, notice: Notice) -> list[dict[str, object]]:
-    """What the public register says, the newest serving first, office by office."""
-    return [line for _, lines in register_by_serving(session, notice) for line in lines]
-
-
-def register_by_serving(session: Session, notice: Notice) -> list[tuple[Serving, list[dict[str, object]]]]:
-    public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    servings = session.scalars(select(Serving).where(*public).order_by(Serving.id.desc()))
-    return [(serving, [_line(session, one) for one in serving.deliveries]) for serving in servings]
-
-
-def _line(session: Session, delivery: Delivery) -> dict[str, object]:
-    message, serving = delivery.message, delivery.serving
-    at = message.settled_at or _last_attempt_at(session, message.id) or message.created_at
-    return {
-        "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
-        "tier": TIERS[message.state], "at": at.isoformat(timespec="seconds"),
-        "reply": redact(f"{message.reply_code or ''} {message.reply_text}".strip()),
-    }  # fmt: skip
-
-
-def _last_attempt_at(session: Session, message_id: int) -> datetime | None:
-    return session.scalar(select(func.max(Attempt.at)).where(Attempt.message_id == message_id))
-
-
-def redact(reply: str) -> str:
-    """A server's words without the addresses in them."""
-    return " ".join("…@…" if "@" in word else word for word in reply.split())
-
-
-def summary(session: Session, notice: Notice) -> Serving | None:
-    """The last serving that the public may know of."""
-    public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    return session.scalar(select(Serving).where(*public).order_by(Serving.id.desc()).limit(1))
-
-
 def waiting(session: Session) -> list[tuple[Serving, Notice]]:
     """Servings that can still be stopped."""
     rows = session.execute(select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due"))
     return [row._tuple() for row in rows]
-
-
-def unsure(session: Session) -> list[Delivery]:
-    """Letters whose final answer was lost; a person or a delivery notice settles them."""
-    return list(session.scalars(select(Delivery).join(Message).where(Message.state == "unsure")))

@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import deliveries, links, notices
+from service import deliveries, links, notices, register
 from service.cli.common import file_argument, json_option, now, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
@@ -94,7 +94,7 @@ def notice_status(slug: str | None, as_json: bool) -> None:
 
 def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
     tiers: dict[str, int] = {}
-    for line in deliveries.register(session, notice):
+    for line in register.lines(session, notice):
         tiers[str(line["tier"])] = tiers.get(str(line["tier"]), 0) + 1
     edition = notice.edition
     return {

@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import deliveries, limits, notices, signatures
+from service import limits, notices, signatures
+from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Notice
@@ -38,7 +39,8 @@ def _page(session: Session, notice: Notice, others: list[Notice] | None = None) 
     assert edition is not None
     return render_template(
         "pages/notice.html", notice=notice, edition=edition, next_milestone=notices.next_milestone(notice),
-        newest=signatures.newest_public(session, edition), others=others or [], served=deliveries.summary(session, notice),
+        newest=signatures.newest_public(session, edition), others=others or [],
+        served=public_register.last_serving(session, notice),
     )  # fmt: skip
 
 
@@ -108,14 +110,14 @@ def count(slug: str) -> ResponseReturnValue:
 def register(slug: str) -> ResponseReturnValue:
     with reading() as session:
         notice = notices.find_public(session, slug)
-        servings = deliveries.register_by_serving(session, notice)
+        servings = public_register.by_serving(session, notice)
         return render_template("pages/deliveries.html", notice=notice, servings=servings)
 
 
 @blueprint.get("/notices/<slug>/deliveries.json")
 def register_json(slug: str) -> ResponseReturnValue:
     with reading() as session:
-        return jsonify(deliveries=deliveries.register(session, notices.find_public(session, slug)))
+        return jsonify(deliveries=public_register.lines(session, notices.find_public(session, slug)))
 
 
 @blueprint.get("/notices")

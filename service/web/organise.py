@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import complaints, deliveries, emails, health, mailings, notices, organisers, subscriptions
+from service import complaints, deliveries, emails, health, mailings, notices, organisers, register, subscriptions
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
@@ -24,7 +24,7 @@ def dashboard() -> ResponseReturnValue:
     with reading() as database:
         return render_template(
             "organise/dashboard.html", updates=mailings.all_of_them(database), waiting=deliveries.waiting(database),
-            unsure=deliveries.unsure(database), complaints=complaints.to_answer(database), now=now(),
+            unsure=register.unsure(database), complaints=complaints.to_answer(database), now=now(),
             live=notices.in_force(database), parts=health.parts(),
         )  # fmt: skip
 

@@ -1,0 +1,57 @@
+"""The register: what the public may know of each delivery, never rounded up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.models import Attempt, Delivery, Message, Notice, Serving
+
+TIERS = {
+    "queued": "queued", "sending": "queued", "accepted": "relay", "bounced": "refused", "complained": "relay",
+    "refused": "refused", "suppressed": "refused", "cancelled": "refused", "expired": "refused", "unsure": "unsure",
+}  # fmt: skip
+"""What the register says of a message's state: never more than we know."""
+
+
+def lines(session: Session, notice: Notice) -> list[dict[str, object]]:
+    """What the public register says, the newest serving first, office by office."""
+    return [line for _, found in by_serving(session, notice) for line in found]
+
+
+def by_serving(session: Session, notice: Notice) -> list[tuple[Serving, list[dict[str, object]]]]:
+    public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
+    servings = session.scalars(select(Serving).where(*public).order_by(Serving.id.desc()))
+    return [(serving, [_line(session, one) for one in serving.deliveries]) for serving in servings]
+
+
+def _line(session: Session, delivery: Delivery) -> dict[str, object]:
+    message, serving = delivery.message, delivery.serving
+    at = message.settled_at or _last_attempt_at(session, message.id) or message.created_at
+    return {
+        "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
+        "tier": TIERS[message.state], "at": at.isoformat(timespec="seconds"),
+        "reply": redact(f"{message.reply_code or ''} {message.reply_text}".strip()),
+    }  # fmt: skip
+
+
+def _last_attempt_at(session: Session, message_id: int) -> datetime | None:
+    return session.scalar(select(func.max(Attempt.at)).where(Attempt.message_id == message_id))
+
+
+def redact(reply: str) -> str:
+    """A server's words without the addresses in them."""
+    return " ".join("…@…" if "@" in word else word for word in reply.split())
+
+
+def last_serving(session: Session, notice: Notice) -> Serving | None:
+    """The last serving that the public may know of."""
+    public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
+    return session.scalar(select(Serving).where(*public).order_by(Serving.id.desc()).limit(1))
+
+
+def unsure(session: Session) -> list[Delivery]:
+    """Letters whose final answer was lost; a person or a delivery notice settles them."""
+    return list(session.scalars(select(Delivery).join(Message).where(Message.state == "unsure")))
