@@ -1,17 +1,14 @@
-"""The documents attached to a letter to officials: the notice with its signatures (PDF) and the same names (CSV).
-
-Pure functions: what they need is passed in, what they make is returned as bytes, and the same input gives the same bytes.
-"""
+"""The notice with its signatures (PDF) and the names (CSV), for officials. The same input gives the same bytes."""
 
 import csv
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unicodedata import category, combining, normalize
 
 import typst
 from markdown_it import MarkdownIt
@@ -19,9 +16,9 @@ from markdown_it.tree import SyntaxTreeNode
 
 _TEMPLATE = Path(__file__).resolve().parent.parent / "templates" / "documents" / "notice.typ"
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
-_NO_CLP = "No local party given"
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_NO_CHARACTER = ("Cc", "Cn", "Co", "Cs")
 _UNSHOWN = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
@@ -68,7 +65,10 @@ def annex_pdf(annex: Annex, signers: Iterable[Signer]) -> bytes:
         raise ValueError("served_at needs a time zone: the document states the time in UTC")
     if len(named) > annex.count:
         raise ValueError(f"{len(named)} names for {annex.count} signatures")
-    return _compile(json.dumps(_content(annex, named), ensure_ascii=False), annex.served_at.astimezone(UTC))
+    pdf = _compile(json.dumps(_content(annex, named), ensure_ascii=False), annex.served_at.astimezone(UTC))
+    if len(named) > 1000:
+        _forget()
+    return pdf
 
 
 def annex_csv(signers: Iterable[Signer]) -> bytes:
@@ -92,56 +92,50 @@ def plain_cell(value: str) -> str:
     return f"'{value}" if risky else value
 
 
-def _compile(content: str, served_at: datetime, *, unshown: str = "") -> bytes:
-    """PDF/UA forbids text without a glyph, so typst names the characters it lacks and we compile once more without."""
-    inputs = {
-        "content": content.translate({ord(character): "□" for character in unshown}),
-        "unshown": unshown and "yes",
-    }
+def _compile(content: str, served_at: datetime, unshown: frozenset[str] = frozenset()) -> bytes:
+    """PDF/UA forbids text without a glyph, so typst names the characters it lacks and we compile again without them."""
+    inputs = {"content": content.translate({ord(one): "□" for one in unshown}), "unshown": "yes" if unshown else ""}
     try:
         return typst.compile(
             str(_TEMPLATE), sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=["ua-1"], timestamp=served_at
         )
     except typst.TypstError as error:
-        lacking = {character for text in _UNSHOWN.findall(error.diagnostic) for character in text if character > "~"}
-        if lacking <= set(unshown):
+        lacking = {one for text in _UNSHOWN.findall(error.diagnostic) for one in text if not one.isascii()}
+        if lacking <= unshown:
             raise
-        return _compile(content, served_at, unshown=unshown + "".join(sorted(lacking - set(unshown))))
+        return _compile(content, served_at, unshown | lacking)
+
+
+def _forget() -> None:
+    """typst caches its last ten compilations, 100 MB for 20,000 names each; blank documents push a large one out."""
+    for _ in range(12):
+        typst.compile(b"", ignore_system_fonts=True)
 
 
 def _content(annex: Annex, signers: list[Signer]) -> dict[str, object]:
     served = annex.served_at.astimezone(UTC)
     return {
-        "title": _line(annex.title),
-        "addressed_to": _line(annex.addressed_to),
-        "published_by": _line(annex.published_by),
+        **{field: _line(value) if isinstance(value, str) else value for field, value in vars(annex).items()},
         "published_on": {part: getattr(annex.published_on, part) for part in ("year", "month", "day")},
         "served_at": {part: getattr(served, part) for part in ("year", "month", "day", "hour", "minute", "second")},
-        "edition": str(annex.edition),
-        "hash": annex.edition_hash,
         "body": [_tree(block) for block in SyntaxTreeNode(_MARKDOWN.parse(annex.body)).children],
-        "count": annex.count,
         "named": len(signers),
-        "cut_off": f"{annex.cut_off:,}",
-        "imprint": _line(annex.imprint),
-        "rehearsal": annex.rehearsal,
-        "url": annex.url,
         "parties": _by_party(signers),
     }
 
 
 def _by_party(signers: list[Signer]) -> list[dict[str, object]]:
-    """[{clp, people: [[name, office], …]}, …] in alphabetical order; a party spelt in another case is the same party."""
+    """[{clp, people: [[name, office], …]}, …], alphabetical; spellings that differ in case or accents are one party."""
     parties: dict[str, tuple[str, list[list[str]]]] = {}
     for one in signers:
         clp = _line(one.clp)
-        parties.setdefault(_sort_key(clp), (clp or _NO_CLP, []))[1].append([_line(one.name), _line(one.office)])
-    ordered = sorted(parties, key=lambda key: (key == "", key))
-    return [{"clp": parties[key][0], "people": parties[key][1]} for key in ordered]
+        _, people = parties.setdefault(_sort_key(clp), (clp or "No local party given", []))
+        people.append([_line(one.name), _line(one.office)])
+    return [{"clp": clp, "people": people} for _, (clp, people) in sorted(parties.items(), key=lambda p: (not p[0], p))]
 
 
 def _sort_key(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return "".join(one for one in normalize("NFKD", text.casefold()) if not combining(one))
 
 
 def _line(text: str) -> str:
@@ -149,11 +143,11 @@ def _line(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """The text without direction overrides, and with � for what is no character: PDF/UA refuses those, or hides them."""
+    """The text without direction overrides; what is no character becomes �, since PDF/UA refuses or hides it."""
     kept = text.translate(_BIDI_CONTROLS)
     if kept.isprintable():
         return kept
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") and not c.isspace() else c for c in kept)
+    return "".join(one if one.isspace() or category(one) not in _NO_CHARACTER else "\ufffd" for one in kept)
 
 
 def _tree(node: SyntaxTreeNode) -> dict[str, object]:
