@@ -117,6 +117,13 @@ class Settings:
     unconfirmed_days: int = setting("7", "After how many days an unconfirmed request vanishes.", amount)
     pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", amount)
 
+    mail_connections: int = setting("4", "Connections that one bulk worker holds to the relay.", amount)
+    signing_threads: int = setting("1", "Threads of one bulk worker that sign while others send.", amount)
+    limit_messages: int = setting("0", "Most messages of mailings a second, over all workers; 0: no ceiling.", amount)
+    limit_mailing: int = setting("0", "Most messages of one mailing a second; 0: no ceiling.", amount)
+    limit_receiving_domain: int = setting("0", "Most messages a second to one receiving domain; 0: no ceiling.", amount)
+    refused_share: int = setting("10", "Per cent of refusals above which a mailing pauses itself.", amount)
+
     limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.")
     limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.")
     limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.")

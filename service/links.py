@@ -109,9 +109,13 @@ def unsubscribe_address(subscription_id: int) -> str:
 
 
 def bounce_address(message_id: int) -> str:
-    return f"bounce+{compact('bounce', message_id)}@{settings().mail_domain}"
+    return f"bounce+{message_token(message_id)}@{settings().mail_domain}"
 
 
 def message_id(row_id: int) -> str:
-    """The Message-ID of a message row: the same on every attempt, also across a rotation of SECRET_KEY."""
-    return f"<{compact('message', row_id, compact_key('message', settings().hash_key))}@{settings().mail_domain}>"
+    return f"<{message_token(row_id)}@{settings().mail_domain}>"
+
+
+def message_token(row_id: int) -> str:
+    """Names a message row in its Message-ID and its bounce address: the same on every attempt, whatever SECRET_KEY does."""
+    return compact("message", row_id, compact_key("message", settings().hash_key))

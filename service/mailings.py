@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Select, Subquery, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import names, placeholders, queue, states
+from service import names, placeholders, queue, states, tallies
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.markdown import to_html, to_text
@@ -126,6 +126,7 @@ def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
     mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
     if mailing.state == "approved" and mailing.approved_hash == content_hash(mailing):
         states.move(mailing, "sending")
+        tallies.begin(session, mailing_id)
     if mailing.state != "sending" or mailing.fanned_out_at is not None:
         return False
     audience = (
@@ -140,6 +141,7 @@ def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
     if count:
         session.execute(insert(Message).from_select(COPY, _copies(mailing_id, rows, now), include_defaults=False))
         mailing.fanned_out_to = last
+        tallies.add(session, mailing_id, {"total": count})
     if count < CHUNK:
         mailing.fanned_out_at = now
     return bool(count == CHUNK)
@@ -171,7 +173,8 @@ def cancel(session: Session, mailing: Mailing, now: datetime) -> None:
     states.move(mailing, "cancelled")
     mailing.finished_at = now
     session.flush()
-    states.claim(session, Message, "queued", "cancelled", Message.mailing_id == mailing.id, settled_at=now)
+    count = states.claim(session, Message, "queued", "cancelled", Message.mailing_id == mailing.id, settled_at=now)
+    tallies.add(session, mailing.id, {"cancelled": count})
 
 
 def finish(session: Session, mailing_id: int, now: datetime) -> bool:
@@ -204,12 +207,11 @@ class Progress:
 
     @property
     def settled(self) -> int:
-        return self.total - self.counts.get("queued", 0) - self.counts.get("sending", 0)
+        return self.total - self.counts.get("queued", 0)
 
 
 def progress(session: Session, mailing: Mailing) -> Progress:
-    rows = session.execute(select(Message.state, func.count()).where(Message.mailing_id == mailing.id).group_by(Message.state))
-    counts = dict(row._tuple() for row in rows)
+    counts = tallies.read(session, mailing.id)
     return Progress(mailing.state, counts, mailing.fanned_out_at is not None, mailing.paused_because)
 
 

@@ -29,6 +29,10 @@ JOBS = {
 }
 
 
+TIMEOUT_SECONDS = {"shift": -1, "fan_out": -1, "deliver": 1800}
+"""RQ would break into a job after this; a shift ends by itself, and may wait long for a slow server's final answer."""
+
+
 @dataclass(frozen=True)
 class Bell:
     job: str
@@ -58,9 +62,9 @@ def ring(bells: list[Bell]) -> None:
     """Enqueues; a Redis that is away never reaches the visitor: the clock's sweep finds the rows."""
     try:
         for bell in bells:
-            rq_queue(bell.queue).enqueue(
-                JOBS[bell.job], bell.row_id, job_timeout=600, result_ttl=0, failure_ttl=86400, description=bell.job
-            )
+            timeout = TIMEOUT_SECONDS.get(bell.job, 600)
+            options = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": 86400, "description": bell.job}
+            rq_queue(bell.queue).enqueue(JOBS[bell.job], bell.row_id, **options)
     except RedisError as error:
         log.warning("redis is away, %d bells not rung: %s", len(bells), type(error).__name__)
 

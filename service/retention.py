@@ -51,6 +51,7 @@ RULES: dict[str, str] = {
     "milestones": KEPT + "no personal data",
     "mailing_lists": KEPT + "no personal data",
     "mailings": KEPT + "public",
+    "tallies": KEPT + "no personal data",
     "servings": KEPT + "the record of what was served",
     "deliveries": KEPT + "the record of what was served",
     "enclosures": "emptied PSEUDONYMISE_DAYS after the notice closes; its hash is kept",

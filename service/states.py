@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, update
+from sqlalchemy import ColumnElement, CursorResult, bindparam, update
 from sqlalchemy.orm import Session
 
 from service import models as m
@@ -102,3 +102,17 @@ def claim_returning(
     check(model, before, after)
     statement = update(model).where(model.state == before, model.id.in_(ids)).values(state=after, **values)
     return list(session.execute(statement.returning(*columns).execution_options(synchronize_session=False)))
+
+
+def settle_many(session: Session, model: type[Any], before: str, after: str, rows: list[dict[str, Any]], **values: Any) -> int:
+    """Moves many rows at once, each with its own `code` and `text`, if it is still leased by `lease`; returns how many were.
+
+    rows: [{"b_id": …, "b_lease": …, "b_code": …, "b_text": …}, …], all with one statement.
+    """
+    check(model, before, after)
+    table = model.__table__
+    mine = (table.c.id == bindparam("b_id"), table.c.lease == bindparam("b_lease"), table.c.state == before)
+    own: dict[str, Any] = {"reply_code": bindparam("b_code"), "reply_text": bindparam("b_text")}
+    statement = update(table).where(*mine).values(state=after, **own, **values)
+    result = session.connection().execute(statement, rows)
+    return cast(CursorResult[Any], result).rowcount

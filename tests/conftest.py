@@ -21,8 +21,10 @@ from service import config, limits, migrate, queue
 from service.db import engine_for
 from tests.world import World
 from workers import valkey
-from workers.outbound.deliver import _kept
-from workers.outbound.shifts import _stencil
+from workers.outbound import journal
+from workers.outbound.batch import _stencil
+from workers.outbound.deliver import _kept, _signers
+from workers.outbound.pool import pool
 
 ROOT = Path(__file__).parent.parent
 
@@ -150,6 +152,10 @@ def _world(environment: dict[str, str], postbox: str) -> Iterator[World]:
     yield world
     world.hang_up()
     _kept().clear()
+    if journal.own.cache_info().currsize:
+        journal.own().close()
+    for kept in (journal.own, pool, _signers):
+        kept.cache_clear()
     for read_only in (True, False):
         engine_for(settings.database_url, read_only=read_only).dispose()
     limits._memory.reset()

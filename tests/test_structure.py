@@ -30,7 +30,7 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addresses", "config", "db", "documents", "emails", "errors", "limits", "links", "markdown", "models", "names",
-    "placeholders", "proof", "queue", "requests", "schedule", "states", "subscribing", "suppressions",
+    "placeholders", "proof", "queue", "requests", "schedule", "states", "subscribing", "suppressions", "tallies",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {"notices", "lists", "confirmations", "unsubscribe", "holdings", "news", "complaints", "pages", "health", "sign_in"}

@@ -27,6 +27,7 @@ from tests import people
 from workers import clock
 from workers.outbound import ledger, shifts
 from workers.outbound.deliver import _kept
+from workers.outbound.pool import pool
 from workers.outbound.transport import VerifiedMail
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -82,6 +83,9 @@ class World:
     def hang_up(self) -> None:
         for kept in _kept():
             kept.connection.close()
+        if pool.cache_info().currsize:
+            for pipe in list(pool().pipes):
+                pool().drop(pipe)
 
     def deliver_at(self, now: datetime, act: Callable[..., None]) -> None:
         with transaction() as session:

@@ -21,7 +21,7 @@ from service import queue
 from service.app import create_app
 from service.config import SettingRefused, settings
 from service.logs import configure
-from workers.outbound import shifts
+from workers.outbound import journal, shifts
 from workers.outbound.transport import VerifiedMail
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ def main(name: str) -> None:
     app.extensions["undersigned.mail"] = VerifiedMail(app)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with app.app_context():
+        journal.own()
+        journal.replay()
         worker = Worker(
             [queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, worker_ttl=30,
             maintenance_interval=15, job_monitoring_interval=5, name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}",

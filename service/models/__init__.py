@@ -1,7 +1,7 @@
 """The tables, one file per family of nouns; no decisions are taken here."""
 
 from service.models.base import Base
-from service.models.lists import Mailing, MailingList, Subscription
+from service.models.lists import Mailing, MailingList, Subscription, Tally
 from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
 from service.models.organisers import Organiser, OrganiserSession, SignInLink
@@ -11,5 +11,5 @@ from service.models.servings import Delivery, Serving
 __all__ = [
     "Attempt", "Base", "Complaint", "Consent", "Delivery", "Demand", "Edition", "Enclosure", "Letter", "Mailing",
     "MailingList", "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "Request",
-    "RequestItem", "Serving", "SignInLink", "Signature", "Subscription", "Suppression",
+    "RequestItem", "Serving", "SignInLink", "Signature", "Subscription", "Suppression", "Tally",
 ]  # fmt: skip

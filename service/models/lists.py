@@ -41,8 +41,17 @@ class Subscription(Base):
     state: Mapped[State]
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
-    left_at: Mapped[datetime | None]
+    left_at: Mapped[datetime | None] = mapped_column(index=True)
     mailing_list: Mapped[MailingList] = relationship()
+
+
+class Tally(Base):
+    """How many messages of a mailing are in a settled state, or there at all (`total`); so that progress is cheap to read."""
+
+    __tablename__ = "tallies"
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailings.id"), type_=Ref, primary_key=True)
+    state: Mapped[State] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
 
 
 class Mailing(Base):

@@ -15,10 +15,10 @@ from service import links, queue, suppressions
 from service.config import settings
 from service.db import transaction
 from service.models import Attempt, Enclosure, Letter, Message
-from workers.outbound import ledger, mime
-from workers.outbound.replies import Outcome
-from workers.outbound.transport import Copy, VerifiedConnection, VerifiedMail
+from workers.outbound import dkim, journal, ledger, mime
+from workers.outbound.exchange import Answer, Copy, Outcome
 from workers.outbound.transport import Letter as MailLetter
+from workers.outbound.transport import VerifiedConnection, VerifiedMail
 
 IDLE_SECONDS = 20
 """A connection that waited longer is closed before use: servers hang up, and a hang-up costs an attempt."""
@@ -32,10 +32,12 @@ def deliver(message_id: int) -> None:
         return
     outcome = connection().deliver(copy)
     now = datetime.now(UTC)
+    journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
     with transaction() as session:
         _close_attempt(session, message_id)
         ledger.note_attempt(session, message_id, outcome, now)
         ledger.record(session, message_id, outcome, now)
+    journal.own().empty()
 
 
 def _claim(session: Session, message_id: int) -> Copy | None:
@@ -45,14 +47,14 @@ def _claim(session: Session, message_id: int) -> Copy | None:
     message = session.get_one(Message, message_id)
     letter = session.get(Letter, message_id)
     if letter is None or message.email is None or message.mailbox is None:
-        ledger.settle(session, message_id, "cancelled", "its letter was forgotten", now)
+        ledger.settle(session, [message_id], "cancelled", "its letter was forgotten", now)
         return None
     if message.queue != queue.NOTICES and suppressions.is_suppressed(session, message.mailbox):
-        ledger.settle(session, message_id, "suppressed", "must not be written to", now)
+        ledger.settle(session, [message_id], "suppressed", "must not be written to", now)
         return None
     if message.queue == queue.NOTICES:
         ledger.note_attempt(session, message_id, Outcome("began"), now)
-    return Copy(links.bounce_address(message_id), message.email, write(session, message, letter))
+    return Copy(message_id, links.bounce_address(message_id), message.email, write(session, message, letter))
 
 
 def _close_attempt(session: Session, message_id: int) -> None:
@@ -78,10 +80,22 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         .order_by(Enclosure.id)
     )
     enclosed = [mime.File(*row) for row in files] if letter.serving_id else []
-    return MailLetter(
+    letter_bytes = MailLetter(
         head, enclosed, subject=letter.subject, recipients=[message.email], body=letter.text, html=letter.html,
         sender=settings().mail_default_sender,
     ).as_bytes()  # fmt: skip
+    return signed(letter_bytes)
+
+
+@cache
+def _signers() -> list[dkim.Signer]:
+    return dkim.load(settings())
+
+
+def signed(content: bytes) -> bytes:
+    """The letter behind its DKIM signatures, where there is a key."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    return b"".join(signer.header(head + b"\r\n", body) for signer in _signers()) + content
 
 
 @dataclass

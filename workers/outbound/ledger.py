@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -20,10 +21,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import queue, states
+from service import queue, states, tallies
 from service.db import transaction
 from service.models import Attempt, Message
-from workers.outbound.replies import Outcome
+from workers.outbound.exchange import Answer, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ GIVE_UP = timedelta(days=5)
 UNREACHABLE = timedelta(seconds=20)
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720))
 """How long a message waits after each "come back later" (RFC 5321 §4.5.4.1), for up to five days."""
+FREE: dict[str, Any] = {"lease": None, "leased_until": None}
 
 
 @cache
@@ -78,60 +80,85 @@ def note_attempt(session: Session, message_id: int, outcome: Outcome, now: datet
 
 
 def record(session: Session, message_id: int, outcome: Outcome, now: datetime) -> bool:
-    """Writes down what came of a claim; False where the lease was lost meanwhile."""
-    mine = (Message.id == message_id, Message.lease == token())
+    """Writes down what came of one claim; False where the lease was lost meanwhile."""
+    answer = Answer(message_id, outcome.verdict, outcome.code, outcome.text)
+    return bool(record_many(session, token(), [answer], now))
+
+
+def record_many(session: Session, lease: str, answers: Sequence[Answer], now: datetime) -> Counter[str]:
+    """Writes down what came of many claims that are still held under this lease; how many went to which state."""
+    accepted = [_bound(answer, lease) for answer in answers if answer.verdict == "accepted"]
+    done: Counter[str] = Counter()
+    if accepted:
+        done["accepted"] = states.settle_many(session, Message, "sending", "accepted", accepted, settled_at=now, **FREE)
+    for answer in answers:
+        if answer.verdict != "accepted" and (after := _record_other(session, lease, answer, now)):
+            done[after] += 1
+    return +done
+
+
+def record_and_tally(session: Session, lease: str, answers: Sequence[Answer], now: datetime) -> None:
+    """The same for answers of any mailing, with the tallies that this changes."""
+    found = select(Message.id, Message.mailing_id).where(Message.id.in_([answer.message_id for answer in answers]))
+    mailing_of = dict(row._tuple() for row in session.execute(found))
+    for mailing_id in sorted(set(mailing_of.values()), key=lambda number: number or 0):
+        mine = [answer for answer in answers if mailing_of.get(answer.message_id) == mailing_id]
+        done = record_many(session, lease, mine, now)
+        if mailing_id is not None:
+            tallies.add(session, mailing_id, {state: done[state] for state in tallies.SETTLED if done[state]})
+
+
+def _bound(answer: Answer, lease: str) -> dict[str, Any]:
+    return {"b_id": answer.message_id, "b_lease": lease, "b_code": answer.code, "b_text": answer.text[:500]}
+
+
+def _record_other(session: Session, lease: str, answer: Answer, now: datetime) -> str:
+    mine = (Message.id == answer.message_id, Message.lease == lease)
     message = session.scalar(select(Message).where(*mine, Message.state == "sending"))
     if message is None:
-        return False
-    after = _next_state(message, outcome, now)
-    values: dict[str, Any] = {"lease": None, "leased_until": None}
-    if outcome.code or outcome.text:
-        values |= {"reply_code": outcome.code, "reply_text": outcome.text[:500]}
-    if after == "queued":
-        values["due_at"] = now + delay(message.attempts, outcome)
-    else:
-        values["settled_at"] = now
-    return bool(states.claim(session, Message, "sending", after, *mine, **values))
+        return ""
+    after = _next_state(message, answer.verdict, now)
+    values: dict[str, Any] = dict(FREE)
+    if answer.code or answer.text:
+        values |= {"reply_code": answer.code, "reply_text": answer.text[:500]}
+    values |= {"settled_at": now} if after != "queued" else {"due_at": now + delay(message.attempts, answer.verdict)}
+    return after if states.claim(session, Message, "sending", after, *mine, **values) else ""
 
 
-def _next_state(message: Message, outcome: Outcome, now: datetime) -> str:
-    if outcome.verdict in {"accepted", "refused"}:
-        return outcome.verdict
-    if outcome.verdict == "lost" and message.queue == queue.NOTICES:
+def _next_state(message: Message, verdict: str, now: datetime) -> str:
+    if verdict in {"accepted", "refused"}:
+        return verdict
+    if verdict == "gone":
+        return "suppressed"
+    if verdict == "lost" and message.queue == queue.NOTICES:
         return "unsure"
     return "refused" if now - message.created_at > GIVE_UP else "queued"
 
 
-def delay(attempts: int, outcome: Outcome) -> timedelta:
-    if outcome.verdict in {
-        "unreachable",
-        "lost",
-    }:  # nothing is wrong with this recipient: as soon as the server is back
+def delay(attempts: int, verdict: str) -> timedelta:
+    if verdict in {"unreachable", "lost"}:  # nothing is wrong with this recipient: as soon as the server is back
         return UNREACHABLE
     return DELAYS[min(attempts, len(DELAYS)) - 1]
 
 
-def settle(session: Session, message_id: int, after: str, why: str, now: datetime) -> None:
-    """Ends a claim without an attempt: suppressed, cancelled."""
-    mine = (Message.id == message_id, Message.lease == token())
-    values = {"lease": None, "leased_until": None, "settled_at": now, "reply_text": why}
-    states.claim(session, Message, "sending", after, *mine, **values)
-
-
-def release(session: Session, message_ids: Sequence[int]) -> None:
-    """Gives back what this process claimed and did not try."""
+def settle(session: Session, message_ids: Sequence[int], after: str, why: str, now: datetime) -> int:
+    """Ends claims without an attempt: suppressed, cancelled."""
     mine = (Message.id.in_(message_ids), Message.lease == token())
-    values = {"lease": None, "leased_until": None, "attempts": Message.attempts - 1}
-    states.claim(session, Message, "sending", "queued", *mine, **values)
+    return states.claim(session, Message, "sending", after, *mine, settled_at=now, reply_text=why, **FREE)
 
 
-def take_back(session: Session, now: datetime) -> int:
-    """Frees the claims of workers that are gone. An official's letter whose text may have left becomes unsure."""
-    lapsed = (Message.leased_until < now,)
+def release(session: Session, lease: str, message_ids: Sequence[int] | None = None, **values: Any) -> int:
+    """Gives back claims that were not tried: these, or all under a lease."""
+    mine = (Message.lease == lease, *((Message.id.in_(message_ids),) if message_ids is not None else ()))
+    return states.claim(session, Message, "sending", "queued", *mine, attempts=Message.attempts - 1, **FREE, **values)
+
+
+def take_back(session: Session, now: datetime, lease: str | None = None) -> int:
+    """Frees the claims that lapsed, or all of a worker known to be gone. An official's letter may become unsure."""
+    lapsed = (Message.leased_until < now if lease is None else Message.lease == lease,)
     began = select(Attempt.message_id).where(Attempt.outcome == "began")
-    values = {"lease": None, "leased_until": None}
     unsure = states.claim(
         session, Message, "sending", "unsure", *lapsed, Message.queue == queue.NOTICES, Message.id.in_(began),
-        settled_at=now, reply_text="the worker stopped after the text may have left", **values,
+        settled_at=now, reply_text="the worker stopped after the text may have left", **FREE,
     )  # fmt: skip
-    return unsure + states.claim(session, Message, "sending", "queued", *lapsed, **values)
+    return unsure + states.claim(session, Message, "sending", "queued", *lapsed, **FREE)

@@ -7,7 +7,6 @@ folds; so headers are written here, and each one is checked.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import secrets
 from collections.abc import Iterable
@@ -19,6 +18,8 @@ CRLF = b"\r\n"
 FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]")
 ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+\Z")
 WIDTH = 76
+PLAIN_LINE = re.compile(r"(?![. ]|From )(?!.*  )[ -<>-~]{0,75}(?<! )\Z|\Z")
+"""Lines that quoted-printable leaves as they are."""
 
 
 class BadHeader(ValueError):
@@ -79,17 +80,31 @@ def address_header(name: str, display: str, email: str) -> bytes:
 
 
 def quoted_printable(text: str) -> bytes:
-    """A text part's content (RFC 2045 §6.7) with CRLF lines and a final one; a dot or From at a line's start is harmless."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    encoded = [binascii.b2a_qp(line.encode(), istext=False, quotetabs=False) for line in lines]
-    done = [_shield(line.replace(b"=\n", b"=\r\n")) for line in encoded]
-    return CRLF.join(done).rstrip(b"\r\n") + CRLF
+    """A text part's content (RFC 2045 §6.7) with CRLF lines and a final one.
+
+    No line begins with a dot or `From `, none ends in a space, and no two spaces stand together: the bytes need no
+    dot-stuffing (RFC 5321 §4.5.2), and are their own relaxed canonical form for DKIM (RFC 6376 §3.4.4).
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
+    return b"".join(line.encode() + CRLF if PLAIN_LINE.match(line) else encoded_line(line.encode()) + CRLF for line in lines)
 
 
-def _shield(line: bytes) -> bytes:
-    if line.startswith(b"From "):
-        return b"=46rom " + line[5:]
-    return line
+def encoded_line(line: bytes) -> bytes:
+    """One line of text as one or more lines of at most 76 octets, joined by soft line breaks."""
+    done, current = [], ""
+    last = len(line) - 1
+    for at, byte in enumerate(line):
+        piece = chr(byte) if 32 < byte < 127 and byte != 61 else f"={byte:02X}"
+        if byte == 32 and at != last and current and current[-1] != " ":
+            piece = " "
+        if len(current) + len(piece) >= WIDTH:
+            done.append(current + "=")
+            current = ""
+            piece = "=20" if piece == " " else piece
+        if (not current and piece == ".") or (current == "From" and piece == " "):
+            piece = f"={byte:02X}"
+        current += piece
+    return "\r\n".join([*done, current]).encode()
 
 
 def text_part(subtype: str, text: str) -> bytes:

@@ -1,122 +1,181 @@
-"""A shift: batch after batch of one mailing, claim → fill → send → record, until it is drained or half a minute has passed."""
+"""A shift: one mailing's messages, claim → fill → sign → send → record, over several connections in one loop.
+
+A shift lasts until the mailing is drained or half a minute has passed; then the bell rings again, so that mailings take turns.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from functools import lru_cache
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from service import mailings, queue, tallies
+from service.config import settings
+from service.db import transaction
+from workers.outbound import batch, ledger
+from workers.outbound.exchange import Answer, Copy
+from workers.outbound.journal import Journal
+from workers.outbound.pace import blames_sender
+from workers.outbound.pipe import Pipe
+from workers.outbound.pool import Pool, pool
+from workers.outbound.stencil import Recipient
+from workers.outbound.watch import Watch
 
-from service import links, mailings, queue
-from service.addresses import mailbox
-from service.db import reading, transaction
-from service.models import Mailing, MailingList, Message, Subscription
-from service.suppressions import suppressed_among
-from workers.outbound import ledger
-from workers.outbound.deliver import connection
-from workers.outbound.stencil import Stencil
-from workers.outbound.transport import Copy
-
-BATCH = 200
 SHIFT_SECONDS = 30
+FLUSH = 500
+"""Answers that are in the journal and not yet in the ledger, at most."""
+AHEAD = 48
+"""Copies that are filled and signed before a connection asks for them."""
+WAIT_SECONDS = 0.05
+STOP_SECONDS = 3
 stopping: list[bool] = []
-"""Not empty once this process was asked to end: a shift then ends with the message in hand."""
-
-
-@dataclass(frozen=True)
-class Claimed:
-    message_id: int
-    subscription_id: int
-    values: dict[str, str]
+"""Not empty once this process was asked to end: then no new text leaves, and the answers under way are awaited briefly."""
 
 
 def run(mailing_id: int) -> None:
     """One shift. Rings again where messages are left, and marks the mailing sent where none is."""
-    until = time.monotonic() + SHIFT_SECONDS
-    while time.monotonic() < until and not stopping and _batch(mailing_id):
-        pass
+    shift = Shift(mailing_id, pool())
+    shift.work()
     with transaction() as session:
-        if not mailings.finish(session, mailing_id, datetime.now(UTC)) and _due(session, mailing_id):
+        now = datetime.now(UTC)
+        if mailings.finish(session, mailing_id, now) or shift.failed or stopping:
+            return  # a relay that is away is tried again when the clock looks, not at once
+        if batch.is_due(session, mailing_id, now):
             queue.wake(session, "shift", mailing_id, queue.BULK)
 
 
-def _batch(mailing_id: int) -> int:
-    with transaction() as session:
-        claimed = _claim(session, mailing_id, datetime.now(UTC))
-    for one in claimed:
-        if stopping or not _still_wanted(one, mailing_id):
-            continue
-        outcome = connection().deliver(_copy(mailing_id, one))
+class Shift:
+    """The loop over the connections of this process."""
+
+    def __init__(self, mailing_id: int, connections: Pool) -> None:
+        self.mailing_id, self.pool = mailing_id, connections
+        self.watch = Watch(mailing_id)
+        self.journal: Journal = connections.journal
+        self.copies = batch.Copies(mailing_id, connections.signing)
+        self.claimed: deque[Recipient] = deque()
+        self.ready: deque[tuple[Recipient, Future[Copy]]] = deque()
+        self.under_way: dict[int, Recipient] = {}
+        self.answers: list[Answer] = []
+        self.drained = False
+        self.claim_at = 0.0
+        self.until = time.monotonic() + SHIFT_SECONDS
+        self.flush_at = time.monotonic() + 1
+        self.failed: str = ""
+
+    def work(self) -> None:
+        """Claim, fill and sign ahead, send, record; one turn of the loop after the other until nothing is under way."""
+        try:
+            while not self._done():
+                self._claim()
+                self._prepare()
+                self._send()
+                self._record()
+        finally:
+            self._end()
+
+    def _over(self) -> bool:
+        return bool(stopping) or self.failed != "" or not self.watch.going or time.monotonic() > self.until
+
+    def _done(self) -> bool:
+        if self.under_way:
+            return bool(stopping) and time.monotonic() > self._stop_at()
+        return self._over() or (self.drained and not self.ready and not self.claimed)
+
+    def _stop_at(self) -> float:
+        """Set when the end is first asked for: a cleanly ending process waits so long for answers, and no longer."""
+        self.until = min(self.until, time.monotonic() + STOP_SECONDS)
+        return self.until
+
+    def _claim(self) -> None:
+        enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
+        if self.drained or enough or self._over() or time.monotonic() < self.claim_at:
+            return
         with transaction() as session:
-            ledger.record(session, one.message_id, outcome, datetime.now(UTC))
-        if outcome.verdict == "unreachable":
-            break
-    _hand_back([one.message_id for one in claimed])
-    return len(claimed)
+            found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+        self.claimed.extend(found)
+        self.drained = not more
+        self.claim_at = 0.0 if found else time.monotonic() + 0.1
 
+    def _prepare(self) -> None:
+        """Fills and signs a few copies ahead, on the signing threads where there are any."""
+        self.watch.look()
+        while self.claimed and len(self.ready) < AHEAD and not self._over():
+            reader = self.claimed.popleft()
+            self.ready.append((reader, self.copies.make(reader)))
 
-def _due(session: Session, mailing_id: int) -> bool:
-    waiting = (Message.mailing_id == mailing_id, Message.state == "queued", Message.due_at <= datetime.now(UTC))
-    going = session.scalar(select(Mailing.state).where(Mailing.id == mailing_id)) == "sending"
-    return going and session.scalar(select(Message.id).where(*waiting).limit(1)) is not None
+    def _send(self) -> None:
+        """Takes in what servers said, journals it, and only then lets the next texts leave."""
+        heard = self.pool.listen(WAIT_SECONDS if self.under_way else 0.001)
+        answers = [answer for pipe in heard for answer in pipe.read()] + self.pool.write_on()
+        self._note(answers)
+        for pipe in heard:
+            if pipe.text_ready and pipe.current is not None:
+                self._text(pipe, self.under_way[pipe.current.message_id])
+        if self.ready and not self._over():
+            for pipe in self.pool.idle():
+                if (copy := self._next(pipe)) is not None:
+                    pipe.start(copy)
+        if not self.pool.pipes and not self.pool.opening:
+            self.failed = self.pool.why
 
+    def _text(self, pipe: Pipe, reader: Recipient) -> None:
+        """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
+        self.watch.look()
+        if self.watch.wants(reader) and self.watch.going and not stopping:
+            pipe.send_text(self._next(pipe) if pipe.pipelining and not self._over() else None)
+        else:
+            self._note(self.pool.drop(pipe))
 
-def _claim(session: Session, mailing_id: int, now: datetime) -> list[Claimed]:
-    """Leases a batch, and settles at once those who left or must not be written to."""
-    if session.scalar(select(Mailing.state).where(Mailing.id == mailing_id)) != "sending":
-        return []
-    waiting = (Message.mailing_id == mailing_id, Message.state == "queued", Message.due_at <= now)
-    ids = session.scalars(select(Message.id).where(*waiting).order_by(Message.id).limit(BATCH)).all()
-    leased = dict(ledger.claim(session, ids, now, (Message.subscription_id, Message.id)))
-    people = session.scalars(select(Subscription).where(Subscription.id.in_(leased), Subscription.state == "confirmed")).all()
-    forbidden = suppressed_among(session, {person.mailbox for person in people})
-    wanted = {person.id: person for person in people if person.mailbox not in forbidden}
-    for subscription_id, message_id in leased.items():
-        if subscription_id not in wanted:
-            ledger.settle(session, message_id, "suppressed", "left before it was sent", now)
-    return [Claimed(leased[person.id], person.id, _values(leased[person.id], person)) for person in wanted.values()]
+    def _next(self, pipe: Pipe) -> Copy | None:
+        """The next copy that is wanted, for this connection."""
+        while self.ready:
+            reader, future = self.ready.popleft()
+            if not self.watch.wants(reader):
+                self.answers.append(Answer(reader.message_id, "gone", None, "left before it was sent"))
+            elif not reader.email.isascii() and not pipe.smtputf8:
+                self._note([Answer(reader.message_id, "refused", None, "the relay takes no address outside ASCII (RFC 6531)")])
+            else:
+                self.under_way[reader.message_id] = reader
+                return future.result()
+        return None
 
+    def _note(self, answers: list[Answer]) -> None:
+        if not answers:
+            return
+        self.journal.write(answers)
+        self.answers += [self._weighed(answer) for answer in answers]
 
-def _values(message_id: int, person: Subscription) -> dict[str, str]:
-    return {
-        "name": person.name, "clp": person.clp, "office": person.office, "email": person.email,
-        "leave": links.unsubscribe_url(person.id), "leave_by_mail": links.unsubscribe_address(person.id),
-        "message_id": links.message_id(message_id),
-    }  # fmt: skip
+    def _weighed(self, answer: Answer) -> Answer:
+        """An answer as it goes into the ledger: its recipient is not to blame for what is about us, or has left."""
+        reader = self.under_way.pop(answer.message_id, None)
+        if answer.verdict == "unreachable" and reader is not None and not self.watch.wants(reader):
+            return answer._replace(verdict="gone", text="left before it was sent")
+        if blames_sender(answer):
+            self.failed = f"a mail server turns us away as a sender: {answer.code} {answer.text[:200]}"
+            return answer._replace(verdict="later")
+        return answer
 
+    def _record(self) -> None:
+        if self.answers and (len(self.answers) >= FLUSH or time.monotonic() > self.flush_at):
+            self._flush()
 
-def _still_wanted(one: Claimed, mailing_id: int) -> bool:
-    """Looks again just before the text leaves: nobody gets mail after saying no, and a pause takes effect at once."""
-    now = datetime.now(UTC)
-    with reading() as session:
-        if session.scalar(select(Mailing.state).where(Mailing.id == mailing_id)) != "sending":
-            return False
-        state = session.scalar(select(Subscription.state).where(Subscription.id == one.subscription_id))
-        blocked = suppressed_among(session, {mailbox(one.values["email"])})
-    if state == "confirmed" and not blocked:
-        return True
-    with transaction() as session:
-        ledger.settle(session, one.message_id, "suppressed", "left before it was sent", now)
-    return False
+    def _flush(self) -> None:
+        now = datetime.now(UTC)
+        with transaction() as session:
+            done = ledger.record_many(session, ledger.token(), self.answers, now)
+            tallies.add(session, self.mailing_id, {state: count for state, count in done.items() if state in tallies.SETTLED})
+        self.journal.empty()
+        self.answers.clear()
+        self.flush_at = time.monotonic() + 1
 
-
-def _hand_back(message_ids: list[int]) -> None:
-    """What this batch claimed and did not send waits again."""
-    with transaction() as session:
-        ledger.release(session, message_ids)
-
-
-def _copy(mailing_id: int, one: Claimed) -> Copy:
-    return Copy(links.bounce_address(one.message_id), one.values["email"], _stencil(mailing_id).copy(one.values))
-
-
-@lru_cache(maxsize=4)
-def _stencil(mailing_id: int) -> Stencil:
-    """An approved mailing never changes, so its stencil is cut once for each process."""
-    with reading() as session:
-        mailing = session.get_one(Mailing, mailing_id)
-        mailing.mailing_list = session.get_one(MailingList, mailing.list_id)
-        return Stencil(mailing, mailing.approved_at or datetime.now(UTC))
+    def _end(self) -> None:
+        """Records what is known, and gives back what was claimed and not tried."""
+        self._flush()
+        untried = [reader.message_id for reader in self.claimed] + [reader.message_id for reader, _ in self.ready]
+        with transaction() as session:
+            ledger.release(session, ledger.token(), untried)
+            if self.failed and self.failed != self.pool.why:
+                mailings.pause(session, self.mailing_id, self.failed)
+            elif (because := batch.too_many_refused(session, self.mailing_id, settings().refused_share)) is not None:
+                mailings.pause(session, self.mailing_id, because)

@@ -1,4 +1,4 @@
-"""A mailing compiled once into prepared bytes with slots; a copy is those bytes with its slots filled.
+"""A mailing compiled once into prepared bytes with slots; a copy is those bytes with its slots filled, and signed.
 
 Slots are the fixed placeholders; between them stand bytes that are encoded once. In a quoted-printable part a slot stands
 between two soft line breaks, so a value of any length leaves every line within 76 octets (RFC 2045 §6.7).
@@ -6,95 +6,141 @@ between two soft line breaks, so a value of any length leaves every line within 
 
 from __future__ import annotations
 
-import binascii
 import html
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime, parseaddr
+from typing import NamedTuple
 
+from service import links
 from service.config import settings
 from service.emails import list_headers, render
 from service.markdown import to_html, to_text
 from service.models import Mailing
 from service.placeholders import PATTERN
-from workers.outbound import mime
+from workers.outbound import dkim, mime
+from workers.outbound.exchange import Copy
 
 SLOT = re.compile(r"slot([a-z]+)x([0-9a-f]*)slot")
+PLAIN_VALUE = re.compile(r"(?!From )[A-Za-z0-9](?!.*  )[A-Za-z0-9 ',:/@._+-]{0,72}(?<! )\Z")
 SOFT = b"=\r\n"
-Values = Mapping[str, str]
-Piece = bytes | Callable[[Values], bytes]
+PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+OWN = ("To", "Message-ID", "List-Unsubscribe")
+"""Headers that differ from copy to copy."""
 
 
-def _mark(name: str, fallback: str = "") -> str:
+class Recipient(NamedTuple):
+    """What a copy needs to know of its reader."""
+
+    message_id: int
+    subscription_id: int
+    mailbox: str
+    email: str
+    name: str
+    clp: str
+    office: str
+
+
+def mark(name: str, fallback: str = "") -> str:
     """A placeholder in a form that Markdown, templates and sanitiser leave alone."""
     return f"slot{name}x{fallback.encode().hex()}slot"
 
 
 def marked(source: str) -> str:
-    return PATTERN.sub(lambda found: _mark(found[1], found[2] or ""), source)
+    return PATTERN.sub(lambda found: mark(found[1], found[2] or ""), source)
 
 
 class Stencil:
-    """One mailing, ready to be copied."""
+    """One mailing, ready to be copied. `copy` may run in several threads."""
 
-    def __init__(self, mailing: Mailing, now: datetime) -> None:
-        self.subject = mailing.subject
-        _, text, page = render(
-            "update", mailing=mailing, update_text=to_text(marked(mailing.body)), update_html=to_html(marked(mailing.body)),
-            leave=_mark("leave"),
-        )  # fmt: skip
+    def __init__(self, mailing: Mailing, signers: Sequence[dkim.Signer] = ()) -> None:
+        self.signers = list(signers)
+        text, page = _written(mailing)
         boundary = f"=_{secrets.token_hex(12)}"
         edge = f"--{boundary}\r\n".encode()
-        self.pieces: list[Piece] = [
-            *self._head(mailing, now, boundary),
-            edge + PART_HEAD % b"plain", *compiled(text, lambda value: value),
-            edge + PART_HEAD % b"html", *compiled(page, html.escape),
-            f"--{boundary}--\r\n".encode(),
-        ]  # fmt: skip
+        self.head, self.fixed, self.names = _fixed_headers(mailing, boundary)
+        self.pieces: list[bytes] = []
+        self.slots: list[tuple[int, str, str, bool]] = []
+        self._add(edge + PART_HEAD % b"plain", text, is_html=False)
+        self._add(edge + PART_HEAD % b"html", page, is_html=True)
+        self.pieces.append(f"--{boundary}--\r\n".encode())
+        self.mail_domain, self.base_url = settings().mail_domain, settings().base_url
+        self.unsubscribe_key = links.compact_key("unsubscribe", settings().secret_key[0])
+        self.message_key = links.compact_key("message", settings().hash_key)
 
-    def _head(self, mailing: Mailing, now: datetime, boundary: str) -> list[Piece]:
-        name, address = parseaddr(settings().mail_default_sender)
-        mailing_list = mailing.mailing_list
-        lists = list_headers(mailing_list.slug, mailing_list.title, "LEAVE", "LEAVE-BY-MAIL")
-        unsubscribe = lists.pop("List-Unsubscribe")
-        assert unsubscribe == "<LEAVE>, <mailto:LEAVE-BY-MAIL>"
-        fixed = mime.address_header("From", name, address) + mime.header("Subject", mailing.subject)
-        fixed += mime.header("Date", format_datetime(now)) + b"".join(mime.header(*pair) for pair in lists.items())
-        fixed += f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
-        return [_own_headers, fixed]
+    def _add(self, head: bytes, text: str, *, is_html: bool) -> None:
+        """Literal pieces in quoted-printable, and an empty piece for each slot between them."""
+        self.pieces.append(head)
+        at = 0
+        for found in SLOT.finditer(text):
+            literal = mime.quoted_printable(text[at : found.start()] + "\0").removesuffix(b"=00\r\n")
+            self.pieces.append(literal + SOFT)
+            self.slots.append((len(self.pieces), found[1], bytes.fromhex(found[2]).decode(), is_html))
+            self.pieces.append(b"")
+            at = found.end()
+        self.pieces.append(mime.quoted_printable(text[at:]))
 
-    def copy(self, values: Values) -> bytes:
-        """One recipient's bytes. `values` needs name, clp, office, email, leave, leave_by_mail, message_id."""
-        return b"".join(piece if isinstance(piece, bytes) else piece(values) for piece in self.pieces)
+    def copy(self, reader: Recipient) -> Copy:
+        """One reader's e-mail."""
+        leave_token = links.compact("unsubscribe", reader.subscription_id, self.unsubscribe_key)
+        token = links.compact("message", reader.message_id, self.message_key)
+        leave = f"{self.base_url}/unsubscribe/{leave_token}"
+        values = {"name": reader.name, "clp": reader.clp, "office": reader.office, "leave": leave}
+        pieces = self.pieces.copy()
+        for at, name, fallback, is_html in self.slots:
+            pieces[at] = _filled(values[name] or fallback, is_html=is_html)
+        own = (
+            mime.address_header("To", reader.name, reader.email),
+            f"Message-ID: <{token}@{self.mail_domain}>\r\n".encode(),
+            f"List-Unsubscribe: <{leave}>,\r\n <mailto:unsubscribe+{leave_token}@{self.mail_domain}>\r\n".encode(),
+        )
+        body = b"".join(pieces)
+        content = b"".join((*self._signatures(own, body), *own, self.head, body))
+        return Copy(reader.message_id, f"bounce+{token}@{self.mail_domain}", reader.email, content)
+
+    def _signatures(self, own: tuple[bytes, ...], body: bytes) -> list[bytes]:
+        if not self.signers:
+            return []
+        mine = dict(zip(OWN, own, strict=True))
+        lines = [dkim.canonical_header(mine[name])[1] if name in mine else line for name, line in self.fixed]
+        return [signer.sign(lines, self.names, body) for signer in self.signers]
 
 
-PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+def _written(mailing: Mailing) -> tuple[str, str]:
+    """Text and HTML of the whole e-mail, with marks in place of what differs."""
+    source = marked(mailing.body)
+    leave = mark("leave")
+    _, text, page = render("update", mailing=mailing, update_text=to_text(source), update_html=to_html(source), leave=leave)
+    return text, page
 
 
-def _own_headers(values: Values) -> bytes:
-    to = mime.address_header("To", values["name"], values["email"])
-    return to + (
-        f"Message-ID: {values['message_id']}\r\n"
-        f"List-Unsubscribe: <{values['leave']}>,\r\n <mailto:{values['leave_by_mail']}>\r\n"
-    ).encode("ascii")
+def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, list[tuple[str, bytes]], list[str]]:
+    """The header block that all copies share with its blank line; what to sign, in order; and the names for h=."""
+    name, address = parseaddr(settings().mail_default_sender)
+    lists = list_headers(mailing.mailing_list.slug, mailing.mailing_list.title, "x", "x")
+    del lists["List-Unsubscribe"]
+    at: datetime | None = mailing.approved_at
+    assert at is not None
+    lines = {
+        "From": mime.address_header("From", name, address),
+        "Subject": mime.header("Subject", mailing.subject),
+        "Date": mime.header("Date", format_datetime(at)),
+        **{key: mime.header(key, value) for key, value in lists.items()},
+        "MIME-Version": b"MIME-Version: 1.0\r\n",
+        "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
+    }
+    order = [one for one in dkim.SIGNED if one in lines or one in OWN]
+    fixed = [(one, dkim.canonical_header(lines[one])[1] if one in lines else b"") for one in order]
+    names = [one for one in dkim.SIGNED for _ in range(2 if one in order else 1)]
+    return b"".join(lines.values()) + b"\r\n", fixed, names
 
 
-def compiled(text: str, escape: Callable[[str], str]) -> list[Piece]:
-    """Literal pieces in quoted-printable, and a function for each slot between them."""
-    pieces: list[Piece] = []
-    at = 0
-    for found in SLOT.finditer(text):
-        pieces.append(mime.quoted_printable(text[at : found.start()] + "\0")[: -len(b"=00\r\n")] + SOFT)
-        pieces.append(_slot(found[1], bytes.fromhex(found[2]).decode(), escape))
-        at = found.end()
-    return [*pieces, mime.quoted_printable(text[at:])]
-
-
-def _slot(name: str, fallback: str, escape: Callable[[str], str]) -> Callable[[Values], bytes]:
-    def fill(values: Values) -> bytes:
-        value = escape(values.get(name) or fallback)
-        return binascii.b2a_qp(value.encode(), istext=False).replace(b"=\n", SOFT) + SOFT if value else b""
-
-    return fill
+def _filled(value: str, *, is_html: bool) -> bytes:
+    """A value with the soft line break that ends it; what it holds can break neither line nor markup."""
+    if not value:
+        return b""
+    if PLAIN_VALUE.match(value) and not (is_html and "'" in value):
+        return value.encode() + SOFT
+    return mime.encoded_line((html.escape(value) if is_html else value).encode()) + SOFT

@@ -9,7 +9,6 @@ import re
 import smtplib
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app
@@ -18,18 +17,9 @@ from flask_mail import Message as FlaskMessage
 
 from service.config import Settings, settings
 from workers.outbound import mime
-from workers.outbound.replies import Outcome, judge
+from workers.outbound.exchange import Copy, Outcome, judge
 
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
-
-
-@dataclass
-class Copy:
-    """What goes onto the wire: envelope and bytes."""
-
-    sender: str
-    recipient: str
-    content: bytes
 
 
 class Letter(FlaskMessage):

@@ -179,6 +179,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('subscriptions', schema=None) as batch_op:
         batch_op.create_index('ix_subscriptions_fan_out', ['list_id', 'state', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_subscriptions_left_at'), ['left_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_subscriptions_mailbox'), ['mailbox'], unique=False)
         batch_op.create_index(batch_op.f('ix_subscriptions_state_created_at'), ['state', 'created_at'], unique=False)
 
@@ -233,6 +234,13 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['notice_id'], ['notices.id'], name=op.f('fk_milestones_notice_id_notices')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_milestones')),
     sa.UniqueConstraint('notice_id', 'threshold', name=op.f('uq_milestones_notice_id_threshold'))
+    )
+    op.create_table('tallies',
+    sa.Column('mailing_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['mailing_id'], ['mailings.id'], name=op.f('fk_tallies_mailing_id_mailings')),
+    sa.PrimaryKeyConstraint('mailing_id', 'state', name=op.f('pk_tallies'))
     )
     op.create_table('attempts',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
@@ -397,6 +405,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_attempts_message_id'))
 
     op.drop_table('attempts')
+    op.drop_table('tallies')
     op.drop_table('milestones')
     with op.batch_alter_table('messages', schema=None) as batch_op:
         batch_op.drop_index('ix_messages_waiting', postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
@@ -409,6 +418,7 @@ def downgrade() -> None:
     with op.batch_alter_table('subscriptions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_subscriptions_state_created_at'))
         batch_op.drop_index(batch_op.f('ix_subscriptions_mailbox'))
+        batch_op.drop_index(batch_op.f('ix_subscriptions_left_at'))
         batch_op.drop_index('ix_subscriptions_fan_out')
 
     op.drop_table('subscriptions')

@@ -1,14 +1,32 @@
-"""What a mail server said, and what to do next."""
+"""What we hand to a mail server, what it says, and what to do next."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-Verdict = Literal["began", "accepted", "later", "refused", "lost", "unreachable"]
+Verdict = Literal["began", "accepted", "later", "refused", "lost", "unreachable", "gone"]
 """began: a letter to an official is about to leave. accepted: a server took it. later: it asked us to come back. refused: for
 good. lost: the text went out and the final answer did not come back. unreachable: we never got as far as this recipient, which
-says nothing about it."""
+says nothing about it. gone: its reader left, or must not be written to, before the text did."""
+
+
+class Copy(NamedTuple):
+    """One e-mail, ready for the wire: envelope, and bytes that end in CRLF and need no dot-stuffing."""
+
+    message_id: int
+    sender: str
+    recipient: str
+    content: bytes
+
+
+class Answer(NamedTuple):
+    """What came of one message."""
+
+    message_id: int
+    verdict: Verdict
+    code: int | None
+    text: str
 
 
 @dataclass

@@ -1,0 +1,89 @@
+"""The journal: each answer of a mail server is on this worker's disk before the next text leaves on that connection.
+
+A worker that starts on this host finds the journals of dead ones (their locks are free), writes their answers into the ledger,
+and takes their leases over at once. Flushing to the disk's own platter is not needed: a killed process loses nothing that the
+kernel has, and a host that dies is the case where answers may repeat (promise 3).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from service.config import settings
+from service.db import transaction
+from workers.outbound import ledger
+from workers.outbound.exchange import Answer
+
+
+class Journal:
+    """An append-only file, locked as long as its worker lives, emptied once the ledger has everything in it."""
+
+    def __init__(self, folder: Path, token: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{token}.journal"
+        self.descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def write(self, answers: Sequence[Answer]) -> None:
+        """One write for all: complete, or the error of a full disk before anything else leaves."""
+        data = b"".join(_line(answer) for answer in answers)
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+    def empty(self) -> None:
+        os.ftruncate(self.descriptor, 0)
+
+    def close(self) -> None:
+        self.path.unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+
+def _line(answer: Answer) -> bytes:
+    return json.dumps(answer).encode() + b"\n"
+
+
+def folder() -> Path:
+    return settings().var_dir / "journal"
+
+
+@cache
+def own() -> Journal:
+    """The journal of this process; its lock tells others that we live."""
+    return Journal(folder(), ledger.token())
+
+
+def replay() -> int:
+    """Writes the answers of dead workers on this host into the ledger and frees what else they held; how many workers."""
+    count = 0
+    for lease, answers, path in of_the_dead(folder()):
+        with transaction() as session:
+            now = datetime.now(UTC)
+            for at in range(0, len(answers), 500):
+                ledger.record_and_tally(session, lease, answers[at : at + 500], now)
+            ledger.take_back(session, now, lease)
+        path.unlink(missing_ok=True)
+        count += 1
+    return count
+
+
+def of_the_dead(where: Path) -> Iterator[tuple[str, list[Answer], Path]]:
+    """Token, answers and path of each journal whose worker is gone; the caller removes the file when it has them."""
+    for path in sorted(where.glob("*.journal")) if where.is_dir() else []:
+        with path.open("rb") as opened:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield path.stem, list(_answers(opened.read())), path
+
+
+def _answers(content: bytes) -> Iterator[Answer]:
+    """Whole lines only: the last one may have been cut by the kill, and then its text's answer never counted."""
+    for line in content.split(b"\n")[:-1]:
+        yield Answer(*json.loads(line))

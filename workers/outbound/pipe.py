@@ -1,0 +1,187 @@
+"""One SMTP connection inside the selector loop: commands pipelined where the server offers it (RFC 2920).
+
+The write that ends one text carries the next envelope. The protocol is a queue of what each coming reply answers; nothing here
+waits, knows the database, or decides whether a text may go: `text_ready` asks for that.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+
+from workers.outbound.exchange import Answer, Copy, judge
+
+COMMAND_SECONDS = 300
+TEXT_SECONDS = 900
+"""RFC 5321 §4.5.3.2: at least 5 minutes for a command's reply, 10 for the one after the text."""
+BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Pipe:
+    """Opened, greeted and authenticated before it comes here; `sock` does not block."""
+
+    def __init__(
+        self, sock: socket.socket, *, pipelining: bool, smtputf8: bool = False, command_seconds: float = COMMAND_SECONDS
+    ) -> None:
+        sock.setblocking(False)
+        self.sock, self.pipelining, self.smtputf8, self.command_seconds = sock, pipelining, smtputf8, command_seconds
+        self.awaited: deque[str] = deque()
+        self.commands: deque[tuple[str, bytes]] = deque()
+        self.current: Copy | None = None  # its envelope is under way
+        self.sent: Copy | None = None  # its text has left; the final answer is awaited
+        self.refusal: tuple[int, str] | None = None
+        self.text_ready = self.soiled = self.closed = False
+        self.unsent = self.unread = b""
+        self.lines: list[bytes] = []
+        self.since = time.monotonic()
+
+    @property
+    def idle(self) -> bool:
+        return not (self.closed or self.awaited or self.current or self.sent or self.unsent)
+
+    @property
+    def late(self) -> bool:
+        """Whether the server has kept us waiting for longer than the RFC asks us to wait."""
+        patience = TEXT_SECONDS if self.awaited and self.awaited[0] == "." else self.command_seconds
+        return bool(self.awaited or self.unsent) and time.monotonic() - self.since > patience
+
+    def start(self, copy: Copy) -> None:
+        """Sends an envelope."""
+        self._envelope(copy)
+        self._send(self._next())
+
+    def send_text(self, copy_after: Copy | None) -> None:
+        """Sends the text that the server asked for, and the next envelope behind it."""
+        assert self.current is not None
+        text = self.current.content + b".\r\n"
+        self.text_ready, self.sent, self.current = False, self.current, None
+        self.awaited.append(".")
+        if copy_after is not None:
+            self._envelope(copy_after)
+        self._send(text + (self._next() if self.pipelining else b""))
+
+    def _envelope(self, copy: Copy) -> None:
+        self.current, self.refusal = copy, None
+        if self.soiled:  # the transaction that was refused is still open (RFC 5321 §4.1.4)
+            self.commands.append(("RSET", b"RSET\r\n"))
+            self.soiled = False
+        options = "" if copy.recipient.isascii() else " SMTPUTF8 BODY=8BITMIME"
+        self.commands.append(("MAIL", f"MAIL FROM:<{copy.sender}>{options}\r\n".encode()))
+        self.commands.append(("RCPT", f"RCPT TO:<{copy.recipient}>\r\n".encode()))
+        self.commands.append(("DATA", b"DATA\r\n"))
+
+    def _next(self) -> bytes:
+        """The commands that may leave now: all of them, or one at a time where the server cannot pipeline."""
+        due = len(self.commands) if self.pipelining else min(1, len(self.commands)) if not self.awaited else 0
+        taken = [self.commands.popleft() for _ in range(due)]
+        self.awaited.extend(name for name, _ in taken)
+        return b"".join(command for _, command in taken)
+
+    def _send(self, data: bytes) -> None:
+        if not self.unsent:
+            self.since = time.monotonic()
+        self.unsent += data
+        self.write()
+
+    def write(self) -> None:
+        """Hands the kernel what it takes. A connection that is gone is closed; its answers are drawn by `lost`."""
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[self.sock.send(self.unsent) :]
+        except BUSY:
+            pass
+        except OSError:
+            self.close()
+
+    def read(self) -> list[Answer]:
+        """Takes in what the server said; returns the messages that this settles."""
+        try:
+            data = self.sock.recv(65536)
+            while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+                data += self.sock.recv(65536)
+        except BUSY:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+        lines = (self.unread + data).split(b"\n")
+        self.unread = lines.pop()
+        if len(self.unread) > 4096 or len(self.lines) > 100:  # no reply line is that long (RFC 5321 §4.5.3.1.5)
+            self.close()
+        answers: list[Answer] = []
+        for line in lines:
+            self.lines.append(line.rstrip(b"\r"))
+            if line[3:4] != b"-" and not self._reply(answers):
+                break
+        return answers + (self.lost() if self.closed else [])
+
+    def _reply(self, answers: list[Answer]) -> bool:
+        """Handles one whole reply; False, and closed, where it makes no sense or says goodbye."""
+        first, text = self.lines[-1][:3], b" ".join(line[4:] for line in self.lines).decode("utf-8", "replace")
+        self.lines.clear()
+        if not self.awaited or not first.isdigit():
+            self.close()
+            return False
+        self.since = time.monotonic()
+        code, what = int(first), self.awaited.popleft()
+        answer = HANDLERS[what](self, code, text)
+        if answer is not None:
+            answers.append(answer)
+        if code == 421:  # RFC 5321 §3.8: the server closes the channel
+            self.close()
+            return False
+        if not self.pipelining and not self.awaited and self.commands:
+            self._send(self._next())
+        return True
+
+    def _on_envelope(self, code: int, text: str) -> None:
+        if not 200 <= code < 300 and self.refusal is None:
+            self.refusal = code, text
+
+    def _on_data(self, code: int, text: str) -> Answer | None:
+        copy = self.current
+        assert copy is not None
+        if code == 354 and self.refusal is None:
+            self.text_ready = True
+            return None
+        said, words = self.refusal or (code, text)
+        self.current, self.soiled = None, True
+        if code == 354:  # it takes a text for nobody: an empty one, whose answer does not matter (RFC 2920 §3.1)
+            self.awaited.append("empty")
+            self._send(b".\r\n")
+        if said == 421:
+            return Answer(copy.message_id, "unreachable", said, words)
+        return Answer(copy.message_id, judge(said) if said >= 400 else "later", said, words)
+
+    def _on_text(self, code: int, text: str) -> Answer:
+        copy, self.sent = self.sent, None
+        assert copy is not None
+        return Answer(copy.message_id, judge(code), code, text)
+
+    def _on_nothing(self, _code: int, _text: str) -> None:
+        """A reply that decides nothing."""
+
+    def lost(self) -> list[Answer]:
+        """What a connection that is gone leaves behind: a text without its answer, an envelope that never counted."""
+        answers = []
+        if self.sent is not None:
+            answers.append(Answer(self.sent.message_id, "lost", None, "the connection ended before the final answer"))
+        if self.current is not None:
+            answers.append(Answer(self.current.message_id, "unreachable", None, "the connection ended"))
+        self.sent = self.current = None
+        return answers
+
+    def close(self) -> None:
+        self.closed = True
+        self.text_ready = False
+        self.sock.close()
+
+
+HANDLERS: dict[str, Callable[[Pipe, int, str], Answer | None]] = {
+    "MAIL": Pipe._on_envelope, "RCPT": Pipe._on_envelope, "DATA": Pipe._on_data, ".": Pipe._on_text,
+    "empty": Pipe._on_nothing, "RSET": Pipe._on_nothing,
+}  # fmt: skip

@@ -1,0 +1,116 @@
+"""The connections of this process, kept open from shift to shift, and the selector that listens to them."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+
+from flask import current_app
+
+from service.config import settings
+from workers.outbound import dkim, journal
+from workers.outbound.exchange import Answer
+from workers.outbound.pipe import Pipe
+from workers.outbound.transport import VerifiedConnection, VerifiedMail
+
+IDLE_SECONDS = 20
+"""Servers hang up on connections that wait for long; one that waited so long is closed before it is used."""
+RETRY_SECONDS = 1.0
+TIRED_SECONDS = 10.0
+
+
+class Pool:
+    """Opens connections on threads of their own, since greeting and TLS block; the loop goes on meanwhile."""
+
+    def __init__(self, size: int, signing_threads: int) -> None:
+        self.size = size
+        self.selector = selectors.DefaultSelector()
+        self.pipes: set[Pipe] = set()
+        self.opening: set[Future[Pipe]] = set()
+        self.openers = ThreadPoolExecutor(min(size, 32), "opener")
+        self.signers = dkim.load(settings())
+        self.signing = ThreadPoolExecutor(signing_threads, "signer") if self.signers and signing_threads else None
+        self.journal = journal.own()
+        self.why = ""
+        self.failing_since: float | None = None
+        self.retry_at = 0.0
+        self.used_at = time.monotonic()
+
+    def listen(self, seconds: float) -> list[Pipe]:
+        """Waits a moment for replies; the connections that have something to say, or room to write."""
+        self._top_up()
+        if not self.pipes:
+            time.sleep(min(seconds, 0.01))
+            return []
+        return [key.data for key, _ in self.selector.select(seconds)]
+
+    def idle(self) -> Iterable[Pipe]:
+        return [pipe for pipe in self.pipes if pipe.idle]
+
+    def write_on(self) -> list[Answer]:
+        """Goes on with texts that the kernel did not take whole; ends connections that are gone or late."""
+        answers: list[Answer] = []
+        for pipe in list(self.pipes):
+            if pipe.unsent:
+                pipe.write()
+            if pipe.closed or pipe.late:
+                answers += self.drop(pipe)
+        return answers
+
+    def drop(self, pipe: Pipe) -> list[Answer]:
+        """Ends a connection; what it leaves behind."""
+        if pipe in self.pipes:
+            self.pipes.discard(pipe)
+            self.selector.unregister(pipe.sock) if pipe.sock.fileno() >= 0 else self._forget(pipe)
+        pipe.close()
+        return pipe.lost()
+
+    def _forget(self, pipe: Pipe) -> None:
+        for key in list(self.selector.get_map().values()):
+            if key.data is pipe:
+                self.selector.unregister(key.fileobj)
+
+    def _top_up(self) -> None:
+        now = time.monotonic()
+        if now - self.used_at > IDLE_SECONDS:
+            for pipe in list(self.pipes):
+                if pipe.idle:
+                    self.drop(pipe)
+        self.used_at = now
+        for future in [one for one in self.opening if one.done()]:
+            self.opening.discard(future)
+            self._opened(future, now)
+        while len(self.pipes) + len(self.opening) < self.size and now >= self.retry_at:
+            mail = current_app.extensions["undersigned.mail"]
+            assert isinstance(mail, VerifiedMail)
+            self.opening.add(self.openers.submit(_open, mail.connect()))
+
+    def _opened(self, future: Future[Pipe], now: float) -> None:
+        error = future.exception()
+        if error is None:
+            pipe = future.result()
+            self.pipes.add(pipe)
+            self.selector.register(pipe.sock, selectors.EVENT_READ, pipe)
+            self.why, self.failing_since = "", None
+        else:
+            self.why = f"the relay cannot be reached: {type(error).__name__}"
+            self.failing_since = self.failing_since or now
+            self.retry_at = now + (RETRY_SECONDS if now - self.failing_since < TIRED_SECONDS else TIRED_SECONDS)
+
+
+def _open(connection: VerifiedConnection) -> Pipe:
+    """Greets, starts TLS, signs in: all that `configure_host` does; then the socket goes to the loop."""
+    host = connection.configure_host()
+    assert host.sock is not None
+    return Pipe(
+        host.sock, pipelining=host.has_extn("pipelining"), smtputf8=host.has_extn("smtputf8"),
+        command_seconds=connection.known.mail_timeout_seconds,
+    )  # fmt: skip
+
+
+@cache
+def pool() -> Pool:
+    return Pool(settings().mail_connections, settings().signing_threads)

@@ -1,0 +1,47 @@
+"""Looks four times a second at what may have changed while texts leave: somebody left, or an organiser paused the mailing."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from service.db import reading
+from service.models import Mailing, Subscription, Suppression
+from service.suppressions import keyed_hash
+from workers.outbound.stencil import Recipient
+
+EVERY_SECONDS = 0.2
+OVERLAP = timedelta(seconds=5)
+"""Leavings are committed a moment after their own time; so each look goes back a little."""
+
+
+class Watch:
+    """What is known now: whether the mailing goes on, and who must not get a text any more."""
+
+    def __init__(self, mailing_id: int) -> None:
+        self.mailing_id = mailing_id
+        self.going = True
+        self.left: set[int] = set()
+        self.suppressed: set[str] = set()
+        self.since = datetime.now(UTC) - OVERLAP
+        self.next_at = 0.0
+        self.look()
+
+    def look(self) -> None:
+        """Costs nothing between two looks."""
+        if time.monotonic() < self.next_at:
+            return
+        now = datetime.now(UTC)
+        with reading() as session:
+            self.going = session.scalar(select(Mailing.state).where(Mailing.id == self.mailing_id)) == "sending"
+            self.left.update(session.scalars(select(Subscription.id).where(Subscription.left_at > self.since)))
+            self.suppressed.update(session.scalars(select(Suppression.hash).where(Suppression.at > self.since)))
+        self.since = now - OVERLAP
+        self.next_at = time.monotonic() + EVERY_SECONDS
+
+    def wants(self, reader: Recipient) -> bool:
+        return reader.subscription_id not in self.left and not (
+            self.suppressed and keyed_hash(reader.mailbox) in self.suppressed
+        )
