@@ -2,7 +2,7 @@
 
 Two spellings, for two places. Web links hold an opaque random key, signed by itsdangerous, one salt for each purpose. Where a
 mail server may change the case or cut at 64 characters (RFC 5321 §4.5.3.1.1), and where a million are made at once, a token is
-base32 of a masked row number with its MAC: 32 characters, good in either case.
+base32 of an enciphered row number: 26 characters, good in either case.
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ import hmac
 import secrets
 from functools import lru_cache
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from service.config import settings
 from service.errors import NotFound
 
-MAC_BYTES = 14
+BLOCK_BYTES = 16
 ID_BYTES = 6
+ZEROS = bytes(BLOCK_BYTES - ID_BYTES)
+TOKEN_CHARACTERS = 26
+PADDING = "======"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+TRIPLES = [a + b + c for a in ALPHABET for b in ALPHABET for c in ALPHABET]
+"""Base32 (RFC 4648 §6) in lower case, 15 bits at a time: a third of the time of base64.b32encode, twice for each copy."""
+SHIFTS = range(120, -1, -15)
 
 
 def new_key() -> str:
@@ -50,38 +60,45 @@ def _serializer(purpose: str, secret_keys: tuple[str, ...]) -> URLSafeSerializer
     return URLSafeSerializer(list(reversed(secret_keys)), salt=f"undersigned {purpose}", signer_kwargs=options)
 
 
+class Compact:
+    """Tokens of one purpose under one key: a single AES block over purpose, row number and zeros, in base32: 26 characters.
+
+    The cipher hides the number, and the zeros tell a token of ours from any other: 80 bits that a forger would have to hit
+    (AES as a pseudo-random permutation; encode-then-encipher, Bellare and Rogaway 2000). One call makes a token.
+    """
+
+    def __init__(self, purpose: str, secret_key: str) -> None:
+        key = hmac.digest(secret_key.encode(), f"undersigned compact {purpose}".encode(), "sha256")
+        cipher = Cipher(AES(key), ECB())  # noqa: S305  one block for each token: there is no pattern to show
+        self.encipher, self.decipher = cipher.encryptor().update, cipher.decryptor().update
+
+    def token(self, row_id: int) -> str:
+        bits = int.from_bytes(self.encipher(row_id.to_bytes(ID_BYTES, "big") + ZEROS), "big") << 7
+        return "".join([TRIPLES[bits >> shift & 0x7FFF] for shift in SHIFTS])[:TOKEN_CHARACTERS]
+
+    def row_id(self, token: str) -> int | None:
+        """The row number, or None for a token that this key did not make. Either case is good."""
+        try:
+            block = base64.b32decode(token.upper() + PADDING)
+        except ValueError:
+            return None
+        plain = self.decipher(block) if len(block) == BLOCK_BYTES else b""
+        made_here = len(token) == TOKEN_CHARACTERS and hmac.compare_digest(plain[ID_BYTES:], ZEROS)
+        return int.from_bytes(plain[:ID_BYTES], "big") if made_here else None
+
+
 @lru_cache
-def compact_key(purpose: str, secret_key: str) -> bytes:
-    return hmac.digest(secret_key.encode(), f"undersigned compact {purpose}".encode(), "sha256")
-
-
-def compact(purpose: str, row_id: int, key: bytes | None = None) -> str:
-    """32 base32 characters: MAC of the number, then the number masked by that MAC, so that numbers are not counted."""
-    key = key or compact_key(purpose, settings().secret_key[0])
-    number = row_id.to_bytes(ID_BYTES, "big")
-    mac = hmac.digest(key, number, "sha256")[:MAC_BYTES]
-    return base64.b32encode(mac + _mask(key, mac, number)).decode().lower()
+def compact(purpose: str, secret_key: str) -> Compact:
+    """The tokens of a purpose under one of our keys."""
+    return Compact(purpose, secret_key)
 
 
 def read_compact(purpose: str, token: str) -> int:
     """The row number inside a token made by any of our keys, in either case. Raises NotFound."""
-    try:
-        raw = base64.b32decode(token.upper())
-    except ValueError:
-        raise NotFound("this link is not one of ours") from None
-    if len(raw) == MAC_BYTES + ID_BYTES:
-        mac, masked = raw[:MAC_BYTES], raw[MAC_BYTES:]
-        for secret_key in settings().secret_key:
-            key = compact_key(purpose, secret_key)
-            number = _mask(key, mac, masked)
-            if hmac.compare_digest(hmac.digest(key, number, "sha256")[:MAC_BYTES], mac):
-                return int.from_bytes(number, "big")
+    for secret_key in settings().secret_key:
+        if (row_id := compact(purpose, secret_key).row_id(token)) is not None:
+            return row_id
     raise NotFound("this link is not one of ours")
-
-
-def _mask(key: bytes, mac: bytes, number: bytes) -> bytes:
-    pad = hmac.digest(key, b"mask" + mac, "sha256")
-    return bytes(a ^ b for a, b in zip(number, pad, strict=False))
 
 
 def url(path: str) -> str:
@@ -100,12 +117,16 @@ def sign_in_url(key: str) -> str:
     return url(f"/organise/sign-in/{sign('sign-in', key)}")
 
 
+def unsubscribe_token(subscription_id: int) -> str:
+    return compact("unsubscribe", settings().secret_key[0]).token(subscription_id)
+
+
 def unsubscribe_url(subscription_id: int) -> str:
-    return url(f"/unsubscribe/{compact('unsubscribe', subscription_id)}")
+    return url(f"/unsubscribe/{unsubscribe_token(subscription_id)}")
 
 
 def unsubscribe_address(subscription_id: int) -> str:
-    return f"unsubscribe+{compact('unsubscribe', subscription_id)}@{settings().mail_domain}"
+    return f"unsubscribe+{unsubscribe_token(subscription_id)}@{settings().mail_domain}"
 
 
 def bounce_address(message_id: int) -> str:
@@ -118,4 +139,4 @@ def message_id(row_id: int) -> str:
 
 def message_token(row_id: int) -> str:
     """Names a message row in its Message-ID and its bounce address: the same on every attempt, whatever SECRET_KEY does."""
-    return compact("message", row_id, compact_key("message", settings().hash_key))
+    return compact("message", settings().hash_key).token(row_id)

@@ -67,8 +67,8 @@ class Stencil:
         self._add(edge + PART_HEAD % b"html", page, is_html=True)
         self.pieces.append(f"--{boundary}--\r\n".encode())
         self.mail_domain, self.base_url = settings().mail_domain, settings().base_url
-        self.unsubscribe_key = links.compact_key("unsubscribe", settings().secret_key[0])
-        self.message_key = links.compact_key("message", settings().hash_key)
+        self.leave_token = links.compact("unsubscribe", settings().secret_key[0]).token
+        self.token = links.compact("message", settings().hash_key).token
 
     def _add(self, head: bytes, text: str, *, is_html: bool) -> None:
         """Literal pieces in quoted-printable, and an empty piece for each slot between them."""
@@ -84,8 +84,7 @@ class Stencil:
 
     def copy(self, reader: Recipient) -> Copy:
         """One reader's e-mail."""
-        leave_token = links.compact("unsubscribe", reader.subscription_id, self.unsubscribe_key)
-        token = links.compact("message", reader.message_id, self.message_key)
+        leave_token, token = self.leave_token(reader.subscription_id), self.token(reader.message_id)
         leave = f"{self.base_url}/unsubscribe/{leave_token}"
         values = {"name": reader.name, "clp": reader.clp, "office": reader.office, "leave": leave}
         pieces = self.pieces.copy()
