@@ -101,7 +101,7 @@ def _error_pages(app: Flask) -> None:
     def page(status: int, heading: str, sentence: str) -> tuple[str, int]:
         return render_template("pages/error.html", heading=heading, sentence=sentence), status
 
-    app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", request_row=error.request), 410))
+    app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", used=error.used), 410))
     app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
     app.register_error_handler(TooMany, lambda _: page(429, "Too many forms", "Wait ten minutes, then try again."))
     app.register_error_handler(Refused, lambda error: page(409, "That cannot be done", str(error)))

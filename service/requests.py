@@ -21,7 +21,7 @@ class Settled(NotFound):
     """The link was good, and was used or ran out."""
 
     def __init__(self, request: Request) -> None:
-        self.request = request
+        self.used, self.email = request.used_at is not None, request.email  # its session is gone where a page shows this
         super().__init__("this link was used already" if request.used_at else "this link has run out")
 
 
