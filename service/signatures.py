@@ -126,7 +126,8 @@ def _pending(session: Session, edition: Edition, key: str, form: Form, now: date
             return _pending(session, edition, key, form, now)
     if found.state == "withdrawn":
         states.move(found, "pending")
-        found.created_at = now
+    if found.state == "pending":
+        found.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
     return found if found.state == "pending" else None
 
 
