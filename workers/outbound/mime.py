@@ -16,9 +16,15 @@ from email.header import Header
 from urllib.parse import quote
 
 CRLF = b"\r\n"
-FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]")
+FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+\Z")
 WIDTH = 76
+LONGEST_WORD = 60
+"""A longer word in a name is encoded, since lines break only between words."""
+
+
+FROM = re.compile(rb"^From ", re.MULTILINE)
+"""Old mailboxes write ">" before it (RFC 4155), which breaks signatures."""
 
 
 class BadHeader(ValueError):
@@ -36,15 +42,14 @@ def header(name: str, value: str) -> bytes:
     """One header line, folded at spaces; an unstructured value that is not ASCII becomes encoded words (RFC 2047)."""
     if FORBIDDEN.search(value) or FORBIDDEN.search(name):
         raise BadHeader(f"the header {name} holds a control character")
-    if not value.isascii():
+    if not value.isascii() or "=?" in value:  # =? would be read as the beginning of an encoded word
         value = encoded_words(value, len(name) + 2)
-        return f"{name}: {value}".encode("ascii") + CRLF
     return fold(f"{name}: {value}").encode("ascii") + CRLF
 
 
 def encoded_words(text: str, used: int = 0) -> str:
-    """Encoded words of at most 75 characters, one a line after the first."""
-    return Header(text, "utf-8", maxlinelen=75, header_name="x" * max(used - 2, 1)).encode(linesep="\r\n")
+    """Encoded words of at most 75 characters, with spaces between them, where `fold` breaks the line."""
+    return Header(text, "utf-8", maxlinelen=75, header_name="x" * max(used - 2, 1)).encode(linesep="")
 
 
 def fold(line: str, width: int = WIDTH) -> str:
@@ -65,9 +70,9 @@ def address(name: str, email: str) -> str:
         raise BadHeader("an address holds a control character or a space")
     if not name:
         return email
-    if not name.isascii():
-        return f"{encoded_words(name, 8)}\r\n <{email}>"
-    if ATOM.match(name) and not name.startswith("=?"):
+    if not name.isascii() or "=?" in name or max(map(len, name.split(" "))) > LONGEST_WORD:
+        return f"{encoded_words(name, 8)} <{email}>"
+    if ATOM.match(name):
         return f"{name} <{email}>"
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{quoted}" <{email}>'
@@ -81,15 +86,13 @@ def address_header(name: str, display: str, email: str) -> bytes:
 def quoted_printable(text: str) -> bytes:
     """A text part's content (RFC 2045 §6.7) with CRLF lines and a final one; a dot or From at a line's start is harmless."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    encoded = [binascii.b2a_qp(line.encode(), istext=False, quotetabs=False) for line in lines]
-    done = [_shield(line.replace(b"=\n", b"=\r\n")) for line in encoded]
-    return CRLF.join(done).rstrip(b"\r\n") + CRLF
+    return CRLF.join(printable(line) for line in lines).rstrip(b"\r\n") + CRLF
 
 
-def _shield(line: bytes) -> bytes:
-    if line.startswith(b"From "):
-        return b"=46rom " + line[5:]
-    return line
+def printable(line: str) -> bytes:
+    """One line, or a piece of one, on as many lines of at most 76 octets as it takes; none begins with "From "."""
+    encoded = binascii.b2a_qp(line.encode(), istext=False, quotetabs=False)
+    return FROM.sub(b"=46rom =\n", encoded).replace(b"=\n", b"=\r\n")
 
 
 def text_part(subtype: str, text: str) -> bytes:

@@ -6,7 +6,6 @@ between two soft line breaks, so a value of any length leaves every line within 
 
 from __future__ import annotations
 
-import binascii
 import html
 import re
 import secrets
@@ -95,6 +94,6 @@ def compiled(text: str, escape: Callable[[str], str]) -> list[Piece]:
 def _slot(name: str, fallback: str, escape: Callable[[str], str]) -> Callable[[Values], bytes]:
     def fill(values: Values) -> bytes:
         value = escape(values.get(name) or fallback)
-        return binascii.b2a_qp(value.encode(), istext=False).replace(b"=\n", SOFT) + SOFT if value else b""
+        return mime.printable(value) + SOFT if value else b""
 
     return fill
