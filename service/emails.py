@@ -166,11 +166,10 @@ def to_official(
     return message
 
 
-def list_headers(slug: str, title: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
-    """List headers of one copy (RFC 2369, 2919, 8058); https first, as receivers prefer."""
+def list_headers(slug: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
+    """List headers of one copy but List-Id, which holds a phrase (RFC 2369, 8058); https first, as receivers prefer."""
     host = settings().mail_domain
     return {
-        "List-Id": f"{title} <{slug}.{host}>",
         "List-Unsubscribe": f"<{unsubscribe}>, <mailto:{mail_to}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Help": f"<{links.url('/privacy')}>",

@@ -70,7 +70,7 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         mime.header("Subject", letter.subject),
         mime.header("Date", format_datetime(message.created_at)),
         mime.header("Message-ID", links.message_id(message.id)),
-        *(mime.header(key, value) for key, value in letter.headers.items()),
+        *(_header(key, value) for key, value in letter.headers.items()),
     ]
     files = session.execute(
         select(Enclosure.filename, Enclosure.content_type, Enclosure.content)
@@ -82,6 +82,11 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         head, enclosed, subject=letter.subject, recipients=[message.email], body=letter.text, html=letter.html,
         sender=settings().mail_default_sender,
     ).as_bytes()  # fmt: skip
+
+
+def _header(name: str, value: str) -> bytes:
+    """Encoded words never stand inside an address."""
+    return mime.address_header(name, "", value) if name == "Reply-To" else mime.header(name, value)
 
 
 @dataclass

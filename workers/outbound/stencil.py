@@ -56,10 +56,11 @@ class Stencil:
     def _head(self, mailing: Mailing, now: datetime, boundary: str) -> list[Piece]:
         name, address = parseaddr(settings().mail_default_sender)
         mailing_list = mailing.mailing_list
-        lists = list_headers(mailing_list.slug, mailing_list.title, "LEAVE", "LEAVE-BY-MAIL")
+        lists = list_headers(mailing_list.slug, "LEAVE", "LEAVE-BY-MAIL")
         unsubscribe = lists.pop("List-Unsubscribe")
         assert unsubscribe == "<LEAVE>, <mailto:LEAVE-BY-MAIL>"
         fixed = mime.address_header("From", name, address) + mime.header("Subject", mailing.subject)
+        fixed += mime.address_header("List-Id", mailing_list.title, f"{mailing_list.slug}.{settings().mail_domain}")
         fixed += mime.header("Date", format_datetime(now)) + b"".join(mime.header(*pair) for pair in lists.items())
         fixed += f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
         return [_own_headers, fixed]
