@@ -10,7 +10,7 @@ from flask import Flask, Response, g, render_template, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import cli, config
@@ -101,6 +101,7 @@ def _error_pages(app: Flask) -> None:
     def page(status: int, heading: str, sentence: str) -> tuple[str, int]:
         return render_template("pages/error.html", heading=heading, sentence=sentence), status
 
+    app.register_error_handler(SecurityError, _strange_host)
     app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", used=error.used), 410))
     app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
     app.register_error_handler(TooMany, lambda _: page(429, "Too many forms", "Wait ten minutes, then try again."))
@@ -125,6 +126,11 @@ HTTP_SENTENCES = {
     413: "The form is larger than we take.",
     500: "Something went wrong on our side. Nothing that you entered was half-kept.",
 }
+
+
+def _strange_host(_: SecurityError) -> Response:
+    """Plain words: a page has links, and there is no host to make them for."""
+    return Response("There is no site of this name here.\n", 400, content_type="text/plain; charset=utf-8")
 
 
 def _sentence(error: Exception) -> str:
