@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, abort, g, render_template, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -54,11 +54,18 @@ def create_app(settings: config.Settings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
+    app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)
     app.after_request(_headers)
     _error_pages(app)
     cli.register(app)
     return app
+
+
+def _no_nul() -> None:
+    """PostgreSQL stores no NUL; nothing of ours has one in its address."""
+    if "\0" in request.path:
+        abort(404)
 
 
 def _flask_settings(settings: config.Settings) -> dict[str, Any]:
@@ -112,6 +119,7 @@ def _error_pages(app: Flask) -> None:
             400, "Please send the form again", "The page was open for long, or cookies are off. Go back, reload, send."
         ),
     )
+    app.register_error_handler(DataError, lambda _: page(400, "Bad Request", HTTP_SENTENCES[400]))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(
         HTTPException, lambda error: page(error.code or 500, error.name, HTTP_SENTENCES.get(error.code or 500, ""))
