@@ -73,13 +73,14 @@ def _network(remote_address: str) -> str:
 def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> datetime:
     """When the next letter that somebody asked for may go to this address: now, or later.
 
-    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for, whatever its state.
+    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for that went or may still go.
     """
     gap, day = timedelta(minutes=settings().limit_gap_minutes), timedelta(days=1)
     times = list(
         session.scalars(
             select(Message.due_at)
             .where(Message.mailbox == mailbox, Message.kind.in_(ASKING), Message.created_at > now - 2 * day)
+            .where(Message.state.not_in(("cancelled", "suppressed")))
             .order_by(Message.due_at.desc())
             .limit(settings().limit_day)
         )

@@ -95,7 +95,7 @@ def use(session: Session, request: Request, now: datetime) -> None:
     if locked is None or request.used_at is not None:
         raise Settled(request)
     request.used_at = now
-    _cancel_waiting(session, request)
+    _cancel_waiting(session, request, now)
 
 
 def record_consent(session: Session, key: str, purpose: str, act: str, channel: str, wording: str, now: datetime) -> None:
@@ -140,7 +140,7 @@ def _waits_already(session: Session, items: Sequence[Item], now: datetime) -> bo
     return any([(item.identity, item.details) for item in _asked(other)] == mine for other in waiting)
 
 
-def _cancel_waiting(session: Session, request: Request) -> None:
+def _cancel_waiting(session: Session, request: Request, now: datetime) -> None:
     """Letters held back for this mailbox that ask for nothing that is not settled by this press are not sent."""
     mine = {item.identity for item in _asked(request)}
     others = session.scalars(
@@ -151,4 +151,4 @@ def _cancel_waiting(session: Session, request: Request) -> None:
     for other in others:
         if {item.identity for item in _asked(other)} <= mine:
             letters = select(Letter.message_id).where(Letter.request_id == other.id)
-            states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters))
+            states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters), settled_at=now)
