@@ -100,7 +100,7 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
         items += subscribing.pending(session, [mailing_list], details, now, channel)
     if items:
         requests.ask(session, form.email, form.name, items, now)
-    elif news:
+    if news:
         requests.tell(session, form.email, news, now)
 
 
