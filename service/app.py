@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, abort, g, render_template, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import DataError, DBAPIError
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import cli, config
@@ -54,11 +54,18 @@ def create_app(settings: config.Settings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
+    app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)
     app.after_request(_headers)
     _error_pages(app)
     cli.register(app)
     return app
+
+
+def _no_nul() -> None:
+    """PostgreSQL stores no NUL; nothing of ours has one in its address."""
+    if "\0" in request.path:
+        abort(404)
 
 
 def _flask_settings(settings: config.Settings) -> dict[str, Any]:
@@ -101,7 +108,8 @@ def _error_pages(app: Flask) -> None:
     def page(status: int, heading: str, sentence: str) -> tuple[str, int]:
         return render_template("pages/error.html", heading=heading, sentence=sentence), status
 
-    app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", request_row=error.request), 410))
+    app.register_error_handler(SecurityError, _strange_host)
+    app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", used=error.used), 410))
     app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
     app.register_error_handler(TooMany, lambda _: page(429, "Too many forms", "Wait ten minutes, then try again."))
     app.register_error_handler(Refused, lambda error: page(409, "That cannot be done", str(error)))
@@ -111,6 +119,7 @@ def _error_pages(app: Flask) -> None:
             400, "Please send the form again", "The page was open for long, or cookies are off. Go back, reload, send."
         ),
     )
+    app.register_error_handler(DataError, lambda _: page(400, "Bad Request", HTTP_SENTENCES[400]))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(
         HTTPException, lambda error: page(error.code or 500, error.name, HTTP_SENTENCES.get(error.code or 500, ""))
@@ -125,6 +134,11 @@ HTTP_SENTENCES = {
     413: "The form is larger than we take.",
     500: "Something went wrong on our side. Nothing that you entered was half-kept.",
 }
+
+
+def _strange_host(_: SecurityError) -> Response:
+    """Plain words: a page has links, and there is no host to make them for."""
+    return Response("There is no site of this name here.\n", 400, content_type="text/plain; charset=utf-8")
 
 
 def _sentence(error: Exception) -> str:

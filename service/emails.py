@@ -135,8 +135,8 @@ def sign_in(session: Session, organiser: Organiser, link: SignInLink, now: datet
     return _store(session, "sign_in", organiser.email, now, url=links.sign_in_url(link.key), link=link)
 
 
-def complaint_received(session: Session, complaint: Complaint, now: datetime) -> Message | None:
-    return _store(session, "complaint", complaint.email, now, to_name=complaint.name, complaint=complaint)
+def complaint_received(session: Session, complaint: Complaint, now: datetime, due_at: datetime) -> Message | None:
+    return _store(session, "complaint", complaint.email, now, due_at=due_at, to_name=complaint.name, complaint=complaint)
 
 
 def test_copy(session: Session, mailing: Mailing, organiser: Organiser, text: str, html: str, now: datetime) -> Message | None:
@@ -166,11 +166,10 @@ def to_official(
     return message
 
 
-def list_headers(slug: str, title: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
-    """List headers of one copy (RFC 2369, 2919, 8058); https first, as receivers prefer."""
+def list_headers(slug: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
+    """List headers of one copy but List-Id, which holds a phrase (RFC 2369, 8058); https first, as receivers prefer."""
     host = settings().mail_domain
     return {
-        "List-Id": f"{title} <{slug}.{host}>",
         "List-Unsubscribe": f"<{unsubscribe}>, <mailto:{mail_to}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Help": f"<{links.url('/privacy')}>",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import cast
@@ -27,7 +28,7 @@ from service.models import Message
 
 log = logging.getLogger(__name__)
 
-ASKING = ("confirm", "already", "manage_link")
+ASKING = ("confirm", "already", "manage_link", "complaint")
 """Kinds of letter that a stranger can make us send to an address."""
 
 
@@ -70,16 +71,23 @@ def _network(remote_address: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
+def one_at_a_time(session: Session, mailbox: str) -> None:
+    """Forms for one mailbox that arrive together see each other's letters. SQLite has one writer at a time anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(mailbox, 0))))
+
+
 def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> datetime:
     """When the next letter that somebody asked for may go to this address: now, or later.
 
-    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for, whatever its state.
+    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for that went or may still go.
     """
     gap, day = timedelta(minutes=settings().limit_gap_minutes), timedelta(days=1)
     times = list(
         session.scalars(
             select(Message.due_at)
             .where(Message.mailbox == mailbox, Message.kind.in_(ASKING), Message.created_at > now - 2 * day)
+            .where(Message.state.not_in(("cancelled", "suppressed")))
             .order_by(Message.due_at.desc())
             .limit(settings().limit_day)
         )
@@ -94,7 +102,7 @@ def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> dat
     return earliest
 
 
-def held_back(session: Session, mailbox: str, now: datetime) -> int:
+def held_back(session: Session, mailbox: str, now: datetime, kinds: Sequence[str] = ASKING) -> int:
     """How many letters that this address asked for still wait for their time."""
-    waiting = (Message.mailbox == mailbox, Message.kind.in_(ASKING), Message.state == "queued", Message.due_at > now)
+    waiting = (Message.mailbox == mailbox, Message.kind.in_(kinds), Message.state == "queued", Message.due_at > now)
     return session.scalar(select(func.count()).select_from(Message).where(*waiting)) or 0

@@ -31,6 +31,8 @@ TAGS = {
     "img",
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "img": {"src", "alt"}}
+SCHEMES = {"https", "http", "mailto"}
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -42,7 +44,7 @@ def _parser() -> MarkdownIt:
 def to_html(source: str) -> str:
     """Sanitised HTML: no script, style, `javascript:` or bidirectional overrides."""
     html = _parser().render(BIDI.sub("", source))
-    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"https", "http", "mailto"}, link_rel=None)
+    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=None)
 
 
 def to_text(source: str, width: int = 72) -> str:
@@ -89,6 +91,12 @@ def _block(text: str, prefix: list[str], first: str, width: int) -> str:
     return "\n".join("\n".join(wrapper.wrap(line)) for line in text.split("\n"))
 
 
+def _allowed(href: str) -> bool:
+    """Both parts of a letter have the same links: what the sanitiser takes out of one is not in the other."""
+    found = SCHEME.match(href)
+    return found is None or found[1].lower() in SCHEMES
+
+
 def _inline(token: Token) -> str:
     parts: list[str] = []
     opened: list[tuple[int, str]] = []
@@ -104,7 +112,8 @@ def _inline(token: Token) -> str:
                 opened.append((len(parts), str(child.attrs["href"])))
             case "link_close":
                 start, href = opened.pop()
-                parts.append("" if "".join(parts[start:]) == href else f" <{href}>")
+                shown = _allowed(href) and "".join(parts[start:]) != href
+                parts.append(f" <{href}>" if shown else "")
             case "image":
                 parts.append(f"[{child.content}]")
     return "".join(parts)

@@ -7,6 +7,8 @@ import unicodedata
 from service.errors import Refused
 
 LONGEST = 100
+JOINERS = "\u200c\u200d"
+"""Invisible, and part of names and emoji; alone they make no difference between two names."""
 FORMULA = ("=", "+", "-", "@")
 
 
@@ -22,14 +24,14 @@ def clean(text: str, field: str, *, longest: int = LONGEST) -> str:
     text = " ".join(text.split())
     if len(text) > longest:
         raise Refused(**{field: f"Use at most {longest} characters."})
-    if text.startswith(FORMULA):
+    if unicodedata.normalize("NFKC", text).lstrip(JOINERS).startswith(FORMULA):
         raise Refused(**{field: "Begin with a letter: = + - @ cannot come first."})
     return text
 
 
 def _forbidden(character: str) -> bool:
     """Cc control, Cf format (bidi overrides, zero width), Zl/Zp line separators, Cs surrogates; joiners are part of names."""
-    return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"} and character not in "\u200c\u200d"
+    return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"} and character not in JOINERS
 
 
 def person(text: str, field: str = "name") -> str:
@@ -43,5 +45,5 @@ def person(text: str, field: str = "name") -> str:
 
 def key(name: str) -> str:
     """Two names are one if they differ in case, accents or spaces alone."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c) and c not in JOINERS)
     return " ".join(bare.casefold().split())

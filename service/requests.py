@@ -21,7 +21,7 @@ class Settled(NotFound):
     """The link was good, and was used or ran out."""
 
     def __init__(self, request: Request) -> None:
-        self.request = request
+        self.used, self.email = request.used_at is not None, request.email  # its session is gone where a page shows this
         super().__init__("this link was used already" if request.used_at else "this link has run out")
 
 
@@ -43,6 +43,7 @@ def ask(session: Session, email: str, name: str, items: Sequence[Item], now: dat
     None where a letter that asks the very same already waits, or too many wait.
     """
     key = mailbox(email)
+    limits.one_at_a_time(session, key)
     if limits.held_back(session, key, now) >= settings().limit_day or _waits_already(session, items, now):
         return None
     request = _open(session, "confirm", email, now, timedelta(days=settings().unconfirmed_days))
@@ -54,18 +55,24 @@ def ask(session: Session, email: str, name: str, items: Sequence[Item], now: dat
 
 def tell(session: Session, email: str, what: str, now: datetime) -> None:
     """Answers by letter, never on the page, that what was asked for is so already."""
-    key = mailbox(email)
-    if limits.held_back(session, key, now) == 0:
-        request = _open(session, "manage", email, now, timedelta(hours=1))
+    if _room_for(session, "already", mailbox(email), now):
+        due_at = limits.hold_until(session, email, mailbox(email), now)
+        request = _open(session, "manage", email, due_at, timedelta(hours=1))
         session.flush()
-        emails.already(session, request, what, now, limits.hold_until(session, email, key, now))
+        emails.already(session, request, what, now, due_at)
+
+
+def _room_for(session: Session, kind: str, key: str, now: datetime) -> bool:
+    """Whether another letter of this kind may be stored: one of it waits at most, and LIMIT_DAY of all together."""
+    limits.one_at_a_time(session, key)
+    waiting = limits.held_back(session, key, now)
+    return waiting == 0 or (waiting < settings().limit_day and limits.held_back(session, key, now, [kind]) == 0)
 
 
 def manage_link(session: Session, email: str, now: datetime) -> None:
     """Sends a fresh link to the page of everything we hold, good for an hour from when it goes."""
-    key = mailbox(email)
-    if limits.held_back(session, key, now) == 0:
-        due_at = limits.hold_until(session, email, key, now)
+    if _room_for(session, "manage_link", mailbox(email), now):
+        due_at = limits.hold_until(session, email, mailbox(email), now)
         request = _open(session, "manage", email, due_at, timedelta(hours=1))
         session.flush()
         emails.manage_link(session, request, now, due_at)
@@ -95,7 +102,7 @@ def use(session: Session, request: Request, now: datetime) -> None:
     if locked is None or request.used_at is not None:
         raise Settled(request)
     request.used_at = now
-    _cancel_waiting(session, request)
+    _cancel_waiting(session, request, now)
 
 
 def record_consent(session: Session, key: str, purpose: str, act: str, channel: str, wording: str, now: datetime) -> None:
@@ -140,7 +147,7 @@ def _waits_already(session: Session, items: Sequence[Item], now: datetime) -> bo
     return any([(item.identity, item.details) for item in _asked(other)] == mine for other in waiting)
 
 
-def _cancel_waiting(session: Session, request: Request) -> None:
+def _cancel_waiting(session: Session, request: Request, now: datetime) -> None:
     """Letters held back for this mailbox that ask for nothing that is not settled by this press are not sent."""
     mine = {item.identity for item in _asked(request)}
     others = session.scalars(
@@ -151,4 +158,4 @@ def _cancel_waiting(session: Session, request: Request) -> None:
     for other in others:
         if {item.identity for item in _asked(other)} <= mine:
             letters = select(Letter.message_id).where(Letter.request_id == other.id)
-            states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters))
+            states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters), settled_at=now)

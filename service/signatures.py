@@ -100,7 +100,7 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
         items += subscribing.pending(session, [mailing_list], details, now, channel)
     if items:
         requests.ask(session, form.email, form.name, items, now)
-    elif news:
+    if news:
         requests.tell(session, form.email, news, now)
 
 
@@ -126,7 +126,8 @@ def _pending(session: Session, edition: Edition, key: str, form: Form, now: date
             return _pending(session, edition, key, form, now)
     if found.state == "withdrawn":
         states.move(found, "pending")
-        found.created_at = now
+    if found.state == "pending":
+        found.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
     return found if found.state == "pending" else None
 
 

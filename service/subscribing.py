@@ -26,8 +26,8 @@ def pending(session: Session, lists: Iterable[MailingList], details: dict[str, s
         row = _row(session, mailing_list, details, now)
         if row.state == "left":
             states.move(row, "pending")
-            row.created_at = now
         if row.state == "pending":
+            row.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
             items.append(Item(row, details))
             record_consent(session, row.mailbox, f"list:{mailing_list.slug}", "asked", channel, wording(mailing_list), now)
     return items

@@ -32,6 +32,8 @@ def confirm(token: str) -> ResponseReturnValue:
         requests.use(session, found, now())
         signed = signatures.confirm(session, found, now())
         joined = subscriptions.confirm(session, found, now())
+        if not signed and not joined:  # another letter's link had done it all, or it was taken back since
+            raise requests.Settled(found)
         editions = {one.edition_id: session.get_one(Edition, one.edition_id) for one in signed}
         notices = {edition.id: edition.notice for edition in editions.values()}
         return render_template("pages/confirmed.html", signed=signed, joined=joined, editions=editions, notices=notices)

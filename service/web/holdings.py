@@ -50,7 +50,7 @@ def _address_behind(session: Session, token: str) -> str:
     try:
         requests.find(session, "manage", token, now())
     except requests.Settled as settled:
-        return settled.request.email
+        return settled.email
     except NotFound:
         pass
     row = session.get(Subscription, links.read_compact("unsubscribe", token))

@@ -16,6 +16,7 @@ from service.web.guards import now
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
+LAST = 2**62  # a larger number fits no column
 
 
 @blueprint.get("/")
@@ -73,7 +74,7 @@ def sign(slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/notices/<slug>/signatures")
 def public_list(slug: str) -> ResponseReturnValue:
-    after = request.args.get("after", 0, type=int)
+    after = min(request.args.get("after", 0, type=int), LAST)
     with reading() as session:
         notice = notices.find_public(session, slug)
         assert notice.edition is not None

@@ -72,7 +72,7 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         mime.header("Subject", letter.subject),
         mime.header("Date", format_datetime(message.created_at)),
         mime.header("Message-ID", links.message_id(message.id)),
-        *(mime.header(key, value) for key, value in letter.headers.items()),
+        *(_header(key, value) for key, value in letter.headers.items()),
     ]
     files = session.execute(
         select(Enclosure.filename, Enclosure.content_type, Enclosure.content)
@@ -96,6 +96,11 @@ def signed(content: bytes) -> bytes:
     """The letter behind its DKIM signatures, where there is a key."""
     head, _, body = content.partition(b"\r\n\r\n")
     return b"".join(signer.header(head + b"\r\n", body) for signer in _signers()) + content
+
+
+def _header(name: str, value: str) -> bytes:
+    """Encoded words never stand inside an address."""
+    return mime.address_header(name, "", value) if name == "Reply-To" else mime.header(name, value)
 
 
 @dataclass

@@ -15,11 +15,13 @@ from email.header import Header
 from urllib.parse import quote
 
 CRLF = b"\r\n"
-FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]")
+FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+\Z")
 WIDTH = 76
 PLAIN_LINE = re.compile(r"(?![. ]|From )(?!.*  )[ -<>-~]{0,75}(?<! )\Z|\Z")
 """Lines that quoted-printable leaves as they are."""
+LONGEST_WORD = 60
+"""A longer word in a name is encoded, since lines break only between words."""
 
 
 class BadHeader(ValueError):
@@ -37,22 +39,23 @@ def header(name: str, value: str) -> bytes:
     """One header line, folded at spaces; an unstructured value that is not ASCII becomes encoded words (RFC 2047)."""
     if FORBIDDEN.search(value) or FORBIDDEN.search(name):
         raise BadHeader(f"the header {name} holds a control character")
-    if not value.isascii():
+    if not value.isascii() or "=?" in value:  # =? would be read as the beginning of an encoded word
         value = encoded_words(value, len(name) + 2)
-        return f"{name}: {value}".encode("ascii") + CRLF
     return fold(f"{name}: {value}").encode("ascii") + CRLF
 
 
 def encoded_words(text: str, used: int = 0) -> str:
-    """Encoded words of at most 75 characters, one a line after the first."""
-    return Header(text, "utf-8", maxlinelen=75, header_name="x" * max(used - 2, 1)).encode(linesep="\r\n")
+    """Encoded words of at most 75 characters, with spaces between them, where `fold` breaks the line."""
+    return Header(text, "utf-8", maxlinelen=75, header_name="x" * max(used - 2, 1)).encode(linesep="")
 
 
 def fold(line: str, width: int = WIDTH) -> str:
-    """Breaks before spaces; a word without one stays whole (RFC 5322 §2.2.3 allows 998)."""
-    lines, current = [], ""
+    """Breaks before spaces; a word without one stays whole (RFC 5322 §2.1.1 allows 998), the first on the name's line."""
+    lines: list[str] = []
+    current = ""
     for word in re.split(r"(?= )", line):
-        if current.strip() and len(current) + len(word) > width and word.strip():
+        only_the_name = not lines and " " not in current
+        if not only_the_name and len(current) + len(word) > width and word.strip():
             lines.append(current)
             current = word
         else:
@@ -66,9 +69,9 @@ def address(name: str, email: str) -> str:
         raise BadHeader("an address holds a control character or a space")
     if not name:
         return email
-    if not name.isascii():
-        return f"{encoded_words(name, 8)}\r\n <{email}>"
-    if ATOM.match(name) and not name.startswith("=?"):
+    if not name.isascii() or "=?" in name or max(map(len, name.split(" "))) > LONGEST_WORD:
+        return f"{encoded_words(name, 8)} <{email}>"
+    if ATOM.match(name):
         return f"{name} <{email}>"
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{quoted}" <{email}>'

@@ -67,8 +67,8 @@ class Stencil:
         self._add(edge + PART_HEAD % b"html", page, is_html=True)
         self.pieces.append(f"--{boundary}--\r\n".encode())
         self.mail_domain, self.base_url = settings().mail_domain, settings().base_url
-        self.leave_token = links.compact("unsubscribe", settings().secret_key[0]).token
-        self.token = links.compact("message", settings().hash_key).token
+        self.leave_token = links.coder("unsubscribe", settings().secret_key[0]).token
+        self.token = links.coder("message", settings().hash_key).token
 
     def _add(self, head: bytes, text: str, *, is_html: bool) -> None:
         """Literal pieces in quoted-printable, and an empty piece for each slot between them."""
@@ -118,7 +118,8 @@ def _written(mailing: Mailing) -> tuple[str, str]:
 def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, list[tuple[str, bytes]], list[str]]:
     """The header block that all copies share with its blank line; what to sign, in order; and the names for h=."""
     name, address = parseaddr(settings().mail_default_sender)
-    lists = list_headers(mailing.mailing_list.slug, mailing.mailing_list.title, "x", "x")
+    mailing_list = mailing.mailing_list
+    lists = list_headers(mailing_list.slug, "x", "x")
     del lists["List-Unsubscribe"]
     at: datetime | None = mailing.approved_at
     assert at is not None
@@ -126,6 +127,7 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, list[tuple[s
         "From": mime.address_header("From", name, address),
         "Subject": mime.header("Subject", mailing.subject),
         "Date": mime.header("Date", format_datetime(at)),
+        "List-Id": mime.address_header("List-Id", mailing_list.title, f"{mailing_list.slug}.{settings().mail_domain}"),
         **{key: mime.header(key, value) for key, value in lists.items()},
         "MIME-Version": b"MIME-Version: 1.0\r\n",
         "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
