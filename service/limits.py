@@ -6,6 +6,7 @@ page looks the same and the letter is held back, not dropped.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import logging
 from datetime import datetime, timedelta
@@ -68,6 +69,13 @@ def _network(remote_address: str) -> str:
     except ValueError:
         return "unknown"
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def one_at_a_time(session: Session, mailbox: str) -> None:
+    """Forms for one mailbox wait for each other until the commit: counting and storing are two steps. SQLite has one writer."""
+    if session.get_bind().dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(mailbox.encode()).digest()[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> datetime:

@@ -43,6 +43,7 @@ def ask(session: Session, email: str, name: str, items: Sequence[Item], now: dat
     None where a letter that asks the very same already waits, or too many wait.
     """
     key = mailbox(email)
+    limits.one_at_a_time(session, key)
     if limits.held_back(session, key, now) >= settings().limit_day or _waits_already(session, items, now):
         return None
     request = _open(session, "confirm", email, now, timedelta(days=settings().unconfirmed_days))
@@ -55,6 +56,7 @@ def ask(session: Session, email: str, name: str, items: Sequence[Item], now: dat
 def tell(session: Session, email: str, what: str, now: datetime) -> None:
     """Answers by letter, never on the page, that what was asked for is so already."""
     key = mailbox(email)
+    limits.one_at_a_time(session, key)
     if limits.held_back(session, key, now) == 0:
         request = _open(session, "manage", email, now, timedelta(hours=1))
         session.flush()
@@ -64,6 +66,7 @@ def tell(session: Session, email: str, what: str, now: datetime) -> None:
 def manage_link(session: Session, email: str, now: datetime) -> None:
     """Sends a fresh link to the page of everything we hold, good for an hour from when it goes."""
     key = mailbox(email)
+    limits.one_at_a_time(session, key)
     if limits.held_back(session, key, now) == 0:
         due_at = limits.hold_until(session, email, key, now)
         request = _open(session, "manage", email, due_at, timedelta(hours=1))
