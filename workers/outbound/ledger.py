@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -128,10 +128,10 @@ def release(session: Session, message_ids: Sequence[int]) -> None:
 def take_back(session: Session, now: datetime) -> int:
     """Frees the claims of workers that are gone. An official's letter whose text may have left becomes unsure."""
     lapsed = (Message.leased_until < now,)
-    began = select(Attempt.message_id).where(Attempt.outcome == "began")
+    began = exists().where(Attempt.message_id == Message.id, Attempt.outcome == "began")
     values = {"lease": None, "leased_until": None}
     unsure = states.claim(
-        session, Message, "sending", "unsure", *lapsed, Message.queue == queue.NOTICES, Message.id.in_(began),
+        session, Message, "sending", "unsure", *lapsed, Message.queue == queue.NOTICES, began,
         settled_at=now, reply_text="the worker stopped after the text may have left", **values,
     )  # fmt: skip
     return unsure + states.claim(session, Message, "sending", "queued", *lapsed, **values)
