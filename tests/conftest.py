@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -95,13 +96,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not found:
         pytest.skip("PostgreSQL is not installed")
     bin_folder = found[-1].parent
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="undersigned-pg-"))  # pytest closes its own folders to other users
     as_user: list[str] = []
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         owner = pwd.getpwnam("postgres")
         as_user = ["setpriv", "--reuid", "postgres", "--regid", str(owner.pw_gid), "--clear-groups"]
-        for path in (folder, *[parent for parent in folder.parents if "pytest" in parent.name]):
-            path.chmod(0o755)
         shutil.chown(folder, "postgres")
     data = folder / "data"
     quiet = subprocess.DEVNULL
@@ -117,6 +116,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     migrate.upgrade()
     yield url
     subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=quiet)
+    shutil.rmtree(folder)
 
 
 def _run(url: str, statement: str) -> None:
