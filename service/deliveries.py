@@ -73,6 +73,7 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
     if serving is None or serving.state != "due" or serving.due_at > now:
         return False
     notice = session.get_one(Notice, serving.notice_id, with_for_update=True)
+    session.refresh(serving)  # while we waited for the lock a new edition may have joined it
     if notice.state == "closed":
         stop(session, serving_id, "the notice was closed")
         return False
@@ -188,7 +189,9 @@ def unfinished(session: Session, now: datetime) -> list[int]:
 
 def dated(session: Session, now: datetime) -> None:
     """Makes servings due for live notices whose set date has come."""
-    for notice in session.scalars(select(Notice).where(Notice.state == "live", Notice.serve_on <= now.date())):
+    for notice in session.scalars(
+        select(Notice).where(Notice.state == "live", Notice.serve_on <= now.date()).with_for_update()
+    ):
         notice.serve_on = None
         if notice.edition is not None:
             schedule.fall_due(session, notice.edition, "date", now, merge=True)

@@ -9,12 +9,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 from rq import Worker
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import queue
 from service.db import reading
-from service.models import Edition, Message, Notice
+from service.models import Delivery, Edition, Message, Notice
 
 CLOCK = "undersigned:clock"
 
@@ -38,6 +38,12 @@ def parts() -> dict[str, str]:
     return found
 
 
+def _on_their_way(state: str) -> Select[str, int]:
+    """Asked state by state, since each has an index of its own; what is unsure is a delivery."""
+    counted = select(Message.queue, func.count()).where(Message.state == state).group_by(Message.queue)
+    return counted.where(Message.id.in_(select(Delivery.message_id))) if state == "unsure" else counted
+
+
 class FromDatabase(Collector):
     """Counted when asked, since metrics kept in each worker's memory would end with its job."""
 
@@ -46,12 +52,9 @@ class FromDatabase(Collector):
         signed = GaugeMetricFamily("undersigned_signatures", "Confirmed signatures", labels=["notice"])
         bells = GaugeMetricFamily("undersigned_bells", "Jobs waiting in Redis", labels=["queue"])
         with reading() as session:
-            active = (Message.state.in_(("queued", "sending", "unsure")),)
-            rows = session.execute(
-                select(Message.queue, Message.state, func.count()).where(*active).group_by(Message.queue, Message.state)
-            )
-            for name, state, count in rows:
-                waiting.add_metric([name, state], count)
+            for state in ("queued", "sending", "unsure"):
+                for name, count in session.execute(_on_their_way(state)):
+                    waiting.add_metric([name, state], count)
             for slug, count in session.execute(select(Notice.slug, Edition.count).join(Edition)):
                 signed.add_metric([slug], count)
         for name in queue.QUEUES:

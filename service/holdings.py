@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import requests
 from service.errors import NotFound
-from service.models import Consent, Edition, Letter, Message, Notice, Request, Signature, Subscription
+from service.models import Attempt, Consent, Edition, Letter, Message, Notice, Request, Signature, Subscription
 from service.suppressions import keyed_hash, suppress
 
 
@@ -102,15 +102,12 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     session.execute(delete(Signature).where(Signature.mailbox == mailbox))
     session.execute(delete(Subscription).where(Subscription.mailbox == mailbox))
     session.execute(delete(Request).where(Request.mailbox == mailbox))
-    forget_letters(session, Message.mailbox == mailbox)
-    session.execute(update(Message).where(Message.mailbox == mailbox).values(email=None, mailbox=None, reply_text=""))
+    letters = select(Message.id).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
+    session.execute(delete(Letter).where(Letter.message_id.in_(letters)))
+    session.execute(delete(Attempt).where(Attempt.message_id.in_(letters)))  # a server's words may quote the address
+    session.execute(update(Message).where(Message.id.in_(letters)).values(email=None, mailbox=None, reply_text=""))
     session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
     suppress(session, mailbox, "erased at their own request", now)
-
-
-def forget_letters(session: Session, which: object) -> None:
-    chosen = select(Message.id).where(which)  # type: ignore[arg-type]
-    session.execute(delete(Letter).where(Letter.message_id.in_(chosen)))
 
 
 def from_request(session: Session, token: str, now: datetime) -> str:

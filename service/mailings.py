@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, Subquery, func, insert, literal, select
+from sqlalchemy import Select, Subquery, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from service import names, placeholders, queue, states, tallies
@@ -65,9 +65,8 @@ def _slug(session: Session, subject: str) -> str:
     bare = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60].strip("-") or "update"
     taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{slug}%"))))
-    return next(
-        name for number in range(1, len(taken) + 2) if (name := slug if number == 1 else f"{slug}-{number}") not in taken
-    )
+    names_to_try = (slug if number == 1 else f"{slug}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names_to_try if name not in taken)
 
 
 def for_the_web(mailing: Mailing) -> str:
@@ -84,6 +83,11 @@ def find(session: Session, mailing_id: int) -> Mailing:
     if mailing is None:
         raise NotFound(f"there is no mailing {mailing_id}")
     return mailing
+
+
+def hold(session: Session, mailing_id: int) -> Mailing:
+    """As `find`, for those who change it: others wait until the commit, so nobody judges a state that is no more."""
+    return session.get_one(Mailing, find(session, mailing_id).id, with_for_update=True)
 
 
 def content_hash(mailing: Mailing) -> str:
@@ -122,11 +126,14 @@ def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
     """Stores the next chunk of message rows, in the order of subscriptions; True while there are more.
 
     The cursor moves in the same transaction as the rows, so a crash between two chunks repeats nothing and leaves out nobody.
+    Of a cancelled mailing it withholds the next chunk.
     """
     mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
     if mailing.state == "approved" and mailing.approved_hash == content_hash(mailing):
         states.move(mailing, "sending")
         tallies.begin(session, mailing_id)
+    if mailing.state == "cancelled":
+        return _withhold(session, mailing_id, now)
     if mailing.state != "sending" or mailing.fanned_out_at is not None:
         return False
     audience = (
@@ -173,8 +180,16 @@ def cancel(session: Session, mailing: Mailing, now: datetime) -> None:
     states.move(mailing, "cancelled")
     mailing.finished_at = now
     session.flush()
-    count = states.claim(session, Message, "queued", "cancelled", Message.mailing_id == mailing.id, settled_at=now)
-    tallies.add(session, mailing.id, {"cancelled": count})
+    if _withhold(session, mailing.id, now):
+        queue.wake(session, "fan_out", mailing.id, queue.BULK)
+
+
+def _withhold(session: Session, mailing_id: int, now: datetime) -> bool:
+    """Cancels the next chunk of what has not left; True where there may be more."""
+    waiting = select(Message.id).where(Message.mailing_id == mailing_id, Message.state == "queued").limit(CHUNK)
+    count = states.claim(session, Message, "queued", "cancelled", Message.id.in_(waiting), settled_at=now)
+    tallies.add(session, mailing_id, {"cancelled": count})
+    return count == CHUNK
 
 
 def finish(session: Session, mailing_id: int, now: datetime) -> bool:
@@ -188,7 +203,9 @@ def finish(session: Session, mailing_id: int, now: datetime) -> bool:
 
 def wake_unfinished(session: Session) -> None:
     """Rings for every mailing that is on its way: the bell may have been lost."""
-    for mailing_id in session.scalars(select(Mailing.id).where(Mailing.state.in_(("approved", "sending")))):
+    left_over = exists().where(Message.mailing_id == Mailing.id, Message.state == "queued")
+    unfinished = Mailing.state.in_(("approved", "sending")) | (Mailing.state == "cancelled") & left_over
+    for mailing_id in session.scalars(select(Mailing.id).where(unfinished)):
         queue.wake(session, "fan_out", mailing_id, queue.BULK)
 
 
@@ -226,9 +243,8 @@ def all_of_them(session: Session) -> list[Mailing]:
 
 def published(session: Session, limit: int = 50) -> list[Mailing]:
     """What stands at /news: every update from when it goes, the newest first."""
-    return list(
-        session.scalars(select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit))
-    )
+    wanted = select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit)
+    return list(session.scalars(wanted))
 
 
 def find_published(session: Session, slug: str) -> Mailing:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service import emails, links
+from service import emails, limits, links
 from service.addresses import mailbox, parse
 from service.errors import NotFound, Refused
 from service.models import Organiser, OrganiserSession, SignInLink
@@ -54,6 +54,7 @@ def ask(session: Session, email: str, now: datetime) -> None:
     organiser = _by_address(session, email)
     if organiser is None:
         return
+    limits.one_at_a_time(session, organiser.mailbox)
     alive = select(SignInLink.id).where(SignInLink.organiser_id == organiser.id, SignInLink.created_at > now - LINK_LASTS)
     if len(list(session.scalars(alive))) < 3:
         emails.sign_in(session, organiser, new_link(session, email, now), now)

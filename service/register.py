@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from service.models import Attempt, Delivery, Message, Notice, Serving
 
@@ -23,13 +23,15 @@ def lines(session: Session, notice: Notice) -> list[dict[str, object]]:
 
 def by_serving(session: Session, notice: Notice) -> list[tuple[Serving, list[dict[str, object]]]]:
     public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    servings = session.scalars(select(Serving).where(*public).order_by(Serving.id.desc()))
-    return [(serving, [_line(session, one) for one in serving.deliveries]) for serving in servings]
+    whole = (joinedload(Serving.edition), selectinload(Serving.deliveries).joinedload(Delivery.message))
+    servings = session.scalars(select(Serving).where(*public).order_by(Serving.id.desc()).options(*whole)).all()
+    tried = _last_attempts(session, public)
+    return [(serving, [_line(serving, one, tried.get(one.message_id)) for one in serving.deliveries]) for serving in servings]
 
 
-def _line(session: Session, delivery: Delivery) -> dict[str, object]:
-    message, serving = delivery.message, delivery.serving
-    at = message.settled_at or _last_attempt_at(session, message.id) or message.created_at
+def _line(serving: Serving, delivery: Delivery, tried_at: datetime | None) -> dict[str, object]:
+    message = delivery.message
+    at = message.settled_at or tried_at or message.created_at
     return {
         "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
         "tier": TIERS[message.state], "at": at.isoformat(timespec="seconds"),
@@ -37,8 +39,11 @@ def _line(session: Session, delivery: Delivery) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _last_attempt_at(session: Session, message_id: int) -> datetime | None:
-    return session.scalar(select(func.max(Attempt.at)).where(Attempt.message_id == message_id))
+def _last_attempts(session: Session, public: tuple[ColumnElement[bool], ...]) -> dict[int, datetime]:
+    """When each letter that is not settled yet was last tried."""
+    mine = select(Delivery.message_id).join(Serving).where(*public).join(Message).where(Message.settled_at.is_(None))
+    tried = select(Attempt.message_id, func.max(Attempt.at)).where(Attempt.message_id.in_(mine)).group_by(Attempt.message_id)
+    return dict(row._tuple() for row in session.execute(tried))
 
 
 def redact(reply: str) -> str:
@@ -54,4 +59,4 @@ def last_serving(session: Session, notice: Notice) -> Serving | None:
 
 def unsure(session: Session) -> list[Delivery]:
     """Letters whose final answer was lost; a person or a delivery notice settles them."""
-    return list(session.scalars(select(Delivery).join(Message).where(Message.state == "unsure")))
+    return list(session.scalars(select(Delivery).join(Message).where(Message.mailing_id.is_(None), Message.state == "unsure")))

@@ -86,12 +86,13 @@ def _requests(session: Session, now: datetime) -> int:
 
 
 def _letters(session: Session, now: datetime) -> int:
-    settled = select(Message.id).where(Message.kind != "serving", Message.settled_at < now - timedelta(days=30))
+    mine = (Message.mailing_id.is_(None), Message.kind != "serving")
+    settled = select(Message.id).where(*mine, Message.settled_at < now - timedelta(days=30))
     return _delete(session, Letter, Letter.message_id.in_(settled), key=Letter.message_id)
 
 
 def _messages(session: Session, now: datetime) -> int:
-    settled = (Message.kind.not_in(("serving", "mailing")), Message.settled_at < now - timedelta(days=90))
+    settled = (Message.mailing_id.is_(None), Message.kind != "serving", Message.settled_at < now - timedelta(days=90))
     return _delete(session, Message, *settled)
 
 

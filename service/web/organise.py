@@ -90,7 +90,7 @@ def save(number: int) -> ResponseReturnValue:
     try:
         with transaction() as database:
             mailing_list = subscriptions.find_list(database, form.get("list", ""))
-            mailings.revise(mailings.find(database, number), mailing_list, form.get("subject", ""), form.get("body", ""))
+            mailings.revise(mailings.hold(database, number), mailing_list, form.get("subject", ""), form.get("body", ""))
     except Refused as refused:
         with reading() as database:
             return _editor(database, mailings.find(database, number), form.to_dict(), refused.errors), 422
@@ -101,7 +101,7 @@ def save(number: int) -> ResponseReturnValue:
 def act(number: int) -> ResponseReturnValue:
     """Test, submit, take back, send (approve), pause, resume, cancel."""
     with transaction() as database:
-        mailing = mailings.find(database, number)
+        mailing = mailings.hold(database, number)
         done = ACTS.get(request.form.get("act", ""), _unknown)(database, mailing)
     if done is None:
         return redirect(url_for("organise.update", number=number), 303)

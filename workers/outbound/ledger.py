@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -156,9 +156,9 @@ def release(session: Session, lease: str, message_ids: Sequence[int] | None = No
 def take_back(session: Session, now: datetime, lease: str | None = None) -> int:
     """Frees the claims that lapsed, or all of a worker known to be gone. An official's letter may become unsure."""
     lapsed = (Message.leased_until < now if lease is None else Message.lease == lease,)
-    began = select(Attempt.message_id).where(Attempt.outcome == "began")
+    began = exists().where(Attempt.message_id == Message.id, Attempt.outcome == "began")
     unsure = states.claim(
-        session, Message, "sending", "unsure", *lapsed, Message.queue == queue.NOTICES, Message.id.in_(began),
+        session, Message, "sending", "unsure", *lapsed, Message.queue == queue.NOTICES, began,
         settled_at=now, reply_text="the worker stopped after the text may have left", **FREE,
     )  # fmt: skip
     return unsure + states.claim(session, Message, "sending", "queued", *lapsed, **FREE)
