@@ -18,8 +18,10 @@ from service.config import settings
 def engine_for(url: str, *, read_only: bool = False) -> Engine:
     if not url.startswith("sqlite"):
         options = {"postgresql_readonly": True} if read_only else {}
-        return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=16, execution_options=options)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=8, max_overflow=16, execution_options=options
+        )
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False})
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
     event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, read_only))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
