@@ -54,7 +54,8 @@ def encoded_words(text: str, used: int = 0) -> str:
 
 def fold(line: str, width: int = WIDTH) -> str:
     """Breaks before spaces; a word without one stays whole (RFC 5322 §2.1.1 allows 998), the first on the name's line."""
-    lines, current = [], ""
+    lines: list[str] = []
+    current = ""
     for word in re.split(r"(?= )", line):
         only_the_name = not lines and " " not in current
         if not only_the_name and len(current) + len(word) > width and word.strip():
