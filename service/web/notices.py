@@ -11,7 +11,7 @@ from service import deliveries, limits, notices, signatures
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Notice
-from service.web.guards import now
+from service.web.guards import now, steady
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
@@ -58,6 +58,7 @@ def _form(session: Session, notice: Notice, entered: dict[str, str], errors: dic
 
 
 @blueprint.post("/notices/<slug>/sign")
+@steady
 def sign(slug: str) -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:
