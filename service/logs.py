@@ -6,14 +6,16 @@ import logging
 import re
 import sys
 
-ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+ADDRESS = re.compile(r"[^\s<>\"']+(?:@|%40)[^\s<>\"']+")
+LINK = re.compile(r"(/(?:confirm|manage|unsubscribe|sign-in)/)[^\s<>\"'?]+")
 
 
 class WithoutAddresses(logging.Formatter):
-    """The last line of defence: whatever a library puts into a line, what looks like an address does not get out."""
+    """The last line of defence: whatever a library puts into a line, what looks like an address or the token of a link
+    does not get out."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return ADDRESS.sub("…@…", super().format(record))
+        return LINK.sub(r"\1…", ADDRESS.sub("…@…", super().format(record)))
 
 
 def configure() -> None:

@@ -98,27 +98,28 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not found:
         pytest.skip("PostgreSQL is not installed")
     bin_folder = found[-1].parent
-    folder = Path(tempfile.mkdtemp(prefix="undersigned-pg-"))  # pytest closes its own folders to other users
+    folder = Path(tempfile.mkdtemp(prefix="undersigned-postgres-"))  # pytest closes its own folder to other users
     as_user: list[str] = []
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         owner = pwd.getpwnam("postgres")
         as_user = ["setpriv", "--reuid", "postgres", "--regid", str(owner.pw_gid), "--clear-groups"]
         shutil.chown(folder, "postgres")
     data = folder / "data"
-    quiet = subprocess.DEVNULL
-    subprocess.run(
-        [*as_user, bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"], check=True, stdout=quiet
-    )
+    _quietly([*as_user, bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"])
     options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
     control = [*as_user, bin_folder / "pg_ctl", "-D", data]
-    subprocess.run([*control, "-o", options, "-l", folder / "log", "-w", "start"], check=True, stdout=quiet)
+    _quietly([*control, "-o", options, "-l", folder / "log", "-w", "start"])
     url = f"postgresql+psycopg://postgres@/template_undersigned?host={folder}"
     _run(url.replace("template_undersigned", "postgres"), "CREATE DATABASE template_undersigned")
     config.use(config.load({"VAR_DIR": str(tmp_path_factory.mktemp("pgvar")), "DATABASE_URL": url}))
     migrate.upgrade()
     yield url
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=quiet)
-    shutil.rmtree(folder)
+    _quietly([*control, "-m", "immediate", "stop"])
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quietly(command: list[str | Path]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def _run(url: str, statement: str) -> None:

@@ -26,12 +26,33 @@ from workers.outbound.deliver import write
 
 ONCE = ("From", "Date", "Message-ID", "To", "Subject", "MIME-Version", "Content-Type")
 NASTY = (
-    "Ashworth, Ann", 'Ann "the pen" Ashworth', "Ann \\ Ashworth", "O'Malley (Ben)", "Ann <ann@evil.example>", "a@b.example, c",
-    "Ünïcödé Ñame", "张伟", "محمد علي", "דוד", "👩‍👩‍👧 Family", "Ann =?utf-8?q?a=2Cb?=", "=?utf-8?b?YQ==?= Ann", "A" * 100,
-    "ü" * 100, "a " * 50, "👩" * 99 + "a", "Dr. A. B. Smith; Esq: x", "a, " * 33, "From Ann", ". dot", '"', 'a"',
-    "a\\", "x" * 60 + " " + "ü" * 39,
+    "Ashworth, Ann",
+    'Ann "the pen" Ashworth',
+    "Ann \\ Ashworth",
+    "O'Malley (Ben)",
+    "Ann <ann@evil.example>",
+    "a@b.example, c",
+    "Ünïcödé Ñame",
+    "张伟",
+    "محمد علي",
+    "דוד",
+    "👩‍👩‍👧 Family",
+    "Ann =?utf-8?q?a=2Cb?=",
+    "=?utf-8?b?YQ==?= Ann",
+    "A" * 100,
+    "ü" * 100,
+    "a " * 50,
+    "👩" * 99 + "a",
+    "Dr. A. B. Smith; Esq: x",
+    "a, " * 33,
+    "From Ann",
+    ". dot",
+    '"',
+    'a"',
+    "a\\",
+    "x" * 60 + " " + "ü" * 39,
     "A" * 70 + "," + "B" * 29,
-)  # fmt: skip
+)
 LONG_ADDRESS = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.example.org"
 letters_of_names = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn")), max_size=100

@@ -12,7 +12,7 @@ from service import addresses, holdings, limits, links, requests, signatures, su
 from service.db import reading, transaction
 from service.errors import NotFound, Refused
 from service.models import Subscription
-from service.web.guards import now
+from service.web.guards import now, steady
 
 blueprint = Blueprint("holdings", __name__)
 
@@ -23,6 +23,7 @@ def ask_form() -> ResponseReturnValue:
 
 
 @blueprint.post("")
+@steady
 def ask() -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:

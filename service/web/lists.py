@@ -11,7 +11,7 @@ from service import limits, subscriptions
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import MailingList
-from service.web.guards import now
+from service.web.guards import now, steady
 
 blueprint = Blueprint("lists", __name__)
 
@@ -29,6 +29,7 @@ def _form(session: Session, slug: str, entered: dict[str, str], errors: dict[str
 
 
 @blueprint.post("/<slug>")
+@steady
 def subscribe(slug: str) -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:

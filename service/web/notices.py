@@ -12,11 +12,11 @@ from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Notice
-from service.web.guards import now
+from service.web.guards import now, steady
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
-LAST = 2**62  # a larger number fits no column
+LAST = 2**31 - 1  # a larger number fits no column
 
 
 @blueprint.get("/")
@@ -60,6 +60,7 @@ def _form(session: Session, notice: Notice, entered: dict[str, str], errors: dic
 
 
 @blueprint.post("/notices/<slug>/sign")
+@steady
 def sign(slug: str) -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from service import addresses, limits, organisers
 from service.db import reading, transaction
 from service.errors import Refused
-from service.web.guards import KEY, now
+from service.web.guards import KEY, now, steady
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -19,6 +19,7 @@ def form() -> ResponseReturnValue:
 
 
 @blueprint.post("")
+@steady
 def ask() -> ResponseReturnValue:
     limits.sign_in(request.remote_addr or "")
     try:
