@@ -106,8 +106,8 @@ class Line(NamedTuple):
 def read_line(number: int, fields: Mapping[str, str]) -> Line:
     """Checks a line of a CSV file (columns email,name,clp,office). Raises Refused."""
     email = addresses.parse(fields.get("email", ""))
-    name, clp, office = (names.clean(fields.get(field, ""), field) for field in ("name", "clp", "office"))
-    return Line(number, email, addresses.mailbox(email), name, clp, office)
+    said = [names.clean(fields[field], field) if fields.get(field) else "" for field in ("name", "clp", "office")]
+    return Line(number, email, addresses.mailbox(email), *said)
 
 
 def take_in(session: Session, mailing_list: MailingList, lines: Sequence[Line], source: str, now: datetime) -> dict[int, str]:

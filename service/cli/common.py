@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.exc import DBAPIError
 
 from service import logs
+from service.config import settings
 from service.errors import NotFound, Refused
 
 console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -35,11 +36,11 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **options)
         except (Refused, NotFound) as error:
-            fail(str(error))
+            fail(str(error), options)
         except DBAPIError as error:
-            fail(_of_database(error))
+            fail(_of_database(error), options)
         except OSError as error:
-            fail(f"{error.filename or 'The file'} cannot be read or written: {error.strerror or error}.")
+            fail(f"{error.filename or 'The file'} cannot be read or written: {error.strerror or error}.", options)
 
     return wrapped
 
@@ -49,6 +50,9 @@ def _of_database(error: DBAPIError) -> str:
     said = str(error.orig).splitlines()[0]
     if "no such table" in said or "does not exist" in said:
         return "The database has no tables yet, or old ones: run `flask --app wsgi migrate` first."
+    if "unable to open" in said:
+        where = settings().var_dir
+        return f"There is no database in {where}, or it cannot be opened: run `flask --app wsgi migrate` first."
     return f"The database said no: {said}."
 
 
@@ -60,8 +64,12 @@ def read_text(file: Path) -> str:
         raise Refused(f"{file} is not in UTF-8 (byte {error.start:,}); save it as UTF-8.") from None
 
 
-def fail(sentence: str) -> None:
-    console.print(sentence[:1].upper() + sentence[1:], style="red")
+def fail(sentence: str, options: Mapping[str, Any]) -> None:
+    """One sentence, and exit 1; with --json also as the one document."""
+    sentence = sentence[:1].upper() + sentence[1:]
+    if options.get("as_json"):
+        click.echo(json.dumps({"error": sentence}, ensure_ascii=False))
+    console.print(sentence, style="red")
     sys.exit(1)
 
 

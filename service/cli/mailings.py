@@ -62,7 +62,7 @@ def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
     """How far a mailing (or each) is."""
     while True:
         with reading() as session:
-            wanted = [mailings.find(session, mailing_id)] if mailing_id else mailings.all_of_them(session)
+            wanted = [mailings.find(session, mailing_id)] if mailing_id is not None else mailings.all_of_them(session)
             found = [_mailing_status(session, mailing) for mailing in wanted]
         if not watch or all(one["state"] not in {"approved", "sending"} for one in found):
             break

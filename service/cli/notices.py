@@ -65,12 +65,13 @@ def serve(slug: str, as_json: bool) -> None:
 
 @group.command("close")
 @click.argument("slug")
+@json_option
 @says_why
-def close(slug: str) -> None:
+def close(slug: str, as_json: bool) -> None:
     """End a notice: no more signatures, no more servings."""
     with transaction() as session:
         notices.close(session, slug, now())
-    click.echo(f"{slug} is closed.")
+    say(as_json, {"slug": slug, "state": "closed"}, f"{slug} is closed.")
 
 
 @group.command("status")

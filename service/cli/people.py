@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from sqlalchemy.exc import IntegrityError
 from service import links, notices, organisers, subscriptions
 from service.cli.common import Steps, count_lines, file_argument, json_option, now, report, say, says_why
 from service.cli.mentioned import Mentioned
-from service.cli.tables import judge, lines_of
+from service.cli.tables import Row, judge, lines_of
 from service.db import reading, transaction
 from service.documents import plain_cell
 from service.errors import Refused
 
-BATCH = 5_000
+BATCH = 20_000
+"""Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""
+PAGE = 1_000
 OFFICIALS = ("office", "name", "email", "source", "verified_on")
 officials_group = AppGroup("officials", help="Whom notices are addressed to.")
 subscribers_group = AppGroup("subscribers", help="Who is on a list.")
@@ -33,10 +36,24 @@ organisers_group = AppGroup("organisers", help="Who signs in.")
 def import_officials(file: Path, as_json: bool) -> None:
     """Take in officials from CSV (office,name,email,source,verified_on); bad lines are named, the rest is taken."""
     bad: list[tuple[int, str]] = []
-    good = judge(lines_of(file, OFFICIALS), lambda _, row: notices.read_official(row), bad)
+    good = judge(lines_of(file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
         added, changed = notices.take_in_officials(session, good, now())
     report(as_json, {"added": added, "changed": changed}, bad, f"{added} officials added, {changed} changed.")
+
+
+def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:
+    """Reads officials, each office once: the second line of an office would overwrite the first."""
+    lines: dict[object, int] = {}
+
+    def read(number: int, row: Row) -> dict[str, object]:
+        official = notices.read_official(row)
+        before = lines.setdefault(official["office"], number)
+        if before != number:
+            raise Refused(office=f"Line {before} names this office already.")
+        return official
+
+    return read
 
 
 @subscribers_group.command("import")
@@ -99,26 +116,28 @@ def _store(slug: str, lines: list[subscriptions.Line], source: str, dry_run: boo
 @says_why
 def export_subscribers(slug: str) -> None:
     """Print the people on a list as CSV (email,name,clp,office), safe to open in a spreadsheet."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["email", "name", "clp", "office"])
     with reading() as session:
         mailing_list = subscriptions.find_list(session, slug)
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["email", "name", "clp", "office"])
         after = 0
-        while rows := subscriptions.export(session, mailing_list, after, BATCH):
+        while rows := subscriptions.export(session, mailing_list, after, PAGE):
             for row in rows:
                 writer.writerow([plain_cell(text) for text in (row.email, row.name, row.clp, row.office)])
             after = rows[-1].id
+            session.expunge_all()
 
 
 @organisers_group.command("add")
 @click.argument("email")
 @click.option("--role", type=click.Choice(organisers.ROLES), required=True)
+@json_option
 @says_why
-def add_organiser(email: str, role: str) -> None:
+def add_organiser(email: str, role: str, as_json: bool) -> None:
     """Let somebody sign in; a new role for somebody known ends their sessions."""
     with transaction() as session:
-        organisers.add(session, email, role, now())
-    click.echo(f"{email} can sign in as {role}.")
+        organiser = organisers.add(session, email, role, now())
+    say(as_json, {"email": organiser.email, "role": role}, f"{organiser.email} can sign in as {role}.")
 
 
 @organisers_group.command("link")

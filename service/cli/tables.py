@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +13,8 @@ from service.errors import Refused
 
 LONGEST_FIELD = 10_000
 LONGEST_LINE = 100_000
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""How a byte that is no UTF-8 stands in the text."""
 Row = dict[str, str]
 Judged = TypeVar("Judged")
 
@@ -43,10 +47,11 @@ class _Lines:
         self.row.clear()
         return self.number + 1
 
-    def give_back(self) -> None:
-        """All but the first line of the row."""
-        self.again += reversed(self.row[1:])
-        self.number -= len(self.row) - 1
+    def give_back(self, *, but: int = 0) -> None:
+        """What was read of the row, but for so many lines."""
+        self.again += reversed(self.row[but:])
+        self.number -= len(self.row) - but
+        del self.row[but:]
 
 
 def lines_of(file: Path, columns: Iterable[str] = ("email",)) -> Iterator[tuple[int, Row | BadLine]]:
@@ -60,27 +65,37 @@ def lines_of(file: Path, columns: Iterable[str] = ("email",)) -> Iterator[tuple[
         if raw.read(2) in {b"\xff\xfe", b"\xfe\xff"}:
             raise Refused(f"{file} is in UTF-16; save it as CSV in UTF-8.")
     with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as opened:
-        lines = _Lines(iter(lambda: _bounded(opened.readline, LONGEST_LINE), ""))
+        lines = _Lines(iter(partial(_bounded, opened.readline), ""))
         separator, header = _header(file, next(lines, ""), list(columns))
-        reader = csv.reader(lines, delimiter=separator, strict=True)
-        while True:
-            number = lines.begin_row()
+        yield from _rows(lines, separator, header)
+
+
+def _rows(lines: _Lines, separator: str, header: list[str]) -> Iterator[tuple[int, Row | BadLine]]:
+    """A line without a quotation mark is a row as it stands, which saves a million a third of their time."""
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    while True:
+        number = lines.begin_row()
+        line = next(lines, "")
+        if not line:
+            return
+        if '"' not in line and len(line) < LONGEST_FIELD:
+            cells = line.rstrip("\r\n").split(separator)
+        else:
+            lines.give_back()
             try:
                 cells = next(reader)
-            except StopIteration:
-                return
             except csv.Error as error:
                 yield number, BadLine(_why(error, lines))
                 continue
-            if any(cells):
-                yield number, _row(header, cells)
+        if any(cells):
+            yield number, _row(header, cells)
 
 
-def _bounded(readline: Callable[[int], str], longest: int) -> str:
-    """One line, without what goes beyond `longest`: a file of one endless line is not taken into memory."""
-    line = rest = readline(longest)
-    while len(rest) == longest and not rest.endswith(("\n", "\r")):
-        rest = readline(longest)
+def _bounded(readline: Callable[[int], str]) -> str:
+    """One line, without what goes beyond LONGEST_LINE: a file of one endless line is not taken into memory."""
+    line = rest = readline(LONGEST_LINE)
+    while len(rest) == LONGEST_LINE and not rest.endswith(("\n", "\r")):
+        rest = readline(LONGEST_LINE)
     return line
 
 
@@ -103,7 +118,7 @@ def _header(file: Path, first: str, columns: list[str]) -> tuple[str, list[str]]
 
 def _why(error: csv.Error, lines: _Lines) -> str:
     if len(lines.row) > 1:
-        lines.give_back()
+        lines.give_back(but=1)
         return "opens a quotation mark that is not closed properly"
     if "field limit" in str(error):
         return f"holds a field of more than {LONGEST_FIELD:,} characters"
@@ -113,11 +128,11 @@ def _why(error: csv.Error, lines: _Lines) -> str:
 def _row(header: list[str], cells: list[str]) -> Row | BadLine:
     if len(cells) > len(header) and any(cells[len(header) :]):
         return BadLine(f"has {len(cells)} columns, but the first line names {len(header)}")
-    try:
-        "".join(cells).encode()
-    except UnicodeEncodeError:  # bytes that were no UTF-8 stand in the text as surrogates
+    row = dict(zip(header, cells, strict=False))
+    text = "".join(cells)
+    if not text.isascii() and _NOT_UTF8.search(text):
         return BadLine("is not in UTF-8; save the file as CSV in UTF-8")
-    return dict(zip(header, cells, strict=False))
+    return row
 
 
 def judge(
