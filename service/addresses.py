@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from email_validator import EmailNotValidError, validate_email
+import re
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from service.errors import Refused
 
@@ -13,10 +15,35 @@ DOTS_IGNORED = {"gmail.com": ".", "proton.me": "._-"}
 PLUS_TAGS = {"gmail.com", "proton.me", "icloud.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "live.com",
              "live.co.uk", "msn.com", "fastmail.com", "fastmail.fm"}  # fmt: skip
 
+PLAIN = re.compile(
+    r"(?P<local>[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@"
+    r"(?P<host>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})"
+)
+"""Nearly every address there is; whatever else may be one, email-validator judges, at a hundred times the cost."""
+SPECIAL_TOPS = {name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES}
+LOWER_LOCALS = 12
+"""email-validator folds the case of role names (RFC 2142), the longest of which has ten letters."""
+
 
 def parse(text: str, field: str = "email") -> str:
     """The address as we will write to it: domain in A-labels, lower case. Raises Refused with a sentence."""
     text = text.strip()
+    return _plain(text) or _judged(text, field)
+
+
+def _plain(text: str) -> str | None:
+    """The address if a look is enough: a strict part of what email-validator takes, with the same result. A test compares."""
+    found = PLAIN.fullmatch(text) if len(text) <= 254 else None
+    if found is None:
+        return None
+    local, host = found["local"], found["host"].lower()
+    role = len(local) <= LOWER_LOCALS and local != local.lower()
+    if len(local) > 64 or len(host) > 253 or "--" in host or host.rpartition(".")[2] in SPECIAL_TOPS or role:
+        return None
+    return f"{local}@{host}"
+
+
+def _judged(text: str, field: str) -> str:
     try:
         found = validate_email(text, check_deliverability=False, strict=True, test_environment=True)
     except EmailNotValidError:

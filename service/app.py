@@ -17,6 +17,7 @@ from service import cli, config
 from service.emails import environment
 from service.errors import NotFound, Refused, TooMany
 from service.requests import Settled
+from service.states import NotThatWay
 from service.web import BLUEPRINTS, shown
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,9 @@ def _error_pages(app: Flask) -> None:
     app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
     app.register_error_handler(TooMany, lambda _: page(429, "Too many forms", "Wait ten minutes, then try again."))
     app.register_error_handler(Refused, lambda error: page(409, "That cannot be done", str(error)))
+    app.register_error_handler(
+        NotThatWay, lambda _: page(409, "That cannot be done", "It has moved on meanwhile: reload the page.")
+    )
     app.register_error_handler(
         CSRFError,
         lambda _: page(

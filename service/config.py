@@ -8,100 +8,77 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from service.plausible import (
+    SHORTEST_KEY,
+    amount,
+    database,
+    domain_name,
+    existing_file,
+    flag,
+    folder,
+    host,
+    keys,
+    label,
+    line,
+    mail_address,
+    none_or_one,
+    port,
+    positive,
+    rate,
+    redis,
+    routes,
+    secret,
+    sender,
+    web_address,
+)
 
 
 class SettingRefused(ValueError):
     """A setting that cannot be meant; the text says which, and what would do."""
 
 
-def flag(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"", "0", "false", "no", "off"}:
-        return False
-    raise ValueError("should be on or off")
+SECRETS = {"secret_key", "hash_key", "metrics_token", "mail_password", "database_url", "redis_url"}
+"""Settings whose value no error repeats."""
 
 
-def port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise ValueError("should be a port number from 1 to 65535")
-    return int(text)
-
-
-def amount(text: str) -> int:
-    if not text.isdigit():
-        raise ValueError("should be a whole number, zero or more")
-    return int(text)
-
-
-def keys(text: str) -> tuple[str, ...]:
-    found = tuple(key.strip() for key in text.split(",") if key.strip())
-    if any(len(key) < 16 for key in found):
-        raise ValueError("each key should have at least 16 characters")
-    return found
-
-
-def web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("should look like https://notices.example.org")
-    return text.rstrip("/")
-
-
-def sender(text: str) -> str:
-    _, address = parseaddr(text)
-    if "@" not in address or any(ord(c) < 32 for c in text):
-        raise ValueError("should look like Our Network <notices@example.org>")
-    return text
-
-
-def routes(text: str) -> dict[str, tuple[str, int]]:
-    found = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        domain, _, place = pair.partition("=")
-        host, _, number = place.rpartition(":")
-        if not domain or not host:
-            raise ValueError("should look like nec.example=127.0.0.1:2525,other.example=127.0.0.1:2526")
-        found[domain.lower()] = (host, port(number))
-    return found
-
-
-def setting(default: str, explain: str, parse: Callable[[str], Any] = str) -> Any:
+def setting(default: str, explain: str, parse: Callable[[str], Any] = line) -> Any:
     return field(metadata={"default": default, "explain": explain, "parse": parse})
 
 
 @dataclass(frozen=True)
 class Settings:
-    var_dir: Path = setting("var", "Folder of everything that the service writes.", lambda text: Path(text).absolute())
-    database_url: str = setting("", "SQLAlchemy address of the database; empty: SQLite in VAR_DIR.")
-    redis_url: str = setting("", "Address of Redis; empty: the bundled Valkey on a unix socket.")
+    var_dir: Path = setting("var", "Folder of everything that the service writes.", folder)
+    database_url: str = setting("", "SQLAlchemy address of the database; empty: SQLite in VAR_DIR.", database)
+    redis_url: str = setting("", "Address of Redis; empty: the bundled Valkey on a unix socket.", redis)
     web_port: int = setting("8000", "Port of the web server.", port)
-    base_url: str = setting("", "Address that people reach us under; links in e-mails come from here alone.")
+    base_url: str = setting("", "Address that people reach us under; links in e-mails come from here alone.", web_address)
     trusted_proxies: int = setting("0", "How many reverse proxies in front of us set X-Forwarded-For.", amount)
     secret_key: tuple[str, ...] = setting("", "Comma-separated keys: the first signs, all verify.", keys)
-    hash_key: str = setting("", "Key of the suppression hashes; empty: the last of SECRET_KEY. Never change it.")
-    metrics_token: str = setting("", "Bearer token of /metrics; empty: the address does not exist.")
+    hash_key: str = setting("", "Key of the suppression hashes; empty: the last of SECRET_KEY. Never change it.", secret)
+    metrics_token: str = setting("", "Bearer token of /metrics; empty: the address does not exist.", secret)
 
-    mail_server: str = setting("127.0.0.1", "The relay that takes our mail.")
-    mail_port: int = setting("", "Port of the relay; empty: the postbox's.")
+    mail_server: str = setting("127.0.0.1", "The relay that takes our mail.", host)
+    mail_port: int = setting("", "Port of the relay; empty: the postbox's.", port)
     mail_username: str = setting("", "Name at the relay, if it wants one.")
     mail_password: str = setting("", "Password at the relay.")
     mail_use_tls: bool = setting("off", "Start TLS after connecting (RFC 3207); without it we fail closed.", flag)
     mail_use_ssl: bool = setting("off", "TLS from the first byte (RFC 8314).", flag)
-    mail_ca_file: str = setting("", "Certificates to trust for the relay; empty: the system's.")
-    mail_default_sender: str = setting("", "From of everything we send.", str)
-    mail_timeout_seconds: int = setting("60", "How long to wait for each answer of a mail server.", amount)
-    mail_domain: str = setting("lists.example.org", "Domain of lists and bounces.")
+    mail_ca_file: str = setting("", "Certificates to trust for the relay; empty: the system's.", existing_file)
+    mail_default_sender: str = setting("", "From of everything we send.", sender)
+    mail_timeout_seconds: int = setting("60", "How long to wait for each answer of a mail server.", positive)
+    mail_domain: str = setting("lists.example.org", "Domain of lists and bounces.", domain_name)
     mail_routes: dict[str, tuple[str, int]] = setting("", "domain=host:port pairs that bypass the relay.", routes)
-    dkim_domain: str = setting("", "Domain of the DKIM signature; empty: we do not sign.")
-    dkim_selector: str = setting("undersigned", "Selector of the DKIM key.")
-    dkim_key_file: str = setting("", "PEM file with the DKIM private key.")
+    dkim_domain: str = setting("", "Domain of the DKIM signature; empty: we do not sign.", domain_name)
+    dkim_selector: str = setting("undersigned", "Selector of the DKIM key.", label)
+    dkim_key_file: str = setting("", "PEM file with the DKIM private key.", existing_file)
     inbound_lmtp_port: int = setting("8024", "Port of the LMTP receiver.", port)
     inbound_smtp_port: int = setting("8026", "Port of the SMTP receiver.", port)
     postbox_smtp_port: int = setting("1025", "SMTP port of the development postbox.", port)
@@ -110,25 +87,25 @@ class Settings:
     organisation: str = setting("The Harbour Members' Network (sample)", "Who sends and who answers for the data.")
     postal_address: str = setting("1 Sample Street, Sampleton SA1 1AA", "Postal address in every e-mail (PECR reg 23).")
     imprint: str = setting("", "Digital imprint (Elections Act 2022 s.41); empty: made from the two above.")
-    contact_email: str = setting("", "Where people write to us; empty: contact@MAIL_DOMAIN.")
-    approvals: int = setting("1", "How many other organisers must approve what cannot be undone.", amount)
+    contact_email: str = setting("", "Where people write to us; empty: contact@MAIL_DOMAIN.", mail_address)
+    approvals: int = setting("1", "How many other organisers must approve what cannot be undone: 1 or 0.", none_or_one)
     second_factor: bool = setting("on", "Whether organisers need a second factor.", flag)
     serving_wait_minutes: int = setting("15", "How long a serving waits so that somebody can stop it.", amount)
-    unconfirmed_days: int = setting("7", "After how many days an unconfirmed request vanishes.", amount)
-    pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", amount)
+    unconfirmed_days: int = setting("7", "After how many days an unconfirmed request vanishes.", positive)
+    pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", positive)
 
-    mail_connections: int = setting("4", "Connections that one bulk worker holds to the relay.", amount)
+    mail_connections: int = setting("4", "Connections that one bulk worker holds to the relay.", positive)
     signing_threads: int = setting("1", "Threads of one bulk worker that sign while others send.", amount)
     limit_messages: int = setting("0", "Most messages of mailings a second, over all workers; 0: no ceiling.", amount)
     limit_mailing: int = setting("0", "Most messages of one mailing a second; 0: no ceiling.", amount)
     limit_receiving_domain: int = setting("0", "Most messages a second to one receiving domain; 0: no ceiling.", amount)
     refused_share: int = setting("10", "Per cent of refusals above which a mailing pauses itself.", amount)
 
-    limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.")
-    limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.")
-    limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.")
+    limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.", rate)
+    limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.", rate)
+    limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.", rate)
     limit_gap_minutes: int = setting("15", "Least time between two confirmations to one address.", amount)
-    limit_day: int = setting("3", "Most confirmations to one address in a day.", amount)
+    limit_day: int = setting("3", "Most confirmations to one address in a day.", positive)
 
     @property
     def secure(self) -> bool:
@@ -153,23 +130,25 @@ def load(environ: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {}
     for item in fields(Settings):
         name = item.name.upper()
-        text = _text(environ, name, item.metadata["default"])
+        text = _text(environ, name) or item.metadata["default"]
         try:
-            values[item.name] = item.metadata["parse"](text)
+            values[item.name] = item.metadata["parse"](text) if text else ""
         except ValueError as error:
-            raise SettingRefused(f"{name} is {text!r}: it {error}.") from None
+            shown = "not shown here" if item.name in SECRETS else repr(text)
+            raise SettingRefused(f"{name} is {shown}: it {error}.") from None
     _derive(values)
     return Settings(**values)
 
 
-def _text(environ: Mapping[str, str], name: str, default: str) -> str:
+def _text(environ: Mapping[str, str], name: str) -> str:
     path = environ.get(f"{name}_FILE")
     if path is None:
-        return environ.get(name, default).strip()
+        return environ.get(name, "").strip()
     try:
         return Path(path).read_text().strip()
-    except OSError as error:
-        raise SettingRefused(f"{name}_FILE is {path!r}: it cannot be read ({error.strerror}).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingRefused(f"{name}_FILE is {path!r}: it cannot be read ({why}).") from None
 
 
 def _derive(values: dict[str, Any]) -> None:
@@ -177,16 +156,14 @@ def _derive(values: dict[str, Any]) -> None:
     var: Path = values["var_dir"]
     values["database_url"] = values["database_url"] or f"sqlite:///{var / 'undersigned.db'}"
     values["redis_url"] = values["redis_url"] or f"unix://{runtime_folder(var) / 'valkey.sock'}"
+    values["mail_routes"] = values["mail_routes"] or {}
     values["secret_key"] = values["secret_key"] or (_generated(var / "secret.key"),)
     values["hash_key"] = values["hash_key"] or values["secret_key"][-1]
-    try:
-        values["mail_port"] = port(values["mail_port"]) if values["mail_port"] else values["postbox_smtp_port"]
-        values["base_url"] = web_address(values["base_url"] or f"http://localhost:{values['web_port']}")
-        values["mail_default_sender"] = sender(
-            values["mail_default_sender"] or f"{values['organisation'].split(' (')[0]} <notices@{values['mail_domain']}>"
-        )
-    except ValueError as error:
-        raise SettingRefused(f"MAIL_PORT, BASE_URL or MAIL_DEFAULT_SENDER {error}.") from None
+    values["mail_port"] = values["mail_port"] or values["postbox_smtp_port"]
+    values["base_url"] = values["base_url"] or f"http://localhost:{values['web_port']}"
+    values["mail_default_sender"] = (
+        values["mail_default_sender"] or f"{values['organisation'].split(' (')[0]} <notices@{values['mail_domain']}>"
+    )
     values["contact_email"] = values["contact_email"] or f"contact@{values['mail_domain']}"
     values["imprint"] = values["imprint"] or (
         f"Published and promoted by {values['organisation']}, {values['postal_address']}."
@@ -204,21 +181,29 @@ def runtime_folder(var: Path) -> Path:
 
 
 def _generated(path: Path) -> str:
-    """The secret of this machine, made once; two processes that start together end with the same one."""
+    """The secret of this machine, made once; processes that start together end with the same one."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_suffix(f".{os.getpid()}"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        try:
-            os.link(path.with_suffix(f".{os.getpid()}"), path)
-        except FileExistsError:
-            pass
-        finally:
-            path.with_suffix(f".{os.getpid()}").unlink()
-        return path.read_text().strip()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _make_secret(path)
+        found = path.read_text().strip()
     except OSError as error:
         raise SettingRefused(f"VAR_DIR is {str(path.parent)!r}: it cannot be written ({error.strerror}).") from None
+    if len(found) < SHORTEST_KEY:
+        raise SettingRefused(f"SECRET_KEY is not set, and {path} holds no key: remove that file, and a new one is made.")
+    return found
+
+
+def _make_secret(path: Path) -> None:
+    """Written whole under another name, then linked: the first link stands, and nobody reads half a key."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
 
 
 _current: list[Settings] = []

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from markupsafe import escape
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service import requests
+from service import requests, states
 from service.errors import NotFound
-from service.models import Attempt, Consent, Edition, Letter, Message, Notice, Request, Signature, Subscription
+from service.models import (
+    Attempt,
+    Consent,
+    Edition,
+    Letter,
+    Mailing,
+    Message,
+    Notice,
+    Request,
+    Serving,
+    Signature,
+    Subscription,
+)  # fmt: skip
 from service.suppressions import keyed_hash, suppress
 
 
@@ -99,15 +114,45 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
 
     Signatures are withdrawn before this by their own story, so that counts stay right.
     """
-    session.execute(delete(Signature).where(Signature.mailbox == mailbox))
-    session.execute(delete(Subscription).where(Subscription.mailbox == mailbox))
-    session.execute(delete(Request).where(Request.mailbox == mailbox))
+    _forget_in_servings(session, list(session.scalars(select(Signature).where(Signature.mailbox == mailbox))))
+    mine = select(Subscription.id).where(Subscription.mailbox == mailbox)
     letters = select(Message.id).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
-    session.execute(delete(Letter).where(Letter.message_id.in_(letters)))
-    session.execute(delete(Attempt).where(Attempt.message_id.in_(letters)))  # a server's words may quote the address
-    session.execute(update(Message).where(Message.id.in_(letters)).values(email=None, mailbox=None, reply_text=""))
+    copies = select(Message.id).where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(mine))
+    for found in (list(session.scalars(letters)), list(session.scalars(copies))):
+        states.claim(session, Message, "queued", "suppressed", Message.id.in_(found), settled_at=now)
+        forget_letters(session, found)
+    for model in (Signature, Subscription, Request):
+        session.execute(delete(model).where(model.mailbox == mailbox))
     session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
     suppress(session, mailbox, "erased at their own request", now)
+
+
+def forget_letters(session: Session, ids: list[int]) -> list[int]:
+    """What these messages said and to whom, and what servers answered, for that may repeat the address."""
+    for part in batched(ids):
+        session.execute(delete(Letter).where(Letter.message_id.in_(part)))
+        session.execute(delete(Attempt).where(Attempt.message_id.in_(part)))
+        session.execute(update(Message).where(Message.id.in_(part)).values(email=None, mailbox=None, reply_text=""))
+    return ids
+
+
+def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:
+    """Takes the names out of our copies of letters that officials have; a letter still on its way is left whole."""
+    for one in signatures:
+        name = re.compile(rf"(?<!\w){re.escape(one.name)}(?!\w)|(?<!\w){re.escape(str(escape(one.name)))}(?!\w)")
+        letters = (
+            select(Letter)
+            .join(Message, Message.id == Letter.message_id)
+            .join(Serving, Serving.id == Letter.serving_id)
+            .where(Serving.edition_id == one.edition_id, Message.state.not_in(("queued", "sending", "unsure")))
+        )
+        for letter in session.scalars(letters) if one.name else ():
+            letter.text, letter.html = name.sub("(erased)", letter.text), name.sub("(erased)", letter.html)
+
+
+def batched(ids: list[int]) -> Iterator[list[int]]:
+    """So many at a time as every database takes in one statement."""
+    return (ids[start : start + 5_000] for start in range(0, len(ids), 5_000))
 
 
 def from_request(session: Session, token: str, now: datetime) -> str:

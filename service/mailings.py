@@ -37,11 +37,13 @@ def draft(
     return mailing
 
 
-def revise(mailing: Mailing, mailing_list: MailingList, subject: str, body: str) -> None:
+def revise(mailing: Mailing, mailing_list: MailingList, subject: str, body: str, author: Organiser | None) -> None:
+    """Whoever changed a draft last is its author: nobody approves words of their own."""
     if mailing.state != "draft":
         raise Refused("Only a draft can be changed; take it back first.")
     mailing.subject, mailing.body = _checked(subject, body)
     mailing.mailing_list = mailing_list
+    mailing.author_id = author.id if author else None
 
 
 def _checked(subject: str, body: str) -> tuple[str, str]:
@@ -79,7 +81,7 @@ def as_text(mailing: Mailing) -> str:
 
 
 def find(session: Session, mailing_id: int) -> Mailing:
-    mailing = session.get(Mailing, mailing_id)
+    mailing = session.get(Mailing, mailing_id) if 0 < mailing_id < 2**63 else None
     if mailing is None:
         raise NotFound(f"there is no mailing {mailing_id}")
     return mailing

@@ -18,5 +18,5 @@ def configuration() -> Config:
 
 def upgrade() -> None:
     """Runs the migrations that are missing. SQLite's file and folder are made where they are not there."""
-    settings().var_dir.mkdir(parents=True, exist_ok=True)
+    settings().var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     command.upgrade(configuration(), "head")

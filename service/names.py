@@ -18,10 +18,13 @@ def clean(text: str, field: str, *, longest: int = LONGEST) -> str:
     Line ends, control characters and bidirectional overrides (which make a text read as another one) are refused, and so is
     a beginning that a spreadsheet would run as a formula.
     """
-    text = unicodedata.normalize("NFC", text).strip()
-    if any(_forbidden(character) for character in text):
-        raise Refused(**{field: "Leave out line breaks and invisible control characters."})
-    text = " ".join(text.split())
+    text = (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
+    if not text.isprintable():  # no character of a printable text is forbidden, and its only space is the plain one
+        if any(_forbidden(character) for character in text):
+            raise Refused(**{field: "Leave out line breaks and invisible control characters."})
+        text = " ".join(text.split())
+    if "  " in text:
+        text = " ".join(text.split())
     if len(text) > longest:
         raise Refused(**{field: f"Use at most {longest} characters."})
     if unicodedata.normalize("NFKC", text).lstrip(JOINERS).startswith(FORMULA):

@@ -223,7 +223,7 @@ def read_official(fields: Mapping[str, str | None]) -> dict[str, object]:
 
 
 def take_in_officials(session: Session, lines: Iterable[dict[str, object]], now: datetime) -> tuple[int, int]:
-    """Adds offices that are new and changes those that are known; returns how many of each."""
+    """Adds offices that are new and changes those that say something else; returns how many of each."""
     added = changed = 0
     for line in lines:
         official = session.scalar(select(Official).where(Official.office == line["office"]))
@@ -231,6 +231,8 @@ def take_in_officials(session: Session, lines: Iterable[dict[str, object]], now:
             session.add(Official(**line, added_at=now))
             session.flush()
             added += 1
+            continue
+        if all(getattr(official, field) == value for field, value in line.items()) and official.removed_at is None:
             continue
         changed += 1
         for field, value in line.items():

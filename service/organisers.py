@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service import emails, limits, links
+from service import emails, links
 from service.addresses import mailbox, parse
 from service.errors import NotFound, Refused
 from service.models import Organiser, OrganiserSession, SignInLink
 
 ROLES = ("author", "approver", "administrator")
 LINK_LASTS = timedelta(minutes=30)
+MOST_LINKS = 3
 SESSION_LASTS = timedelta(hours=12)
 
 
@@ -39,14 +40,22 @@ def _by_address(session: Session, email: str) -> Organiser | None:
 
 
 def new_link(session: Session, email: str, now: datetime) -> SignInLink:
-    """A sign-in link to hand over. Raises NotFound where nobody signs in under this address."""
+    """A sign-in link to hand over; the oldest ends where there would be a fourth. Raises NotFound for a stranger's address."""
     organiser = _by_address(session, parse(email))
     if organiser is None:
         raise NotFound("nobody signs in under this address")
+    for one in _alive(session, organiser, now)[: 1 - MOST_LINKS]:
+        session.delete(one)
     link = SignInLink(key=links.new_key(), organiser_id=organiser.id, created_at=now, expires_at=now + LINK_LASTS)
     session.add(link)
     session.flush()
     return link
+
+
+def _alive(session: Session, organiser: Organiser, now: datetime) -> list[SignInLink]:
+    """Links that would sign in now, the oldest first."""
+    mine = (SignInLink.organiser_id == organiser.id, SignInLink.used_at.is_(None), SignInLink.expires_at > now)
+    return list(session.scalars(select(SignInLink).where(*mine).order_by(SignInLink.id)))
 
 
 def ask(session: Session, email: str, now: datetime) -> None:
@@ -54,9 +63,8 @@ def ask(session: Session, email: str, now: datetime) -> None:
     organiser = _by_address(session, email)
     if organiser is None:
         return
-    limits.one_at_a_time(session, organiser.mailbox)
-    alive = select(SignInLink.id).where(SignInLink.organiser_id == organiser.id, SignInLink.created_at > now - LINK_LASTS)
-    if len(list(session.scalars(alive))) < 3:
+    session.refresh(organiser, with_for_update=True)
+    if len(_alive(session, organiser, now)) < MOST_LINKS:
         emails.sign_in(session, organiser, new_link(session, email, now), now)
 
 

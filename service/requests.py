@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, insert, literal, select
 from sqlalchemy.orm import Session
 
 from service import emails, limits, links, states
@@ -15,6 +16,7 @@ from service.addresses import mailbox
 from service.config import settings
 from service.errors import NotFound
 from service.models import Consent, Letter, Message, Request, RequestItem, Signature, Subscription
+from service.models.base import UTCDateTime
 
 
 class Settled(NotFound):
@@ -110,6 +112,14 @@ def record_consent(session: Session, key: str, purpose: str, act: str, channel: 
         Consent(mailbox=key, purpose=purpose, act=act, channel=channel, wording=wording,
                 wording_hash=_sha256(wording), at=now)
     )  # fmt: skip
+
+
+def record_imported(session: Session, mailboxes: Select[Any], purpose: str, source: str, now: datetime) -> None:
+    """The consent of people on an import, thousands at once: `source` says where and when they gave it."""
+    same = {"purpose": purpose, "act": "imported", "channel": "import", "wording": source, "wording_hash": _sha256(source)}
+    constants = [literal(value).label(name) for name, value in same.items()]
+    rows = mailboxes.add_columns(*constants, literal(now, UTCDateTime()).label("at"))
+    session.execute(insert(Consent).from_select(["mailbox", *same, "at"], rows, include_defaults=False))
 
 
 def _sha256(text: str) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from service import states
 from service.config import settings
+from service.holdings import forget_letters
+from service.limits import ASKING
 from service.models import (
     Complaint,
     Consent,
@@ -28,15 +31,18 @@ from service.models import (
 from service.suppressions import keyed_hash
 
 BATCH = 5_000
+SETTLED = ("accepted", "bounced", "complained", "refused", "suppressed", "cancelled", "expired")
 KEPT = "kept: "
 
 RULES: dict[str, str] = {
     "signatures": "unconfirmed: UNCONFIRMED_DAYS; confirmed: pseudonymised PSEUDONYMISE_DAYS after the notice closes",
     "subscriptions": "unconfirmed: UNCONFIRMED_DAYS; left: two years, so that an import cannot bring them back",
-    "requests": "UNCONFIRMED_DAYS after they ran out; those of a receipt as long as what they manage is held",
+    "requests": "unconfirmed: UNCONFIRMED_DAYS; used: UNCONFIRMED_DAYS after they ran out; of a receipt: as what it manages",
     "request_items": "with their request",
-    "consents": "six years after a withdrawal (Limitation Act 1980 s.5); erased people as a keyed hash",
-    "messages": "letters one by one: 90 days after they were settled; servings: kept; mailings: with the mailing",
+    "consents": "never confirmed: UNCONFIRMED_DAYS; six years after a withdrawal (Limitation Act 1980 s.5); erased people "
+    "and signers of notices closed long ago as a keyed hash",
+    "messages": "to an address we hold nothing else of: UNCONFIRMED_DAYS; letters one by one: 90 days after they were settled; "
+    "servings: kept; mailings: with the mailing",
     "letters": "30 days after they were accepted, for they may hold links; letters to officials: kept",
     "attempts": "with their message",
     "suppressions": KEPT + "a keyed hash alone",
@@ -68,7 +74,11 @@ def _unconfirmed_signatures(session: Session, now: datetime) -> int:
 
 
 def _unconfirmed_subscriptions(session: Session, now: datetime) -> int:
-    return _delete(session, Subscription, Subscription.state == "pending", Subscription.created_at < now - _unconfirmed())
+    """Whoever had left before has left still: else an import could bring them back."""
+    over = (Subscription.state == "pending", Subscription.created_at < now - _unconfirmed())
+    again = select(Subscription.id).where(*over, Subscription.left_at.is_not(None)).limit(BATCH)
+    back = states.claim(session, Subscription, "pending", "left", Subscription.id.in_(again))
+    return back + _delete(session, Subscription, *over, Subscription.left_at.is_(None))
 
 
 def _left_subscriptions(session: Session, now: datetime) -> int:
@@ -80,20 +90,48 @@ def _unconfirmed() -> timedelta:
 
 
 def _requests(session: Session, now: datetime) -> int:
-    held = or_(exists().where(Signature.mailbox == Request.mailbox), exists().where(Subscription.mailbox == Request.mailbox))
-    over = or_(Request.expires_at < now - _unconfirmed(), Request.expires_at.is_(None) & ~held)
+    over = or_(
+        Request.expires_at < now - _unconfirmed(),
+        ~_held(Request.mailbox) & (Request.created_at < now - _unconfirmed()),
+    )
     return _delete(session, Request, over)
+
+
+def _held(mailbox: Any) -> ColumnElement[bool]:
+    """Whether we hold a signature or a subscription of this mailbox; without, it is a stranger's."""
+    return or_(exists().where(Signature.mailbox == mailbox), exists().where(Subscription.mailbox == mailbox))
+
+
+def _asked(session: Session, now: datetime) -> int:
+    """Wishes that nobody confirmed in time."""
+    later = Consent.__table__.alias()
+    answered = exists().where(
+        later.c.mailbox == Consent.mailbox, later.c.purpose == Consent.purpose, later.c.act != "asked"
+    )  # fmt: skip
+    return _delete(session, Consent, Consent.act == "asked", Consent.at < now - _unconfirmed(), ~answered)
+
+
+def _strangers(session: Session, now: datetime) -> int:
+    """Letters that a form made us send to an address of which we hold nothing: what they said, and to whom."""
+    over = (Message.kind.in_(ASKING), Message.created_at < now - _unconfirmed(), Message.state.in_(SETTLED))
+    chosen = select(Message.id).where(*over, Message.mailbox.is_not(None), ~_held(Message.mailbox)).limit(BATCH)
+    return len(forget_letters(session, list(session.scalars(chosen))))
 
 
 def _letters(session: Session, now: datetime) -> int:
     mine = (Message.mailing_id.is_(None), Message.kind != "serving")
-    settled = select(Message.id).where(*mine, Message.settled_at < now - timedelta(days=30))
+    settled = select(Message.id).where(*mine, *_settled_before(now - timedelta(days=30)))
     return _delete(session, Letter, Letter.message_id.in_(settled), key=Letter.message_id)
 
 
 def _messages(session: Session, now: datetime) -> int:
-    settled = (Message.mailing_id.is_(None), Message.kind != "serving", Message.settled_at < now - timedelta(days=90))
+    settled = (Message.mailing_id.is_(None), Message.kind != "serving", *_settled_before(now - timedelta(days=90)))
     return _delete(session, Message, *settled)
+
+
+def _settled_before(when: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Also letters that were cancelled before anybody tried to send them, which have no time of their own."""
+    return Message.state.in_(SETTLED), func.coalesce(Message.settled_at, Message.created_at) < when
 
 
 def _consents(session: Session, now: datetime) -> int:
@@ -121,7 +159,10 @@ def _names(session: Session, now: datetime) -> int:
     """Signatures of notices closed long ago keep their number and display, and nothing of the person."""
     closed = select(Edition.id).join(Notice).where(Notice.closed_at < now - timedelta(days=settings().pseudonymise_days))
     rows = session.scalars(select(Signature).where(Signature.edition_id.in_(closed), Signature.email != "").limit(BATCH)).all()
+    hashes = dict(session.execute(select(Edition.id, Edition.hash).where(Edition.id.in_(closed))).tuples().all())
     for row in rows:
+        mine = (Consent.mailbox == row.mailbox, Consent.purpose == f"sign:{hashes[row.edition_id]}")
+        session.execute(update(Consent).where(*mine).values(mailbox=keyed_hash(row.mailbox)))
         row.mailbox = row.name_key = keyed_hash(f"{row.mailbox} {row.name_key}")
         row.email = row.name = row.clp = row.office = ""
         row.display = "count"
@@ -143,16 +184,18 @@ def _delete(session: Session, model: type[Any], *where: ColumnElement[bool], key
 
 
 STEPS: dict[str, Callable[[Session, datetime], int]] = {
+    "names": _names,  # before requests: those of a receipt end with what they manage
     "unconfirmed signatures": _unconfirmed_signatures,
     "unconfirmed subscriptions": _unconfirmed_subscriptions,
     "subscriptions left long ago": _left_subscriptions,
     "requests": _requests,
+    "wishes": _asked,
+    "strangers": _strangers,
     "letters": _letters,
     "messages": _messages,
     "consents": _consents,
     "complaints": _complaints,
     "sign-in links": _sign_in_links,
     "sessions": _sessions,
-    "names": _names,
     "enclosures": _enclosures,
 }

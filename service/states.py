@@ -32,7 +32,7 @@ SIGNATURE = {
     "withdrawn": {"pending"},  # taken back; may be given again
 }
 SUBSCRIPTION = {
-    "pending": {"confirmed"},  # asked for; gets no update
+    "pending": {"confirmed", "left"},  # asked for; gets no update. Not confirmed in time, who had left has left
     "confirmed": {"left"},  # gets the updates
     "left": {"pending", "confirmed"},  # said no; may ask again
 }

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from service import notices, organisers, queue
 from service.app import create_app
-from service.cli.common import lines_of
+from service.cli.tables import judge, lines_of
 from service.config import Settings
 from service.db import reading, transaction
 from tests import people
@@ -142,7 +142,8 @@ class World:
         with transaction() as session:
             path = self.settings.var_dir / "officials.csv"
             path.write_text(people.OFFICIALS)
-            notices.take_in_officials(session, [notices.read_official(row) for _, row in lines_of(path)], now)
+            read = judge(lines_of(path), lambda _, row: notices.read_official(row), [])
+            notices.take_in_officials(session, read, now)
             notice = notices.take_in(session, notices.read_file(people.NOTICE), now)
             notice.wait_minutes = wait
             notices.set_milestones(notice, milestones)

@@ -10,7 +10,7 @@ from flask import Flask
 
 from service import migrate, sample
 from service.cli import mailings, notices, people
-from service.cli.common import now, says_why
+from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
 
@@ -28,17 +28,20 @@ def register(app: Flask) -> None:
 
 
 @click.command("migrate")
+@json_option
 @says_why
-def migrate_command() -> None:
+def migrate_command(as_json: bool) -> None:
     """Bring the database up to date (a release's first step)."""
     migrate.upgrade()
-    click.echo("The database is up to date.")
+    say(as_json, {"migrated": True}, "The database is up to date.")
 
 
 @click.command("seed")
+@json_option
 @says_why
-def seed_command() -> None:
+def seed_command(as_json: bool) -> None:
     """Put the sample notice, officials, list and signatures into an empty database."""
     with transaction() as session:
         planted = sample.plant(session, now())
-    click.echo("The sample content is in place." if planted else "There is content already; nothing was added.")
+    sentence = "The sample content is in place." if planted else "There is content already; nothing was added."
+    say(as_json, {"planted": planted}, sentence)

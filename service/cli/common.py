@@ -1,11 +1,10 @@
-"""What every command shares: sentences for errors, JSON for machines, progress bars, reading CSV."""
+"""What every command shares: sentences for errors, JSON for machines, how far a long one is."""
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -14,12 +13,14 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from service import logs
+from service.config import settings
 from service.errors import NotFound, Refused
 
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+"""What people read beside the result. File names and what stands in files are text, never markup."""
 
 
 def now() -> datetime:
@@ -35,17 +36,40 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **options)
         except (Refused, NotFound) as error:
-            fail(str(error))
-        except (OperationalError, ProgrammingError) as error:
-            fail(f"The database said no: {str(error.orig).splitlines()[0]} (has `flask --app wsgi migrate` been run?)")
-        except (OSError, UnicodeDecodeError) as error:
-            fail(f"The file cannot be read: {error}")
+            fail(str(error), options)
+        except DBAPIError as error:
+            fail(_of_database(error), options)
+        except OSError as error:
+            fail(f"{error.filename or 'The file'} cannot be read or written: {error.strerror or error}.", options)
 
     return wrapped
 
 
-def fail(sentence: str) -> None:
-    console.print(sentence[:1].upper() + sentence[1:], style="red", highlight=False, soft_wrap=True)
+def _of_database(error: DBAPIError) -> str:
+    """A database without tables is the mistake that people make; the rest is told as it is, without what was to be stored."""
+    said = str(error.orig).splitlines()[0]
+    if "no such table" in said or "does not exist" in said:
+        return "The database has no tables yet, or old ones: run `flask --app wsgi migrate` first."
+    if "unable to open" in said:
+        where = settings().var_dir
+        return f"There is no database in {where}, or it cannot be opened: run `flask --app wsgi migrate` first."
+    return f"The database said no: {said}."
+
+
+def read_text(file: Path) -> str:
+    """A small file that somebody wrote. Raises Refused where it is not text."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"{file} is not in UTF-8 (byte {error.start:,}); save it as UTF-8.") from None
+
+
+def fail(sentence: str, options: Mapping[str, Any]) -> None:
+    """One sentence, and exit 1; with --json also as the one document."""
+    sentence = sentence[:1].upper() + sentence[1:]
+    if options.get("as_json"):
+        click.echo(json.dumps({"error": sentence}, ensure_ascii=False))
+    console.print(sentence, style="red")
     sys.exit(1)
 
 
@@ -54,28 +78,32 @@ def say(as_json: bool, document: dict[str, Any], sentence: str) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+file_argument = click.argument("file", type=click.Path(path_type=Path))
 
 
-def lines_of(file: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """The rows of a CSV file with their line numbers. Raises Refused where there is no header line with an email column."""
-    with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        reader = csv.DictReader(opened)
-        if "email" not in [name.strip().lower() for name in reader.fieldnames or []]:
-            raise Refused("The file's first line must name its columns, `email` among them.")
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
-        try:
-            for row in reader:
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise Refused(f"The file is no CSV after line {reader.line_num}: {error}.") from None
+class Steps:
+    """How far a long command is, on standard error: a bar on a terminal, else a line now and then."""
 
+    EVERY = 100_000
 
-def bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=not console.is_terminal,
-    )  # fmt: skip
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self.task = self.bar.add_task(what, total=total)
+
+    def __enter__(self) -> Steps:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def advance(self, count: int) -> None:
+        before, self.done = self.done, self.done + count
+        self.bar.update(self.task, completed=self.done)
+        if self.bar.disable and before // self.EVERY != self.done // self.EVERY:
+            console.print(f"{self.what}: {self.done:,} of {self.total:,} lines")
 
 
 def count_lines(file: Path) -> int:
@@ -89,7 +117,7 @@ def report(as_json: bool, document: dict[str, Any], bad: list[tuple[int, str]], 
     document["bad"] = [{"line": number, "reason": reason} for number, reason in bad]
     say(as_json, document, sentence)
     for number, reason in bad[:1000]:
-        console.print(f"line {number}: {reason}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"line {number}: {reason}")
     if len(bad) > 1000:
         console.print(f"… and {len(bad) - 1000:,} more.")
     sys.exit(1 if bad else 0)

@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from service import links, mailings, subscriptions
-from service.cli.common import console, file_argument, json_option, now, say, says_why
+from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
@@ -29,7 +29,7 @@ group = AppGroup("mailings", help="Updates to a list.")
 @says_why
 def send_mailing(file: Path, slug: str, as_json: bool) -> None:
     """Send an update: the file's first line is `# Subject`, the rest its text in Markdown."""
-    first, _, body = file.read_text().lstrip("\ufeff").lstrip().partition("\n")
+    first, _, body = read_text(file).lstrip().partition("\n")
     if not first.startswith("# "):
         raise Refused("The file's first line should be its subject, like: # What happens next")
     with transaction() as session:
@@ -62,7 +62,7 @@ def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
     """How far a mailing (or each) is."""
     while True:
         with reading() as session:
-            wanted = [mailings.find(session, mailing_id)] if mailing_id else mailings.all_of_them(session)
+            wanted = [mailings.find(session, mailing_id)] if mailing_id is not None else mailings.all_of_them(session)
             found = [_mailing_status(session, mailing) for mailing in wanted]
         if not watch or all(one["state"] not in {"approved", "sending"} for one in found):
             break

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from service import deliveries, links, notices, register
-from service.cli.common import file_argument, json_option, now, say, says_why
+from service.cli.common import file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
 
@@ -24,7 +24,7 @@ group = AppGroup("notices", help="Public notices.")
 @says_why
 def import_notice(file: Path, as_json: bool) -> None:
     """Take in a notice: front matter (title, slug, addressed_to, published_by, published_on), Markdown; it rehearses."""
-    source = notices.read_file(file.read_text())
+    source = notices.read_file(read_text(file))
     found = notices.demands(source.body)
     with transaction() as session:
         notice = notices.take_in(session, source, now())
@@ -65,12 +65,13 @@ def serve(slug: str, as_json: bool) -> None:
 
 @group.command("close")
 @click.argument("slug")
+@json_option
 @says_why
-def close(slug: str) -> None:
+def close(slug: str, as_json: bool) -> None:
     """End a notice: no more signatures, no more servings."""
     with transaction() as session:
         notices.close(session, slug, now())
-    click.echo(f"{slug} is closed.")
+    say(as_json, {"slug": slug, "state": "closed"}, f"{slug} is closed.")
 
 
 @group.command("status")

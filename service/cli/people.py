@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import IntegrityError
 
 from service import links, notices, organisers, subscriptions
-from service.cli.common import bar, count_lines, file_argument, json_option, lines_of, now, report, say, says_why
+from service.cli.common import Steps, count_lines, file_argument, json_option, now, report, say, says_why
+from service.cli.mentioned import Mentioned
+from service.cli.tables import Row, judge, lines_of
 from service.db import reading, transaction
 from service.documents import plain_cell
 from service.errors import Refused
 
-BATCH = 1_000
+BATCH = 20_000
+"""Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""
+PAGE = 1_000
+OFFICIALS = ("office", "name", "email", "source", "verified_on")
 officials_group = AppGroup("officials", help="Whom notices are addressed to.")
 subscribers_group = AppGroup("subscribers", help="Who is on a list.")
 organisers_group = AppGroup("organisers", help="Who signs in.")
@@ -28,16 +35,25 @@ organisers_group = AppGroup("organisers", help="Who signs in.")
 @says_why
 def import_officials(file: Path, as_json: bool) -> None:
     """Take in officials from CSV (office,name,email,source,verified_on); bad lines are named, the rest is taken."""
-    good, bad = [], []
-    with bar() as progress:
-        for number, row in progress.track(lines_of(file), total=count_lines(file), description="Reading"):
-            try:
-                good.append(notices.read_official(row))
-            except Refused as refused:
-                bad.append((number, str(refused)))
+    bad: list[tuple[int, str]] = []
+    good = judge(lines_of(file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
         added, changed = notices.take_in_officials(session, good, now())
     report(as_json, {"added": added, "changed": changed}, bad, f"{added} officials added, {changed} changed.")
+
+
+def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:
+    """Reads officials, each office once: the second line of an office would overwrite the first."""
+    lines: dict[object, int] = {}
+
+    def read(number: int, row: Row) -> dict[str, object]:
+        official = notices.read_official(row)
+        before = lines.setdefault(official["office"], number)
+        if before != number:
+            raise Refused(office=f"Line {before} names this office already.")
+        return official
+
+    return read
 
 
 @subscribers_group.command("import")
@@ -54,35 +70,45 @@ def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, as_jso
     taken = 0
     bad: list[tuple[int, str]] = []
     rows = lines_of(file)
-    with bar() as progress:
-        task = progress.add_task("Judging" if dry_run else "Importing", total=count_lines(file))
+    verb = "Judging" if dry_run else "Importing"
+    with Steps(verb, count_lines(file)) as steps, Mentioned() as mentioned:
         while batch := list(islice(rows, BATCH)):
-            good = _judged(batch, bad)
-            left_out = _take_in(slug, good, source, dry_run)
+            good = _first_of(judge(batch, subscriptions.read_line, bad), mentioned, bad)
+            left_out = _take_in(slug, good, source.strip(), dry_run)
             bad += left_out.items()
             taken += len(good) - len(left_out)
-            progress.update(task, advance=len(batch))
+            steps.advance(len(batch))
     verb = "would be added" if dry_run else "added"
     document = {"list": slug, "added": 0 if dry_run else taken, "good": taken, "dry_run": dry_run}
     report(as_json, document, bad, f"{taken:,} people {verb} to {slug}; {len(bad):,} lines left out.")
 
 
-def _judged(batch: list[tuple[int, dict[str, str | None]]], bad: list[tuple[int, str]]) -> list[subscriptions.Line]:
-    good = []
-    for number, row in batch:
-        try:
-            good.append(subscriptions.read_line(number, row))
-        except Refused as refused:
-            bad.append((number, "; ".join(f"{field}: {text}" for field, text in refused.errors.items())))
-    return good
+def _first_of(lines: list[subscriptions.Line], mentioned: Mentioned, bad: list[tuple[int, str]]) -> list[subscriptions.Line]:
+    """Each mailbox once: a line that names one again is left out, also where nothing is stored."""
+    first = []
+    for line in lines:
+        before = mentioned.before(line.mailbox, line.number)
+        if before is None:
+            first.append(line)
+        else:
+            bad.append((line.number, f"is the same mailbox as line {before}"))
+    return first
 
 
 def _take_in(slug: str, lines: list[subscriptions.Line], source: str, dry_run: bool) -> dict[int, str]:
-    with transaction() as session:
-        left_out = subscriptions.take_in(session, subscriptions.find_list(session, slug), lines, source, now())
+    """One batch; once more where somebody subscribed in the same moment."""
+    try:
+        return _store(slug, lines, source, dry_run)
+    except IntegrityError:
+        return _store(slug, lines, source, dry_run)
+
+
+def _store(slug: str, lines: list[subscriptions.Line], source: str, dry_run: bool) -> dict[int, str]:
+    with reading() if dry_run else transaction() as session:
+        mailing_list = subscriptions.find_list(session, slug)
         if dry_run:
-            session.rollback()
-    return left_out
+            return subscriptions.left_out(session, mailing_list, lines)
+        return subscriptions.take_in(session, mailing_list, lines, source, now())
 
 
 @subscribers_group.command("export")
@@ -90,26 +116,28 @@ def _take_in(slug: str, lines: list[subscriptions.Line], source: str, dry_run: b
 @says_why
 def export_subscribers(slug: str) -> None:
     """Print the people on a list as CSV (email,name,clp,office), safe to open in a spreadsheet."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["email", "name", "clp", "office"])
     with reading() as session:
         mailing_list = subscriptions.find_list(session, slug)
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["email", "name", "clp", "office"])
         after = 0
-        while rows := subscriptions.export(session, mailing_list, after, BATCH):
+        while rows := subscriptions.export(session, mailing_list, after, PAGE):
             for row in rows:
                 writer.writerow([plain_cell(text) for text in (row.email, row.name, row.clp, row.office)])
             after = rows[-1].id
+            session.expunge_all()
 
 
 @organisers_group.command("add")
 @click.argument("email")
 @click.option("--role", type=click.Choice(organisers.ROLES), required=True)
+@json_option
 @says_why
-def add_organiser(email: str, role: str) -> None:
+def add_organiser(email: str, role: str, as_json: bool) -> None:
     """Let somebody sign in; a new role for somebody known ends their sessions."""
     with transaction() as session:
-        organisers.add(session, email, role, now())
-    click.echo(f"{email} can sign in as {role}.")
+        organiser = organisers.add(session, email, role, now())
+    say(as_json, {"email": organiser.email, "role": role}, f"{organiser.email} can sign in as {role}.")
 
 
 @organisers_group.command("link")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service import complaints, deliveries, emails, health, mailings, notices, organisers, register, subscriptions
 from service.config import settings
 from service.db import reading, transaction
-from service.errors import Refused
+from service.errors import NotFound, Refused
 from service.models import Mailing, MailingList, Serving
 from service.web.guards import KEY, now
 
@@ -90,7 +90,8 @@ def save(number: int) -> ResponseReturnValue:
     try:
         with transaction() as database:
             mailing_list = subscriptions.find_list(database, form.get("list", ""))
-            mailings.revise(mailings.hold(database, number), mailing_list, form.get("subject", ""), form.get("body", ""))
+            subject, body = form.get("subject", ""), form.get("body", "")
+            mailings.revise(mailings.hold(database, number), mailing_list, subject, body, g.organiser)
     except Refused as refused:
         with reading() as database:
             return _editor(database, mailings.find(database, number), form.to_dict(), refused.errors), 422
@@ -148,7 +149,8 @@ ACTS: dict[str, Callable[[Session, Mailing], str | None]] = {
 @blueprint.post("/servings/<int:number>/stop")
 def stop_serving(number: int) -> ResponseReturnValue:
     with transaction() as database:
-        database.get_one(Serving, number)
+        if database.get(Serving, number if number < 2**63 else 0) is None:
+            raise NotFound(f"there is no serving {number}")
         if not deliveries.stop(database, number, f"organiser {g.organiser.id}"):
             raise Refused("This serving has started; it can no longer be stopped.")
     return redirect(url_for("organise.dashboard"), 303)
