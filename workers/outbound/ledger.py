@@ -41,6 +41,11 @@ def token() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+def let_go() -> None:
+    """After a job that failed half-way: what it held is renewed no more, and the sweep takes it back once it lapsed."""
+    token.cache_clear()
+
+
 @cache
 def _renewing() -> threading.Thread:
     """One thread for each process, started by its first claim."""
@@ -89,6 +94,8 @@ def record(session: Session, message_id: int, outcome: Outcome, now: datetime) -
         values |= {"reply_code": outcome.code, "reply_text": outcome.text[:500]}
     if after == "queued":
         values["due_at"] = now + delay(message.attempts, outcome)
+        if outcome.verdict == "unreachable":  # else hours without a server would be days for a greylisted recipient
+            values["attempts"] = Message.attempts - 1
     else:
         values["settled_at"] = now
     return bool(states.claim(session, Message, "sending", after, *mine, **values))
