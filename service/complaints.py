@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import addresses, emails, names, states
+from service import addresses, emails, limits, names, states
+from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Complaint
 
@@ -38,12 +39,15 @@ def read_form(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def take(session: Session, fields: dict[str, str], now: datetime) -> Complaint:
-    """Stores a complaint and acknowledges it by letter."""
+    """Stores a complaint and acknowledges it by letter, held back while the address has had enough for now."""
     reference = f"C-{now:%Y}-{secrets.token_hex(4).upper()}"
     complaint = Complaint(reference=reference, state="open", received_at=now, due_at=now + ANSWER_WITHIN, **fields)
     session.add(complaint)
     session.flush()
-    emails.complaint_received(session, complaint, now)
+    key = addresses.mailbox(complaint.email)
+    limits.one_at_a_time(session, key)
+    if limits.held_back(session, key, now) < settings().limit_day:
+        emails.complaint_received(session, complaint, now, limits.hold_until(session, complaint.email, key, now))
     return complaint
 
 

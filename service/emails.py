@@ -135,8 +135,8 @@ def sign_in(session: Session, organiser: Organiser, link: SignInLink, now: datet
     return _store(session, "sign_in", organiser.email, now, url=links.sign_in_url(link.key), link=link)
 
 
-def complaint_received(session: Session, complaint: Complaint, now: datetime) -> Message | None:
-    return _store(session, "complaint", complaint.email, now, to_name=complaint.name, complaint=complaint)
+def complaint_received(session: Session, complaint: Complaint, now: datetime, due_at: datetime) -> Message | None:
+    return _store(session, "complaint", complaint.email, now, due_at=due_at, to_name=complaint.name, complaint=complaint)
 
 
 def test_copy(session: Session, mailing: Mailing, organiser: Organiser, text: str, html: str, now: datetime) -> Message | None:

@@ -31,7 +31,7 @@ from service.models import Message
 
 log = logging.getLogger(__name__)
 
-ASKING = ("confirm", "already", "manage_link")
+ASKING = ("confirm", "already", "manage_link", "complaint")
 """Kinds of letter that a stranger can make us send to an address."""
 
 
