@@ -15,6 +15,8 @@ from service.web.guards import now
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
+MOST = 2**31 - 1
+"""The largest sequence number that the databases compare with."""
 
 
 @blueprint.get("/")
@@ -71,7 +73,7 @@ def sign(slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/notices/<slug>/signatures")
 def public_list(slug: str) -> ResponseReturnValue:
-    after = request.args.get("after", 0, type=int)
+    after = min(max(request.args.get("after", 0, type=int), 0), MOST)
     with reading() as session:
         notice = notices.find_public(session, slug)
         assert notice.edition is not None
