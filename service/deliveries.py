@@ -15,18 +15,7 @@ from service.config import settings
 from service.documents import Signer
 from service.errors import Refused
 from service.markdown import to_html, to_text
-from service.models import (
-    Attempt,
-    Delivery,
-    Edition,
-    Enclosure,
-    Message,
-    Notice,
-    Official,
-    Organiser,
-    Serving,
-    Signature,
-)  # fmt: skip
+from service.models import Attempt, Delivery, Edition, Enclosure, Message, Notice, Official, Organiser, Serving, Signature
 from service.proof.canonical import digest
 
 NAMES_IN_LETTER = 300
@@ -86,9 +75,8 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
         stop(session, serving_id, "the notice was closed")
         return False
     edition = session.get_one(Edition, serving.edition_id, with_for_update=True)
-    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count}
-    where = Serving.id == serving_id
-    return bool(states.claim(session, Serving, "due", "started", where, rehearsal=notice.state != "live", **values))
+    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "rehearsal": notice.state != "live"}
+    return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
 
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:
@@ -253,8 +241,8 @@ def summary(session: Session, notice: Notice) -> Serving | None:
 
 def waiting(session: Session) -> list[tuple[Serving, Notice]]:
     """Servings that can still be stopped."""
-    rows = session.execute(select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due"))
-    return [row._tuple() for row in rows]
+    due = select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due")
+    return [row._tuple() for row in session.execute(due)]
 
 
 def unsure(session: Session) -> list[Delivery]:
