@@ -107,7 +107,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(
         [*as_user, bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"], check=True, stdout=quiet
     )
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c autovacuum=off -c max_connections=200"
     control = [*as_user, bin_folder / "pg_ctl", "-D", data]
     subprocess.run([*control, "-o", options, "-l", folder / "log", "-w", "start"], check=True, stdout=quiet)
     url = f"postgresql+psycopg://postgres@/template_undersigned?host={folder}"
