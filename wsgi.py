@@ -4,6 +4,9 @@ import sys
 
 from service.app import create_app
 from service.config import SettingRefused, settings
+from service.logs import configure
+
+configure()
 
 try:
     app = create_app(settings())

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, abort, g, render_template, request
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, NoResultFound
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -112,6 +112,8 @@ def _error_pages(app: Flask) -> None:
     app.register_error_handler(SecurityError, _strange_host)
     app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", used=error.used), 410))
     app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
+    app.register_error_handler(NoResultFound, lambda _: page(404, "Not found", HTTP_SENTENCES[404]))
+    app.register_error_handler(OverflowError, lambda _: page(404, "Not found", HTTP_SENTENCES[404]))
     app.register_error_handler(TooMany, lambda _: page(429, "Too many forms", "Wait ten minutes, then try again."))
     app.register_error_handler(Refused, lambda error: page(409, "That cannot be done", str(error)))
     app.register_error_handler(
@@ -151,6 +153,8 @@ def _sentence(error: Exception) -> str:
 
 
 def _database_error(error: DBAPIError) -> tuple[str, int]:
+    if isinstance(error, DataError):  # a NUL byte, say, that PostgreSQL does not take in text
+        return render_template("pages/error.html", heading="Bad Request", sentence=HTTP_SENTENCES[400]), 400
     log.error("database: %s", type(error.orig).__name__)
     sentence = "The database is busy. Nothing was changed; try again in a minute."
     return render_template("pages/error.html", heading="Try again shortly", sentence=sentence), 503

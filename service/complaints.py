@@ -39,7 +39,7 @@ def read_form(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def take(session: Session, fields: dict[str, str], now: datetime) -> Complaint:
-    """Stores a complaint and acknowledges it by letter."""
+    """Stores a complaint and acknowledges it by letter, held back while the address has had enough for now."""
     reference = f"C-{now:%Y}-{secrets.token_hex(4).upper()}"
     complaint = Complaint(reference=reference, state="open", received_at=now, due_at=now + ANSWER_WITHIN, **fields)
     session.add(complaint)

@@ -57,6 +57,7 @@ def setting(default: str, explain: str, parse: Callable[[str], Any] = line) -> A
 class Settings:
     var_dir: Path = setting("var", "Folder of everything that the service writes.", folder)
     database_url: str = setting("", "SQLAlchemy address of the database; empty: SQLite in VAR_DIR.", database)
+    database_wait_seconds: int = setting("20", "How long we wait for a lock before we say that the database is busy.", amount)
     redis_url: str = setting("", "Address of Redis; empty: the bundled Valkey on a unix socket.", redis)
     web_port: int = setting("8000", "Port of the web server.", port)
     base_url: str = setting("", "Address that people reach us under; links in e-mails come from here alone.", web_address)

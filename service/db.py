@@ -18,20 +18,29 @@ from service.config import settings
 def engine_for(url: str, *, read_only: bool = False) -> Engine:
     if not url.startswith("sqlite"):
         options = {"postgresql_readonly": True} if read_only else {}
-        return create_engine(
+        engine = create_engine(
             url, pool_pre_ping=True, pool_size=8, max_overflow=16, execution_options=options, hide_parameters=True
         )
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True)
+        event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection))
+        return engine
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
     event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, read_only))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
+def _prepare_postgresql(connection: Any) -> None:
+    """A page that waits for a lock says so in time, rather than be cut off by the web server."""
+    connection.execute(f"SET lock_timeout = '{settings().database_wait_seconds}s'")
+    connection.commit()
+
+
 def _prepare_sqlite(connection: Any, read_only: bool) -> None:
     """WAL lets readers go on beside one writer; a deferred transaction that turns writer fails instead of waiting."""
     connection.isolation_level = None
-    pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"]
+    wait = f"busy_timeout={settings().database_wait_seconds * 1000}"
+    pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"]
     for pragma in pragmas + (["query_only=ON"] if read_only else []):
         connection.execute(f"PRAGMA {pragma}")
 

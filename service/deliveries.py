@@ -78,9 +78,8 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
         stop(session, serving_id, "the notice was closed")
         return False
     edition = session.get_one(Edition, serving.edition_id, with_for_update=True)
-    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count}
-    where = Serving.id == serving_id
-    return bool(states.claim(session, Serving, "due", "started", where, rehearsal=notice.state != "live", **values))
+    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "rehearsal": notice.state != "live"}
+    return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
 
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:
@@ -204,5 +203,5 @@ def wake_unfinished(session: Session, now: datetime) -> None:
 
 def waiting(session: Session) -> list[tuple[Serving, Notice]]:
     """Servings that can still be stopped."""
-    rows = session.execute(select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due"))
-    return [row._tuple() for row in rows]
+    due = select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due")
+    return [row._tuple() for row in session.execute(due)]

@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from limits import parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
@@ -35,21 +38,27 @@ ASKING = ("confirm", "already", "manage_link", "complaint")
 
 @cache
 def _storage(uri: str) -> Storage:
-    return cast(Storage, storage_from_string(uri, wrap_exceptions=True))
+    quick: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 0)}
+    return cast(Storage, storage_from_string(uri, wrap_exceptions=True, **(quick if "redis" in uri else {})))
 
 
+AWAY_SECONDS = 10
+"""A Redis that failed is left alone for so long: each visitor would wait for it again, some with the database locked."""
+_away_until: dict[str, float] = {}
 _memory = MemoryStorage()
 
 
 def _hit(limit: str, *key: str) -> bool:
     """Whether there was room; counts this one."""
-    window = parse(limit)
-    try:
-        return MovingWindowRateLimiter(_storage(settings().limits_storage)).hit(window, *key)
-    except (StorageError, RedisError, OSError) as error:
-        log.warning("redis is away, counting in this process: %s", type(error).__name__)
-        _storage.cache_clear()
-        return MovingWindowRateLimiter(_memory).hit(window, *key)
+    window, uri = parse(limit), settings().limits_storage
+    if time.monotonic() >= _away_until.get(uri, 0):
+        try:
+            return MovingWindowRateLimiter(_storage(uri)).hit(window, *key)
+        except (StorageError, RedisError, OSError) as error:
+            log.warning("redis is away, counting in this process: %s", type(error).__name__)
+            _storage.cache_clear()
+            _away_until[uri] = time.monotonic() + AWAY_SECONDS
+    return MovingWindowRateLimiter(_memory).hit(window, *key)
 
 
 def visitor(remote_address: str) -> None:

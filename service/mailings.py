@@ -167,8 +167,7 @@ def _copies(mailing_id: int, rows: Subquery, now: datetime) -> Select[tuple[obje
 
 def pause(session: Session, mailing_id: int, because: str) -> bool:
     """Holds what has not left yet; takes effect within one batch."""
-    where = Mailing.id == mailing_id
-    return bool(states.claim(session, Mailing, "sending", "paused", where, paused_because=because))
+    return bool(states.claim(session, Mailing, "sending", "paused", Mailing.id == mailing_id, paused_because=because))
 
 
 def resume(session: Session, mailing_id: int) -> bool:

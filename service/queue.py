@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
@@ -42,7 +44,9 @@ class Bell:
 
 @cache
 def redis_for(url: str) -> Redis:
-    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=30, health_check_interval=30)
+    """Short time-outs, for visitors wait on it; a worker, which blocks for jobs, makes them longer for its own process."""
+    once_more = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2, health_check_interval=30, retry=once_more)
 
 
 def redis() -> Redis:

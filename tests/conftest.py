@@ -106,7 +106,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.chown(folder, "postgres")
     data = folder / "data"
     _quietly([*as_user, bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"])
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c autovacuum=off -c max_connections=200"
     control = [*as_user, bin_folder / "pg_ctl", "-D", data]
     _quietly([*control, "-o", options, "-l", folder / "log", "-w", "start"])
     url = f"postgresql+psycopg://postgres@/template_undersigned?host={folder}"

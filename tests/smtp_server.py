@@ -152,8 +152,7 @@ class SmtpServer:
             connection.close()
 
 
-class HangUp(Exception):
-    """The script says: close this connection."""
+class HangUp(Exception): ...
 
 
 class Conversation:

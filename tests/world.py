@@ -69,7 +69,7 @@ class World:
         shifts.stopping.clear()
         with self.app.app_context():
             while any(queue.waiting(name) for name in queues or queue.QUEUES):
-                for name in queues or queue.QUEUES:
+                for name in filter(queue.waiting, queues or queue.QUEUES):
                     worker = SimpleWorker(
                         [queue.rq_queue(name)],
                         connection=queue.redis(),

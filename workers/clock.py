@@ -36,22 +36,32 @@ BELLS = 500
 
 def sweep_letters(session: Session, now: datetime) -> None:
     """Takes lapsed claims back, and rings for letters whose time has come."""
+    roomy = [name for name in (queue.PROMPT, queue.NOTICES) if _waiting(name) < BELLS]
     ledger.take_back(session, now)
-    for name in (queue.PROMPT, queue.NOTICES):
-        if queue.waiting(name) < BELLS:
-            waiting = (Message.queue == name, Message.state == "queued", Message.due_at <= now - OVERDUE)
-            for message_id in session.scalars(select(Message.id).where(*waiting).order_by(Message.due_at).limit(BELLS)):
-                queue.wake(session, "deliver", message_id, name)
+    for name in roomy:
+        waiting = (Message.queue == name, Message.state == "queued", Message.due_at <= now - OVERDUE)
+        for message_id in session.scalars(select(Message.id).where(*waiting).order_by(Message.due_at).limit(BELLS)):
+            queue.wake(session, "deliver", message_id, name)
+
+
+def _waiting(name: str) -> int:
+    """Bells that hang in a queue. Asked before the first statement: a Redis that hangs must not keep the database locked."""
+    try:
+        return queue.waiting(name)
+    except RedisError as error:
+        log.warning("redis is away: %s", type(error).__name__)
+        return BELLS
 
 
 def sweep_servings(session: Session, now: datetime) -> None:
+    idle = not _waiting(queue.NOTICES)
     deliveries.dated(session, now)
-    if not queue.waiting(queue.NOTICES):
+    if idle:
         deliveries.wake_unfinished(session, now)
 
 
 def sweep_mailings(session: Session, _now: datetime) -> None:
-    if not queue.waiting(queue.BULK):
+    if not _waiting(queue.BULK):
         mailings.wake_unfinished(session)
 
 

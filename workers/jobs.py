@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from traceback import extract_tb
 
 from service import deliveries, mailings, queue
 from service.db import reading, transaction
 from service.models import Serving
-from workers.outbound import shifts
+from workers.outbound import ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
+from workers.outbound.deliver import hang_up
 
 
+class JobFailed(RuntimeError):
+    """What RQ is told of a failure: a kind and a place. An error's own words may quote an address or a name."""
+
+
+def reported(job: Callable[[int], None]) -> Callable[[int], None]:
+    """A job that fails half-way gives its leases up, and its connection, whose conversation nobody would understand."""
+
+    @wraps(job)
+    def run(row_id: int) -> None:
+        try:
+            job(row_id)
+        except Exception as error:
+            ledger.let_go()
+            hang_up()
+            at = extract_tb(error.__traceback__)[-1]
+            place = f"{Path(at.filename).name}:{at.lineno}"
+            raise JobFailed(f"{job.__name__} {row_id}: {type(error).__name__} at {place}") from None
+
+    return run
+
+
+@reported
 def deliver(message_id: int) -> None:
     """Sends one letter."""
     deliver_letter(message_id)
 
 
+@reported
 def serve(serving_id: int) -> None:
     """Takes the cut-off of a serving that is due, makes its documents, and stores a letter for each official."""
     with transaction() as session:
@@ -34,6 +62,7 @@ def serve(serving_id: int) -> None:
             continue
 
 
+@reported
 def fan_out(mailing_id: int) -> None:
     """Stores the message rows of an approved mailing, chunk after chunk, then rings for its first shift."""
     more = True
@@ -44,6 +73,7 @@ def fan_out(mailing_id: int) -> None:
                 queue.wake(session, "shift", mailing_id, queue.BULK)
 
 
+@reported
 def shift(mailing_id: int) -> None:
     """Sends messages of one mailing for about half a minute, then rings again if there are more."""
     shifts.run(mailing_id)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from sqlalchemy.exc import SQLAlchemyError
 
 from service import links, migrate, organisers, sample
 from service.config import SettingRefused, Settings, settings
@@ -44,6 +45,9 @@ def main() -> None:
             organisers.add(session, ORGANISER, "administrator", datetime.now(UTC))
     except (SettingRefused, OSError) as error:
         sys.exit(f"Undersigned cannot start. {error}")
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        sys.exit(f"Undersigned cannot start. The database said no: {reason}.")
     manager = Manager()
     for name, command in parse_procfile((ROOT / "Procfile.dev").read_text()).processes.items():
         if name != "redis" or bundled:

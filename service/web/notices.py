@@ -16,7 +16,8 @@ from service.web.guards import now, steady
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
-LAST = 2**31 - 1  # a larger number fits no column
+MOST = 2**31 - 1
+"""The largest sequence number that the databases compare with."""
 
 
 @blueprint.get("/")
@@ -75,7 +76,7 @@ def sign(slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/notices/<slug>/signatures")
 def public_list(slug: str) -> ResponseReturnValue:
-    after = min(request.args.get("after", 0, type=int), LAST)
+    after = min(max(request.args.get("after", 0, type=int), 0), MOST)
     with reading() as session:
         notice = notices.find_public(session, slug)
         assert notice.edition is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parseaddr
@@ -20,6 +23,8 @@ from workers.outbound.exchange import Answer, Copy, Outcome
 from workers.outbound.transport import Letter as MailLetter
 from workers.outbound.transport import VerifiedConnection, VerifiedMail
 
+log = logging.getLogger(__name__)
+
 IDLE_SECONDS = 20
 """A connection that waited longer is closed before use: servers hang up, and a hang-up costs an attempt."""
 
@@ -34,9 +39,11 @@ def deliver(message_id: int) -> None:
     now = datetime.now(UTC)
     journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
     with transaction() as session:
-        _close_attempt(session, message_id)
-        ledger.note_attempt(session, message_id, outcome, now)
-        ledger.record(session, message_id, outcome, now)
+        if ledger.record(session, message_id, outcome, now):
+            _close_attempt(session, message_id)
+            ledger.note_attempt(session, message_id, outcome, now)
+        else:  # somebody else has it, with a mark of its own that stays
+            log.warning("message %d: its lease was lost, the answer %s is not recorded", message_id, outcome.code)
     journal.own().empty()
 
 
@@ -52,9 +59,14 @@ def _claim(session: Session, message_id: int) -> Copy | None:
     if message.queue != queue.NOTICES and suppressions.is_suppressed(session, message.mailbox):
         ledger.settle(session, [message_id], "suppressed", "must not be written to", now)
         return None
+    try:
+        content = write(session, message, letter)
+    except mime.BadHeader as error:
+        ledger.settle(session, [message_id], "refused", str(error), now)
+        return None
     if message.queue == queue.NOTICES:
         ledger.note_attempt(session, message_id, Outcome("began"), now)
-    return Copy(message_id, links.bounce_address(message_id), message.email, write(session, message, letter))
+    return Copy(message_id, links.bounce_address(message_id), message.email, content)
 
 
 def _close_attempt(session: Session, message_id: int) -> None:
@@ -112,6 +124,15 @@ class _Kept:
 @cache
 def _kept() -> list[_Kept]:
     return []
+
+
+def hang_up() -> None:
+    """Cuts the kept connection off, in whatever it is: who waits for its answer gets none."""
+    for kept in _kept():
+        host, kept.connection.host = kept.connection.host, None
+        if host is not None and host.sock is not None:
+            with suppress(OSError):
+                host.sock.shutdown(socket.SHUT_RDWR)
 
 
 def connection() -> VerifiedConnection:

@@ -43,6 +43,11 @@ def token() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+def let_go() -> None:
+    """After a job that failed half-way: what it held is renewed no more, and the sweep takes it back once it lapsed."""
+    token.cache_clear()
+
+
 @cache
 def _renewing() -> threading.Thread:
     """One thread for each process, started by its first claim."""
@@ -121,6 +126,8 @@ def _record_other(session: Session, lease: str, answer: Answer, now: datetime) -
     values: dict[str, Any] = dict(FREE)
     if answer.code or answer.text:
         values |= {"reply_code": answer.code, "reply_text": answer.text[:500]}
+    if answer.verdict == "unreachable":  # else hours without a server would be days for a greylisted recipient
+        values["attempts"] = Message.attempts - 1
     values |= {"settled_at": now} if after != "queued" else {"due_at": now + delay(message.attempts, answer.verdict)}
     return after if states.claim(session, Message, "sending", after, *mine, **values) else ""
 

@@ -1,0 +1,175 @@
+"""The processes as a newcomer starts them: `python -m workers.launch` on free ports, signals, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import queue
+from tests.conftest import ROOT, answers, free_port, wait_until
+from tests.people import ANN
+from tests.smtp_server import STALL, SmtpServer
+from tests.world import World
+
+
+def processes_of(var: Path) -> dict[int, str]:
+    """Every process on this machine that was started with this VAR_DIR: its number and command line."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"VAR_DIR={var}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return {number: line for number, line in found.items() if line}
+
+
+class Launched:
+    """A whole service in a folder; started again, it is the same service."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.ports = {name: str(free_port()) for name in ("WEB_PORT", "POSTBOX_SMTP_PORT", "POSTBOX_PORT")}
+        own = {"VAR_DIR": str(var), "WEB_CONCURRENCY": "1"} | self.ports
+        self.environment = {key: value for key, value in os.environ.items() if key != "REDIS_URL"} | own
+
+    def start(self, **changes: str) -> subprocess.Popen[str]:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "workers.launch"], cwd=ROOT, env=self.environment | changes, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return self.process
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, self.process.communicate()[0]
+        return answers(f"http://127.0.0.1:{self.ports['WEB_PORT']}/readyz")
+
+    def stop(self) -> float:
+        """Ctrl-C; how long it took until nothing was left, in seconds."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=30)
+        wait_until(lambda: not processes_of(self.var), 10)
+        return time.monotonic() - began
+
+    def rows(self, table: str) -> int:
+        with sqlite3.connect(self.var / "undersigned.db") as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Launched]:
+    one = Launched(tmp_path / "var")
+    yield one
+    for number in processes_of(one.var):
+        os.kill(number, signal.SIGKILL)
+
+
+def test_one_command_starts_everything_and_ctrl_c_stops_it(service: Launched) -> None:
+    counts = []
+    for _ in range(2):
+        service.start()
+        wait_until(service.ready, 60)
+        welcome = service.var / "welcome.txt"
+        wait_until(lambda path=welcome: path.exists() and "Organisers" in path.read_text(), 10)
+        assert stat.S_IMODE(welcome.stat().st_mode) == 0o600
+        link = re.search(r"http://localhost:\d+(/organise/sign-in/\S+)", welcome.read_text())
+        assert link
+        assert answers(f"http://127.0.0.1:{service.ports['WEB_PORT']}{link[1]}")
+        running = " ".join(processes_of(service.var).values())
+        for part in ("gunicorn", "workers.run prompt", "workers.run notices", "workers.run bulk", "workers.clock", "postbox"):
+            assert part in running
+        counts.append([service.rows(table) for table in ("notices", "signatures", "officials", "organisers", "mailing_lists")])
+        assert service.stop() < 8
+        welcome.unlink()
+    assert counts[0] == counts[1]
+    assert counts[0][0] == 1
+
+
+def one_sentence(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said.startswith("Undersigned cannot start. ")
+    assert said.count("\n") == 1, said
+    return said
+
+
+@pytest.mark.parametrize("name", ["WEB_PORT", "POSTBOX_SMTP_PORT", "POSTBOX_PORT"])
+def test_a_taken_port_is_said_in_one_sentence(service: Launched, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        said = one_sentence(service.start(**{name: number}))
+    assert number in said
+    assert name in said
+    assert not processes_of(service.var)
+
+
+@pytest.mark.parametrize("settings", [{}, {"SECRET_KEY": "a-key-for-these-tests-alone"}], ids=["no key", "a key"])
+def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(service: Launched, settings: dict[str, str]) -> None:
+    service.var.write_text("a file where a folder should be")
+    assert str(service.var) in one_sentence(service.start(**settings))
+
+
+def test_a_database_that_cannot_be_opened_is_said_in_one_sentence(service: Launched) -> None:
+    (service.var / "undersigned.db").mkdir(parents=True)
+    assert "database" in one_sentence(service.start())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_ends_in_time_in_the_middle_of_a_slow_letter(
+    world: World, environment: dict[str, str], number: signal.Signals
+) -> None:
+    """What the server might still answer is given up; the letter waits, and goes again with the same Message-ID."""
+    with SmtpServer().will(".", STALL) as relay:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "workers.run", "prompt"], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+            env=os.environ | environment | {"MAIL_PORT": str(relay.port), "MAIL_TIMEOUT_SECONDS": "60"},
+        )  # fmt: skip
+        world.publish()
+        world.sign(ANN)
+        wait_until(lambda: bool(relay.taken))
+        began = time.monotonic()
+        worker.send_signal(number)
+        try:
+            _, said = worker.communicate(timeout=10)
+        finally:
+            worker.kill()
+        assert time.monotonic() - began < 4
+    assert worker.returncode == 0, said
+    assert "Traceback" not in said
+    with sqlite3.connect(world.settings.var_dir / "undersigned.db") as connection:
+        assert connection.execute("SELECT state, lease FROM messages").fetchall() == [("queued", None)]
+
+
+@pytest.mark.parametrize("name", queue.QUEUES)
+def test_an_idle_worker_ends_at_once(world: World, environment: dict[str, str], name: str) -> None:
+    worker = subprocess.Popen([sys.executable, "-m", "workers.run", name], cwd=ROOT, env=os.environ | environment)
+    wait_until(lambda: bool(queue.redis().smembers(f"rq:workers:{name}")))
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(4) == 0
+    assert not queue.redis().smembers(f"rq:workers:{name}")
+
+
+def test_an_unknown_queue_is_said_in_one_sentence() -> None:
+    ended = subprocess.run([sys.executable, "-m", "workers.run", "all"], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (1, "Name one queue: prompt, notices, bulk.\n")
+
+
+@pytest.mark.parametrize("name", ["Procfile", "Procfile.dev"])
+def test_each_queue_has_a_process_of_its_own(name: str) -> None:
+    lines = dict(line.split(": ", 1) for line in (ROOT / name).read_text().splitlines())
+    for one in queue.QUEUES:
+        assert lines[one].removeprefix("exec ") == f"python -m workers.run {one}"
+    assert lines["clock"].endswith("python -m workers.clock")
+    assert "gunicorn wsgi:app" in lines["web"]
