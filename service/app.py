@@ -128,7 +128,7 @@ def _error_pages(app: Flask) -> None:
     app.register_error_handler(DataError, lambda _: page(400, "Bad Request", HTTP_SENTENCES[400]))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(
-        HTTPException, lambda error: page(error.code or 500, error.name, HTTP_SENTENCES.get(error.code or 500, ""))
+        HTTPException, lambda error: page(error.code or 500, error.name.capitalize(), HTTP_SENTENCES.get(error.code or 500, ""))
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from service import links, queue
 from service.addresses import domain, mailbox
 from service.config import settings
+from service.markdown import tidy
 from service.models import (
     Complaint,
     Edition,
@@ -48,6 +49,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     found.filters["number"] = lambda value: f"{value:,}"
+    found.filters["office"] = lambda value: "other office" if value == "other" else value
     found.filters["day"] = lambda value: f"{value.day} {value:%B %Y}"
     found.filters["moment"] = lambda value: f"{value.day} {value:%B %Y, %H:%M} UTC"
     return found
@@ -59,7 +61,7 @@ def render(kind: str, **context: Any) -> tuple[str, str, str]:
     subject, text, html = (
         environment().get_template(f"emails/{kind}/{part}").render(context) for part in ("subject.txt", "body.txt", "body.html")
     )
-    return " ".join(subject.split()), text, html
+    return " ".join(subject.split()), tidy(text), html
 
 
 def _store(

@@ -49,46 +49,94 @@ def to_html(source: str) -> str:
 
 def to_text(source: str, width: int = 72) -> str:
     """The same for people who read plain text; a link's address stands after its words, whole, on no broken line."""
-    lines: list[str] = []
-    prefix: list[str] = []
-    counters: list[int | None] = []
-    first = ""
+    page = _Page(width)
     for token in _parser().parse(BIDI.sub("", source)):
+        page.take(token)
+    return page.text
+
+
+class _Page:
+    """Plain text as it grows: blocks with a blank line between them, the items of a tight list without."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.text = ""
+        self.prefix: list[str] = []
+        self.counters: list[int | None] = []
+        self.marker = ""
+        self.heading = ""
+        self.tight = self.after_tight = False
+
+    def take(self, token: Token) -> None:
         match token.type:
             case "bullet_list_open":
-                counters.append(None)
+                self.counters.append(None)
             case "ordered_list_open":
-                counters.append(int(token.attrs.get("start", 1)))
+                self.counters.append(int(token.attrs.get("start", 1)))
             case "bullet_list_close" | "ordered_list_close":
-                counters.pop()
+                self.counters.pop()
+                self.after_tight = self.after_tight and bool(self.counters)
             case "list_item_open":
-                first, counters[-1] = _marker(counters[-1])
-                prefix.append(" " * len(first))
+                self.marker, self.counters[-1] = _marker(self.counters[-1])
+                self.prefix.append(" " * len(self.marker))
             case "list_item_close" | "blockquote_close":
-                prefix.pop()
+                self.prefix.pop()
+                self.marker = ""
             case "blockquote_open":
-                prefix.append("> ")
+                self.prefix.append("> ")
+            case "heading_open":
+                self.heading = "=" if token.tag == "h1" else "-"
+            case "paragraph_open":
+                self.tight = token.hidden
             case "inline":
-                lines.append(_block(_inline(token), prefix, first, width))
-                first = ""
+                self._paragraph(_inline(token))
             case "hr":
-                lines.append("-" * 20)
+                self._add("-" * 20, tight=False)
             case "fence" | "code_block":
-                lines.append(textwrap.indent(token.content.rstrip(), "    "))
-    return "\n\n".join(lines)
+                self._add(textwrap.indent(token.content.rstrip(), "    "), tight=False)
+
+    def _paragraph(self, text: str) -> None:
+        room = self.width - sum(map(len, self.prefix))
+        wrapper = textwrap.TextWrapper(max(room, 20), break_long_words=False, break_on_hyphens=False)
+        lines = [piece for line in text.split("\n") for piece in wrapper.wrap(line)]
+        if self.heading:
+            lines.append(self.heading * max(map(len, lines), default=0))
+        self._add("\n".join(lines), tight=self.tight)
+        self.tight, self.heading = False, ""
+
+    def _add(self, block: str, *, tight: bool) -> None:
+        """Appends a block, each line behind its list's indent or its quotation's mark, the first behind the item's marker."""
+        indent = "".join(self.prefix)
+        first = indent[: len(indent) - len(self.marker)] + self.marker
+        between = ("\n" if tight and self.after_tight else "\n\n") if self.text else ""
+        self.text += between + first + block.replace("\n", f"\n{indent}")
+        self.marker, self.after_tight = "", tight
 
 
 def _marker(counter: int | None) -> tuple[str, int | None]:
     return ("- ", None) if counter is None else (f"{counter}. ", counter + 1)
 
 
-def _block(text: str, prefix: list[str], first: str, width: int) -> str:
-    indent = "".join(prefix)
-    initial = indent[: len(indent) - len(first)] + first if first else indent
-    wrapper = textwrap.TextWrapper(
-        width, initial_indent=initial, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join("\n".join(wrapper.wrap(line)) for line in text.split("\n"))
+HANGING = re.compile(r"( *)(- |\d+\. |> )?")
+
+
+def tidy(text: str, width: int = 78) -> str:
+    """A letter's text: lines of at most 78 characters (RFC 5322 §2.1.1) but for long addresses, no trailing spaces but in
+    the signature's "-- ", one blank line where a template left more."""
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        bare = line if line == "-- " else line.rstrip()
+        if bare or (lines and lines[-1]):
+            lines += [bare] if len(bare) <= width or bare.startswith("    ") else _rewrapped(bare)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _rewrapped(line: str) -> list[str]:
+    found = HANGING.match(line)
+    lead, mark = (found[1], found[2] or "") if found else ("", "")
+    hanging = lead + (mark if mark == "> " else " " * len(mark))
+    wrapper = textwrap.TextWrapper(72, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(line)
 
 
 def _allowed(href: str) -> bool:

@@ -137,6 +137,7 @@ def environment(
     mark = request.node.get_closest_marker("settings")
     return {
         "VAR_DIR": str(tmp_path / "var"),
+        "WEB_PORT": str(free_port()),  # where the browser tests serve the site; links in letters name it
         "REDIS_URL": redis_server,
         "MAIL_PORT": str(postbox_server[0]),
         "SECRET_KEY": "a-key-for-these-tests-alone",

@@ -33,6 +33,16 @@ from workers.outbound.transport import VerifiedMail
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
+class Here(SimpleWorker):
+    """A worker in this process that listens for no commands: to stop listening costs RQ a second each time."""
+
+    def subscribe(self) -> None:
+        pass
+
+    def unsubscribe(self) -> None:
+        pass
+
+
 class World:
     """What a story needs: a browser (`client`), workers (`work`), mailboxes (`letters`), and time that passes."""
 
@@ -70,7 +80,7 @@ class World:
         with self.app.app_context():
             while any(queue.waiting(name) for name in queues or queue.QUEUES):
                 for name in filter(queue.waiting, queues or queue.QUEUES):
-                    worker = SimpleWorker(
+                    worker = Here(
                         [queue.rq_queue(name)],
                         connection=queue.redis(),
                         serializer=JSONSerializer,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from service import links, mailings
 from service.db import reading
+from service.models import MailingList
 
 blueprint = Blueprint("news", __name__)
 
@@ -14,7 +16,8 @@ blueprint = Blueprint("news", __name__)
 @blueprint.get("/news")
 def index() -> ResponseReturnValue:
     with reading() as session:
-        return render_template("pages/news.html", updates=mailings.published(session))
+        lists = list(session.scalars(select(MailingList).order_by(MailingList.title)))
+        return render_template("pages/news.html", updates=mailings.published(session), lists=lists)
 
 
 @blueprint.get("/news/<slug>")

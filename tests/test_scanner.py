@@ -1,0 +1,114 @@
+"""A hostile link scanner: Chromium with scripts opens every link of every letter and waits; nothing may change."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import select
+
+from service import queue
+from service.db import reading
+from service.models import Message
+from service.models.base import Base
+from tests.browser import chromium, site
+from tests.people import ANN, BEN, CHI, OLIVE
+from tests.world import World, html_of, text_of
+
+LETTERS = Path(__file__).parent.parent / "templates" / "emails"
+LINK = re.compile(r"https?://[^\s\"'<>]+")
+
+
+def every_letter(world: World) -> None:
+    """Makes the service write each kind of letter that it knows; Ben's and Olive's links are still to be pressed."""
+    world.publish(milestones=(1,))
+    world.add_organisers()
+    world.sign(ANN, updates="yes")
+    world.confirm(ANN["email"])  # confirm, receipt, welcome
+    world.sweep()
+    world.work()  # serving
+    world.sign(ANN)  # already
+    world.post("/manage", {"email": CHI["email"]})  # manage_link
+    world.post("/complaints", CHI | {"text": "Two letters."})  # complaint
+    olive = world.sign_in(OLIVE)  # sign_in
+    fields = {"list": "updates", "subject": "The first week", "body": "See [us](https://example.org/)."}
+    where = world.post("/organise/updates/new", fields, olive).headers["Location"]
+    seen = world.get(where, olive).get_data(as_text=True).split('name="seen" value="')[1].split('"')[0]
+    world.post(where, {"act": "test", "seen": seen}, olive)  # test_copy
+    world.post(where, {"act": "send", "seen": seen}, olive)  # update
+    world.sign(BEN, updates="yes")
+    world.post("/organise/sign-in", {"email": OLIVE})
+    world.work()
+
+
+def dump() -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table."""
+    with reading() as session:
+        return {
+            table.name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def links(letters: Iterable[EmailMessage], base_url: str) -> list[str]:
+    """Every address in a letter's headers, text and HTML that leads to us."""
+    found = set()
+    for letter in letters:
+        everything = f"{letter.get('List-Unsubscribe', '')} {text_of(letter)} {html_of(letter).replace('&amp;', '&')}"
+        found |= {link.rstrip(".,;") for link in LINK.findall(everything)}
+    return sorted(link for link in found if link.startswith(base_url))
+
+
+def ask(method: str, url: str) -> None:
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+
+
+@pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", LIMIT_GAP_MINUTES="0", LIMIT_DAY="100")
+def test_a_scanner_that_opens_every_link_changes_nothing(site: World, chromium: Browser) -> None:
+    every_letter(site)
+    kinds = {"update" if kind == "mailing" else kind for kind in site.rows(select(Message.kind).distinct())}
+    assert kinds >= {folder.name for folder in LETTERS.iterdir() if folder.is_dir()}, "a kind of letter is not scanned"
+    letters = site.letters()
+    found = links(letters, site.settings.base_url)
+    purposes = ("confirm", "manage", "unsubscribe", "organise/sign-in", "notices", "news", "privacy")
+    assert all(any(f"/{purpose}" in link for link in found) for purpose in purposes)
+    before = dump()
+    scanner = chromium.new_context()
+    tabs = [scanner.new_page() for _ in found]
+    for tab, link in zip(tabs, found, strict=True):
+        tab.goto(link, wait_until="commit")
+    for tab in tabs:
+        tab.wait_for_load_state("networkidle")
+    scanner.close()
+    for link in found:
+        for method in ("HEAD", "OPTIONS", "GET"):
+            ask(method, link)
+    assert dump() == before
+    assert not any(queue.waiting(name) for name in queue.QUEUES)
+    site.sweep(datetime.now(UTC))
+    site.work()
+    assert len(site.letters()) == len(letters)
+    assert site.count() == 1
+    site.confirm(BEN["email"])  # the scanner has spent nothing
+    assert site.count() == 2
+    assert "What needs you now" in site.get("/organise", _signed_in(site)).get_data(as_text=True)
+
+
+def _signed_in(world: World) -> Any:
+    client = world.browser()
+    world.post(world.link(world.letters(OLIVE, "sign-in")[-1], "organise/sign-in"), {}, client)
+    return client
+
+
+__all__ = ["chromium", "site"]
