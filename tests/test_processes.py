@@ -155,10 +155,11 @@ def test_a_worker_ends_in_time_in_the_middle_of_a_slow_letter(
 @pytest.mark.parametrize("name", queue.QUEUES)
 def test_an_idle_worker_ends_at_once(world: World, environment: dict[str, str], name: str) -> None:
     worker = subprocess.Popen([sys.executable, "-m", "workers.run", name], cwd=ROOT, env=os.environ | environment)
-    wait_until(lambda: bool(queue.redis().smembers(f"rq:workers:{name}")))
+    redis = queue.redis()
+    wait_until(lambda: b"idle" in [redis.hget(key, "state") for key in redis.smembers(f"rq:workers:{name}")])
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(4) == 0
-    assert not queue.redis().smembers(f"rq:workers:{name}")
+    assert not redis.smembers(f"rq:workers:{name}")
 
 
 def test_an_unknown_queue_is_said_in_one_sentence() -> None:
