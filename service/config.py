@@ -80,6 +80,8 @@ class Settings:
     dkim_domain: str = setting("", "Domain of the DKIM signature; empty: we do not sign.", domain_name)
     dkim_selector: str = setting("undersigned", "Selector of the DKIM key.", label)
     dkim_key_file: str = setting("", "PEM file with the DKIM private key.", existing_file)
+    dkim_ed25519_selector: str = setting("ed25519", "Selector of a second key, of the Ed25519 kind.", label)
+    dkim_ed25519_key_file: str = setting("", "PEM file with that second key; empty: one signature (RFC 8463).", existing_file)
     inbound_lmtp_port: int = setting("8024", "Port of the LMTP receiver.", port)
     inbound_smtp_port: int = setting("8026", "Port of the SMTP receiver.", port)
     postbox_smtp_port: int = setting("1025", "SMTP port of the development postbox.", port)
@@ -96,7 +98,7 @@ class Settings:
     pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", positive)
 
     mail_connections: int = setting("4", "Connections that one bulk worker holds to the relay.", positive)
-    signing_threads: int = setting("1", "Threads of one bulk worker that sign while others send.", amount)
+    signing_threads: int = setting("1", "Threads of one bulk worker that sign while others send.", positive)
     limit_messages: int = setting("0", "Most messages of mailings a second, over all workers; 0: no ceiling.", amount)
     limit_mailing: int = setting("0", "Most messages of one mailing a second; 0: no ceiling.", amount)
     limit_receiving_domain: int = setting("0", "Most messages a second to one receiving domain; 0: no ceiling.", amount)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from service import requests, states
 from service.errors import NotFound
+from service.forgetting import forget_letters
 from service.models import (
-    Attempt,
     Consent,
     Edition,
     Letter,
@@ -127,15 +126,6 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     suppress(session, mailbox, "erased at their own request", now)
 
 
-def forget_letters(session: Session, ids: list[int]) -> list[int]:
-    """What these messages said and to whom, and what servers answered, for that may repeat the address."""
-    for part in batched(ids):
-        session.execute(delete(Letter).where(Letter.message_id.in_(part)))
-        session.execute(delete(Attempt).where(Attempt.message_id.in_(part)))
-        session.execute(update(Message).where(Message.id.in_(part)).values(email=None, mailbox=None, reply_text=""))
-    return ids
-
-
 def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:
     """Takes the names out of our copies of letters that officials have; a letter still on its way is left whole."""
     for one in signatures:
@@ -148,11 +138,6 @@ def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:
         )
         for letter in session.scalars(letters) if one.name else ():
             letter.text, letter.html = name.sub("(erased)", letter.text), name.sub("(erased)", letter.html)
-
-
-def batched(ids: list[int]) -> Iterator[list[int]]:
-    """So many at a time as every database takes in one statement."""
-    return (ids[start : start + 5_000] for start in range(0, len(ids), 5_000))
 
 
 def from_request(session: Session, token: str, now: datetime) -> str:

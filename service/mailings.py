@@ -14,14 +14,12 @@ from sqlalchemy.orm import Session
 from service import names, placeholders, queue, states, tallies
 from service.config import settings
 from service.errors import NotFound, Refused
-from service.markdown import to_html, to_text
 from service.models import Mailing, MailingList, Message, Organiser, Subscription
 from service.models.base import UTCDateTime
 
 CHUNK = 20_000
 """Rows of one fan-out transaction: a million at once would hold SQLite's write lock for seconds."""
 APPROVERS = {"approver", "administrator"}
-PUBLISHED = ("sending", "paused", "sent")
 
 
 def draft(
@@ -69,15 +67,6 @@ def _slug(session: Session, subject: str) -> str:
     taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{slug}%"))))
     names_to_try = (slug if number == 1 else f"{slug}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names_to_try if name not in taken)
-
-
-def for_the_web(mailing: Mailing) -> str:
-    """The update as HTML, as somebody of whom we know nothing reads it."""
-    return to_html(placeholders.fill(mailing.body, {}))
-
-
-def as_text(mailing: Mailing) -> str:
-    return to_text(placeholders.fill(mailing.body, {}))
 
 
 def find(session: Session, mailing_id: int) -> Mailing:
@@ -240,16 +229,3 @@ def audience_size(session: Session, mailing_list: MailingList) -> int:
 
 def all_of_them(session: Session) -> list[Mailing]:
     return list(session.scalars(select(Mailing).order_by(Mailing.id.desc())))
-
-
-def published(session: Session, limit: int = 50) -> list[Mailing]:
-    """What stands at /news: every update from when it goes, the newest first."""
-    wanted = select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit)
-    return list(session.scalars(wanted))
-
-
-def find_published(session: Session, slug: str) -> Mailing:
-    mailing = session.scalar(select(Mailing).where(Mailing.slug == slug, Mailing.state.in_(PUBLISHED)))
-    if mailing is None:
-        raise NotFound(f"there is no update called {slug}")
-    return mailing

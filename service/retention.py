@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import states
 from service.config import settings
-from service.holdings import forget_letters
+from service.forgetting import forget_letters
 from service.limits import ASKING
 from service.models import (
     Complaint,

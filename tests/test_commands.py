@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,11 +52,6 @@ def write(world: World, name: str, content: str | bytes) -> str:
     path = world.settings.var_dir / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return str(path)
-
-
-def shell(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
 def test_a_notice_of_five_demands_is_read_published_served_and_closed(world: World) -> None:
@@ -227,31 +219,3 @@ def test_text_in_another_encoding_is_refused_in_a_sentence(world: World) -> None
         result = run(world, *words, write(world, "latin.md", "# Café\n\nNo".encode("latin-1")))
         assert result.exit_code == 1
         assert "is not in UTF-8" in result.stderr
-
-
-def test_from_the_shell_results_and_news_keep_apart(environment: dict[str, str], tmp_path: Path) -> None:
-    unmigrated = shell(environment, "notices", "status", "--json")
-    assert unmigrated.returncode == 1
-    assert "flask --app wsgi migrate" in json.loads(unmigrated.stdout)["error"]
-    assert "Traceback" not in unmigrated.stderr
-    assert json.loads(shell(environment, "migrate", "--json").stdout) == {"migrated": True}
-    assert shell(environment, "seed").returncode == 0
-    rows = tmp_path / "people.csv"
-    rows.write_text("email,name\nann@example.org,Ann Ashworth\nnobody,Ben\n")
-    words = ("subscribers", "import", str(rows), "--list", "updates", "--source", "autumn fair", "--json")
-    done = shell(environment, *words)
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["added"] == 1
-    assert "line 3:" in done.stderr
-    assert shell(environment, "notices", "burn").returncode == 2
-
-
-@pytest.mark.parametrize("secret", ["", "a-key-for-these-tests-alone"])
-def test_a_folder_that_cannot_be_written_is_one_sentence(environment: dict[str, str], tmp_path: Path, secret: str) -> None:
-    (tmp_path / "file").write_text("in the way")
-    broken = environment | {"VAR_DIR": str(tmp_path / "file" / "var"), "SECRET_KEY": secret}
-    for words in (("migrate",), ("notices", "status")):
-        result = shell(broken, *words)
-        assert result.returncode == 1, result.stderr
-        assert "Traceback" not in result.stderr
-        assert len(result.stderr.strip().splitlines()) == 1

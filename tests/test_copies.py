@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 from hypothesis import given, settings
 
-from service import mailings
+from service import news
 from service.models import Mailing, MailingList
 from tests.test_mime import ONCE, by_hand, readable, same_links, some_names, the_one_address, wire_rules
 from tests.world import World, html_of, text_of
@@ -89,4 +89,4 @@ def test_a_link_of_an_update_stands_in_both_parts_or_in_none() -> None:
     read: EmailMessage = message_from_bytes(copied(mailing, reader("Ann")), policy=policy.default)  # type: ignore[assignment]
     same_links(read)
     assert "ftp:" not in text_of(read)
-    assert "https://a.example/x" in mailings.as_text(mailing)
+    assert "https://a.example/x" in news.as_text(mailing)

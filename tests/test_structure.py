@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 STORIES = {
     "subscriptions",
     "signatures",
+    "news",
     "notices",
     "deliveries",
     "mailings",
@@ -29,8 +30,9 @@ STORIES = {
     "retention",
 }
 BELOW_STORIES = {
-    "addresses", "config", "db", "documents", "emails", "errors", "limits", "links", "markdown", "models", "names",
-    "placeholders", "proof", "queue", "requests", "schedule", "states", "subscribing", "suppressions", "tallies",
+    "addresses", "config", "db", "documents", "emails", "errors", "forgetting", "limits", "links", "markdown", "models",
+    "names", "placeholders", "plausible", "proof", "queue", "requests", "schedule", "states", "subscribing", "suppressions",
+    "tallies",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {"notices", "lists", "confirmations", "unsubscribe", "holdings", "news", "complaints", "pages", "health", "sign_in"}

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from service import links, mailings
+from service import links, news
 from service.db import reading
 from service.models import MailingList
 
@@ -17,20 +17,20 @@ blueprint = Blueprint("news", __name__)
 def index() -> ResponseReturnValue:
     with reading() as session:
         lists = list(session.scalars(select(MailingList).order_by(MailingList.title)))
-        return render_template("pages/news.html", updates=mailings.published(session), lists=lists)
+        return render_template("pages/news.html", updates=news.published(session), lists=lists)
 
 
 @blueprint.get("/news/<slug>")
 def show(slug: str) -> ResponseReturnValue:
     with reading() as session:
-        update = mailings.find_published(session, slug)
-        return render_template("pages/update.html", update=update, body=mailings.for_the_web(update))
+        update = news.find_published(session, slug)
+        return render_template("pages/update.html", update=update, body=news.for_the_web(update))
 
 
 @blueprint.get("/news.atom")
 def feed() -> ResponseReturnValue:
     """Atom (RFC 4287)."""
     with reading() as session:
-        updates = [(update, mailings.for_the_web(update)) for update in mailings.published(session, 20)]
+        updates = [(update, news.for_the_web(update)) for update in news.published(session, 20)]
         text = render_template("pages/news.xml", updates=updates, url=links.url)
         return Response(text, content_type="application/atom+xml; charset=utf-8")

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import complaints, deliveries, emails, health, mailings, notices, organisers, register, subscriptions
+from service import complaints, deliveries, emails, health, mailings, news, notices, organisers, register, subscriptions
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import NotFound, Refused
@@ -72,7 +72,7 @@ def _update(database: Session, mailing: Mailing, done: str = "") -> str:
     return render_template(
         "organise/update.html", mailing=mailing, progress=mailings.progress(database, mailing), done=done,
         size=mailings.audience_size(database, mailing.mailing_list), seen=mailings.content_hash(mailing),
-        preview=mailings.for_the_web(mailing), preview_text=mailings.as_text(mailing),
+        preview=news.for_the_web(mailing), preview_text=news.as_text(mailing),
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _unknown(_database: Session, _mailing: Mailing) -> None:
 
 
 def _test(database: Session, mailing: Mailing) -> str:
-    emails.test_copy(database, mailing, g.organiser, mailings.as_text(mailing), mailings.for_the_web(mailing), now())
+    emails.test_copy(database, mailing, g.organiser, news.as_text(mailing), news.for_the_web(mailing), now())
     return "A test is on its way to your own mailbox."
 
 

@@ -87,18 +87,15 @@ def _folded(names: str) -> str:
 
 
 def load(settings: Settings) -> list[Signer]:
-    """The signers that the settings name: each PEM key in DKIM_KEY_FILE, beside comma-separated selectors.
+    """The signers that the settings name: one key, or an Ed25519 one beside it.
 
     Raises SettingRefused for a file that is no key, or a key that receivers will not trust (RFC 8301 §3.2).
     """
-    if not settings.dkim_domain:
-        return []
-    paths, selectors = settings.dkim_key_file.split(","), settings.dkim_selector.split(",")
-    if len(paths) != len(selectors):
-        raise SettingRefused("DKIM_KEY_FILE and DKIM_SELECTOR name different numbers of keys.")
-    return [
-        Signer(_read(path.strip()), settings.dkim_domain, name.strip()) for path, name in zip(paths, selectors, strict=True)
-    ]
+    pairs = (
+        (settings.dkim_key_file, settings.dkim_selector),
+        (settings.dkim_ed25519_key_file, settings.dkim_ed25519_selector),
+    )
+    return [Signer(_read(path), settings.dkim_domain, name) for path, name in pairs if path]
 
 
 def _read(path: str) -> rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey:

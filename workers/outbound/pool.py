@@ -32,7 +32,7 @@ class Pool:
         self.opening: set[Future[Pipe]] = set()
         self.openers = ThreadPoolExecutor(min(size, 32), "opener")
         self.signers = dkim.load(settings())
-        self.signing = ThreadPoolExecutor(signing_threads, "signer") if self.signers and signing_threads else None
+        self.signing = ThreadPoolExecutor(signing_threads, "signer") if self.signers else None
         self.journal = journal.own()
         self.why = ""
         self.failing_since: float | None = None
