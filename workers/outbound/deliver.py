@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import links, queue, suppressions
+from service.addresses import domain
 from service.config import settings
 from service.db import transaction
 from service.models import Attempt, Enclosure, Letter, Message
@@ -35,7 +36,7 @@ def deliver(message_id: int) -> None:
         copy = _claim(session, message_id)
     if copy is None:
         return
-    outcome = connection().deliver(copy)
+    outcome = connection(copy.recipient).deliver(copy)
     now = datetime.now(UTC)
     journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
     with transaction() as session:
@@ -135,14 +136,15 @@ def hang_up() -> None:
                 host.sock.shutdown(socket.SHUT_RDWR)
 
 
-def connection() -> VerifiedConnection:
-    """The connection that this process keeps open between letters."""
-    now = datetime.now(UTC)
-    if not _kept():
+def connection(recipient: str) -> VerifiedConnection:
+    """The connection that this process keeps open between letters: to the relay, or to where MAIL_ROUTES sends this domain."""
+    now, route = datetime.now(UTC), settings().mail_routes.get(domain(recipient))
+    kept = next((one for one in _kept() if one.connection.route == route), None)
+    if kept is None:
         mail = current_app.extensions["undersigned.mail"]
         assert isinstance(mail, VerifiedMail)
-        _kept().append(_Kept(mail.connect(), now))
-    kept = _kept()[0]
+        kept = _Kept(mail.connect(route), now)
+        _kept().append(kept)
     if (now - kept.used_at).total_seconds() > IDLE_SECONDS:
         kept.connection.close()
     kept.used_at = now

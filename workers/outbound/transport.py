@@ -59,9 +59,11 @@ class TlsConversation(Conversation, smtplib.SMTP_SSL):
 class VerifiedConnection(Connection):
     """A Flask-Mail connection with verified TLS, a time-out, and an Outcome for each copy."""
 
-    def __init__(self, mail: Any, known: Settings) -> None:
+    def __init__(self, mail: Any, known: Settings, route: tuple[str, int] | None = None) -> None:
         super().__init__(mail)
-        self.known = known
+        self.known, self.route = known, route
+        self.server: str = route[0] if route else mail.server
+        self.port: int = route[1] if route else mail.port
 
     def __exit__(self, *_: Any) -> None:
         self.close()
@@ -75,22 +77,23 @@ class VerifiedConnection(Connection):
             self.host = None
 
     def configure_host(self) -> smtplib.SMTP:
-        """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6)."""
+        """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6).
+
+        A route (MAIL_ROUTES) is a server in tests or on the next host: it gets neither the relay's TLS nor its password.
+        """
         timeout = self.known.mail_timeout_seconds
         name = self.known.mail_domain
         context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
-        if self.mail.use_ssl:
-            host: Conversation = TlsConversation(
-                self.mail.server, self.mail.port, name, timeout=timeout, context=context
-            )  # fmt: skip
+        if self.mail.use_ssl and not self.route:
+            host: Conversation = TlsConversation(self.server, self.port, name, timeout=timeout, context=context)
         else:
-            host = Conversation(self.mail.server, self.mail.port, name, timeout=timeout)
+            host = Conversation(self.server, self.port, name, timeout=timeout)
         if host.sock is not None:
             host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.mail.use_tls:
+        if self.mail.use_tls and not self.route:
             host.starttls(context=context)
         host.ehlo_or_helo_if_needed()
-        if self.mail.username and self.mail.password:
+        if self.mail.username and self.mail.password and not self.route:
             host.login(self.mail.username, self.mail.password)
         return host
 
@@ -98,7 +101,7 @@ class VerifiedConnection(Connection):
         """Hands one copy over. Never raises for what a server or a network does: that is the Outcome."""
         if BARE.search(copy.content):
             return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
-        place = f"{self.mail.server}:{self.mail.port}"
+        place = f"{self.server}:{self.port}"
         try:
             self.host = self.host or self.configure_host()
         except (smtplib.SMTPException, OSError) as error:
@@ -167,5 +170,5 @@ def _words(error: BaseException) -> str:
 class VerifiedMail(Mail):
     """Flask-Mail with connections of ours."""
 
-    def connect(self) -> VerifiedConnection:
-        return VerifiedConnection(current_app.extensions["mail"], settings())
+    def connect(self, route: tuple[str, int] | None = None) -> VerifiedConnection:
+        return VerifiedConnection(current_app.extensions["mail"], settings(), route)
