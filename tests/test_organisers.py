@@ -39,6 +39,11 @@ def press(world: World, where: str, act: str, client: FlaskClient, seen: str = "
     return world.post(where, {"act": act, "seen": seen}, client).status_code
 
 
+def form_token(world: World, where: str, client: FlaskClient) -> str:
+    """What a page that is open in a browser holds, whatever happens elsewhere meanwhile."""
+    return world.get(where, client).get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
+
+
 def test_a_sign_in_link_works_once_and_only_by_its_button(world: World) -> None:
     world.add_organisers()
     link = asked_link(world, OLIVE)
@@ -176,12 +181,14 @@ def test_two_approvals_at_once_make_one_fan_out(either_world: World) -> None:
     where = written(world, august)
     press(world, where, "submit", august)
     together = threading.Barrier(2)
+    seen = world.get(where, petra).get_data(as_text=True).split('name="seen" value="')[1].split('"')[0]
+    forms = [(client, form_token(world, where, client)) for client in (petra, olive)]
 
-    def approve(client: FlaskClient) -> None:
+    def approve(client: FlaskClient, token: str) -> None:
         together.wait()
-        press(world, where, "send", client)
+        client.post(where, data={"act": "send", "seen": seen, "csrf_token": token})
 
-    threads = [threading.Thread(target=approve, args=(client,)) for client in (petra, olive)]
+    threads = [threading.Thread(target=approve, args=form) for form in forms]
     for thread in threads:
         thread.start()
     for thread in threads:

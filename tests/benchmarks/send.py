@@ -1,0 +1,35 @@
+"""One bulk worker's process: `python -m tests.benchmarks.send MAILING`. Sends the mailing to its end, prints what it took."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+from service.app import create_app
+from service.config import settings
+from service.db import reading
+from service.models import Mailing
+from workers.outbound import shifts
+from workers.outbound.transport import VerifiedMail
+
+
+def main(mailing_id: int) -> None:
+    app = create_app(settings())
+    app.extensions["undersigned.mail"] = VerifiedMail(app)
+    with app.app_context():
+        shifts.pool()
+        began, cpu = time.time(), time.process_time()
+        while True:
+            shifts.run(mailing_id)
+            with reading() as session:
+                if session.get_one(Mailing, mailing_id).state == "sent":
+                    break
+            time.sleep(0.02)
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"began": began, "ended": time.time(), "cpu": time.process_time() - cpu, "rss_mb": rss}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
