@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -27,10 +28,8 @@ ID_BYTES = 6
 ZEROS = bytes(BLOCK_BYTES - ID_BYTES)
 TOKEN_CHARACTERS = 26
 PADDING = "======"
-ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-TRIPLES = [a + b + c for a in ALPHABET for b in ALPHABET for c in ALPHABET]
-"""Base32 (RFC 4648 §6) in lower case, 15 bits at a time: a third of the time of base64.b32encode, twice for each copy."""
-SHIFTS = range(120, -1, -15)
+FILLER = bytes(4)
+STEP_CHARACTERS = 32
 SIGNATURE_ENDS = re.compile(r"\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 """A SHA-256 in base64 leaves two bits of its last character open: only the spelling that we write is ours."""
 
@@ -76,8 +75,14 @@ class Compact:
         self.encipher, self.decipher = cipher.encryptor().update, cipher.decryptor().update
 
     def token(self, row_id: int) -> str:
-        bits = int.from_bytes(self.encipher(row_id.to_bytes(ID_BYTES, "big") + ZEROS), "big") << 7
-        return "".join([TRIPLES[bits >> shift & 0x7FFF] for shift in SHIFTS])[:TOKEN_CHARACTERS]
+        return self.tokens([row_id])[0]
+
+    def tokens(self, row_ids: Sequence[int]) -> list[str]:
+        """Many at once, for a batch: one call of the cipher and one of base32, each block filled up to whole characters."""
+        blocks = self.encipher(b"".join([row_id.to_bytes(ID_BYTES, "big") + ZEROS for row_id in row_ids]))
+        padded = b"".join([blocks[at : at + BLOCK_BYTES] + FILLER for at in range(0, len(blocks), BLOCK_BYTES)])
+        text = base64.b32encode(padded).decode().lower()
+        return [text[at : at + TOKEN_CHARACTERS] for at in range(0, len(text), STEP_CHARACTERS)]
 
     def row_id(self, token: str) -> int | None:
         """The row number, or None for a token that this key did not make. Either case is good."""

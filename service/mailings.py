@@ -16,6 +16,7 @@ from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Mailing, MailingList, Message, Organiser, Subscription
 from service.models.base import UTCDateTime
+from service.models.mail import IS_QUEUED, IS_SENDING
 
 CHUNK = 20_000
 """Rows of one fan-out transaction: a million at once would hold SQLite's write lock for seconds."""
@@ -176,7 +177,7 @@ def cancel(session: Session, mailing: Mailing, now: datetime) -> None:
 
 def _withhold(session: Session, mailing_id: int, now: datetime) -> bool:
     """Cancels the next chunk of what has not left; True where there may be more."""
-    waiting = select(Message.id).where(Message.mailing_id == mailing_id, Message.state == "queued").limit(CHUNK)
+    waiting = select(Message.id).where(Message.mailing_id == mailing_id, IS_QUEUED).limit(CHUNK)
     count = states.claim(session, Message, "queued", "cancelled", Message.id.in_(waiting), settled_at=now)
     tallies.add(session, mailing_id, {"cancelled": count})
     return count == CHUNK
@@ -185,15 +186,16 @@ def _withhold(session: Session, mailing_id: int, now: datetime) -> bool:
 def finish(session: Session, mailing_id: int, now: datetime) -> bool:
     """Marks a mailing sent once every one of its messages is settled."""
     mailing = session.get_one(Mailing, mailing_id)
-    open_messages = (Message.mailing_id == mailing_id, Message.state.in_(("queued", "sending")))
-    if mailing.fanned_out_at is None or session.scalar(select(Message.id).where(*open_messages).limit(1)):
+    mine = Message.mailing_id == mailing_id
+    still_open = (session.scalar(select(Message.id).where(mine, state).limit(1)) for state in (IS_QUEUED, IS_SENDING))
+    if mailing.fanned_out_at is None or any(still_open):
         return False
     return bool(states.claim(session, Mailing, "sending", "sent", Mailing.id == mailing_id, finished_at=now))
 
 
 def wake_unfinished(session: Session) -> None:
     """Rings for every mailing that is on its way: the bell may have been lost."""
-    left_over = exists().where(Message.mailing_id == Mailing.id, Message.state == "queued")
+    left_over = exists().where(Message.mailing_id == Mailing.id, IS_QUEUED)
     unfinished = Mailing.state.in_(("approved", "sending")) | (Mailing.state == "cancelled") & left_over
     for mailing_id in session.scalars(select(Mailing.id).where(unfinished)):
         queue.wake(session, "fan_out", mailing_id, queue.BULK)

@@ -6,13 +6,16 @@ too: it changes the row in the database if it is still where we think, and says 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, bindparam, update
+from sqlalchemy import ColumnElement, CursorResult, bindparam, text, update
 from sqlalchemy.orm import Session
 
 from service import models as m
+from service.models.base import UTCDateTime
 
 MESSAGE = {
     "queued": {"sending", "suppressed", "cancelled", "expired"},  # waits for its time and a worker
@@ -104,15 +107,30 @@ def claim_returning(
     return list(session.execute(statement.returning(*columns).execution_options(synchronize_session=False)))
 
 
-def settle_many(session: Session, model: type[Any], before: str, after: str, rows: list[dict[str, Any]], **values: Any) -> int:
-    """Moves many rows at once, each with its own `code` and `text`, if it is still leased by `lease`; returns how many were.
+def settle_many(
+    session: Session, before: str, after: str, lease: str, answers: list[tuple[int, int | None, str]], at: datetime
+) -> int:
+    """Moves many messages at once that are still leased by `lease`, each with its reply; returns how many were.
 
-    rows: [{"b_id": …, "b_lease": …, "b_code": …, "b_text": …}, …], all with one statement.
+    answers: [(message id, reply code, reply text), …], handed over as one JSON document: one statement, one parameter for all.
     """
-    check(model, before, after)
-    table = model.__table__
-    mine = (table.c.id == bindparam("b_id"), table.c.lease == bindparam("b_lease"), table.c.state == before)
-    own: dict[str, Any] = {"reply_code": bindparam("b_code"), "reply_text": bindparam("b_text")}
-    statement = update(table).where(*mine).values(state=after, **own, **values)
-    result = session.connection().execute(statement, rows)
-    return cast(CursorResult[Any], result).rowcount
+    check(m.Message, before, after)
+    rows = SQLITE_ROWS if session.get_bind().dialect.name == "sqlite" else POSTGRESQL_ROWS
+    statement = text(SETTLE.format(rows=rows)).bindparams(bindparam("at", type_=UTCDateTime()))
+    values = {"before": before, "after": after, "lease": lease, "at": at, "answers": json.dumps(answers)}
+    return cast(CursorResult[Any], session.execute(statement, values)).rowcount
+
+
+SETTLE = """
+UPDATE messages SET state = :after, reply_code = answer.code, reply_text = answer.text, settled_at = :at,
+lease = NULL, leased_until = NULL FROM ({rows}) AS answer
+WHERE messages.id = answer.id AND messages.lease = :lease AND messages.state = :before
+"""
+SQLITE_ROWS = """
+SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS code, json_extract(value, '$[2]') AS text
+FROM json_each(:answers)
+"""
+POSTGRESQL_ROWS = """
+SELECT (value->>0)::bigint AS id, (value->>1)::int AS code, value->>2 AS text
+FROM json_array_elements(CAST(:answers AS json))
+"""

@@ -23,7 +23,7 @@ from service.db import engine_for
 from tests.world import World
 from workers import valkey
 from workers.outbound import journal
-from workers.outbound.batch import _stencil
+from workers.outbound.batch import stencil_of
 from workers.outbound.deliver import _kept, _signers
 from workers.outbound.pool import pool
 
@@ -150,7 +150,7 @@ def _world(environment: dict[str, str], postbox: str) -> Iterator[World]:
     settings = config.load(environment)
     config.use(settings)
     queue.redis().flushdb()
-    _stencil.cache_clear()
+    stencil_of.cache_clear()
     urllib.request.urlopen(urllib.request.Request(f"{postbox}/api/v1/messages", method="DELETE")).close()
     world = World(settings, postbox)
     yield world

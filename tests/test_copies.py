@@ -13,7 +13,7 @@ from service import news
 from service.models import Mailing, MailingList
 from tests.test_mime import ONCE, by_hand, readable, same_links, some_names, the_one_address, wire_rules
 from tests.world import World, html_of, text_of
-from workers.outbound.stencil import Recipient, Stencil
+from workers.outbound.stencil import Recipient, Stencil, readers
 
 MAILING = "Dear {name|dear friend},\n\n{name} of {clp|somewhere}: we are **many**. From here [on](https://example.org/x).\n\n{office|-}\n{name}"
 
@@ -24,7 +24,7 @@ def a_mailing(subject: str = "Wir sind viele, heute", title: str = 'Nüws, "big"
 
 
 def reader(name: str, clp: str = "", email: str = "ann@example.org") -> Recipient:
-    return Recipient(7, 9, email, email, name, clp, "")
+    return readers([(7, 9, email, email, name, clp, "")])[0]
 
 
 def copied(mailing: Mailing, whom: Recipient) -> bytes:

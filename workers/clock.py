@@ -25,6 +25,7 @@ from service.db import transaction
 from service.health import CLOCK
 from service.logs import configure
 from service.models import Message
+from service.models.mail import IS_QUEUED
 from workers.outbound import ledger
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def sweep_letters(session: Session, now: datetime) -> None:
     roomy = [name for name in (queue.PROMPT, queue.NOTICES) if _waiting(name) < BELLS]
     ledger.take_back(session, now)
     for name in roomy:
-        waiting = (Message.queue == name, Message.state == "queued", Message.due_at <= now - OVERDUE)
+        waiting = (Message.queue == name, Message.mailing_id.is_(None), IS_QUEUED, Message.due_at <= now - OVERDUE)
         for message_id in session.scalars(select(Message.id).where(*waiting).order_by(Message.due_at).limit(BELLS)):
             queue.wake(session, "deliver", message_id, name)
 

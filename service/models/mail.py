@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
+
+QUEUED = text("state = 'queued'")
+WAITING = text("state = 'queued' AND mailing_id IS NULL")
 
 
 class Message(Base):
@@ -17,11 +20,10 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("mailing_id", "subscription_id"),
-        Index("ix_messages_waiting", "queue", "due_at", "id", postgresql_where=text("state = 'queued'"),
-              sqlite_where=text("state = 'queued'")),
+        Index("ix_messages_waiting", "queue", "due_at", "id", postgresql_where=WAITING, sqlite_where=WAITING),
+        Index("ix_messages_queued", "mailing_id", "id", postgresql_where=QUEUED, sqlite_where=QUEUED),
         Index("ix_messages_leased", "leased_until", postgresql_where=text("state = 'sending'"),
               sqlite_where=text("state = 'sending'")),
-        Index("ix_messages_progress", "mailing_id", "state", "id"),
         Index("ix_messages_mailbox", "mailbox", "created_at", postgresql_where=text("mailing_id IS NULL"),
               sqlite_where=text("mailing_id IS NULL")),
     )  # fmt: skip
@@ -46,6 +48,11 @@ class Message(Base):
     reply_text: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+
+
+IS_QUEUED = Message.state == literal_column("'queued'")
+IS_SENDING = Message.state == literal_column("'sending'")
+"""Spelled out: SQLite uses a partial index only where the statement itself, not a parameter, says that its condition holds."""
 
 
 class Letter(Base):

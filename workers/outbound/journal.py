@@ -8,17 +8,17 @@ kernel has, and a host that dies is the case where answers may repeat (promise 3
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from service.config import settings
 from service.db import transaction
 from workers.outbound import ledger
-from workers.outbound.exchange import Answer
+from workers.outbound.exchange import Answer, Verdict
 
 
 class Journal:
@@ -45,7 +45,8 @@ class Journal:
 
 
 def _line(answer: Answer) -> bytes:
-    return json.dumps(answer).encode() + b"\n"
+    text = answer.text.replace("\n", " ").replace("\t", " ")
+    return f"{answer.message_id}\t{answer.verdict}\t{answer.code or ''}\t{text}\n".encode()
 
 
 def folder() -> Path:
@@ -86,4 +87,5 @@ def of_the_dead(where: Path) -> Iterator[tuple[str, list[Answer], Path]]:
 def _answers(content: bytes) -> Iterator[Answer]:
     """Whole lines only: the last one may have been cut by the kill, and then its text's answer never counted."""
     for line in content.split(b"\n")[:-1]:
-        yield Answer(*json.loads(line))
+        message_id, verdict, code, text = line.decode().split("\t")
+        yield Answer(int(message_id), cast(Verdict, verdict), int(code) if code else None, text)

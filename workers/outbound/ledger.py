@@ -92,10 +92,10 @@ def record(session: Session, message_id: int, outcome: Outcome, now: datetime) -
 
 def record_many(session: Session, lease: str, answers: Sequence[Answer], now: datetime) -> Counter[str]:
     """Writes down what came of many claims that are still held under this lease; how many went to which state."""
-    accepted = [_bound(answer, lease) for answer in answers if answer.verdict == "accepted"]
+    accepted = [(one.message_id, one.code, one.text[:500]) for one in answers if one.verdict == "accepted"]
     done: Counter[str] = Counter()
     if accepted:
-        done["accepted"] = states.settle_many(session, Message, "sending", "accepted", accepted, settled_at=now, **FREE)
+        done["accepted"] = states.settle_many(session, "sending", "accepted", lease, accepted, now)
     for answer in answers:
         if answer.verdict != "accepted" and (after := _record_other(session, lease, answer, now)):
             done[after] += 1
@@ -111,10 +111,6 @@ def record_and_tally(session: Session, lease: str, answers: Sequence[Answer], no
         done = record_many(session, lease, mine, now)
         if mailing_id is not None:
             tallies.add(session, mailing_id, {state: done[state] for state in tallies.SETTLED if done[state]})
-
-
-def _bound(answer: Answer, lease: str) -> dict[str, Any]:
-    return {"b_id": answer.message_id, "b_lease": lease, "b_code": answer.code, "b_text": answer.text[:500]}
 
 
 def _record_other(session: Session, lease: str, answer: Answer, now: datetime) -> str:

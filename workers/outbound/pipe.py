@@ -6,6 +6,7 @@ waits, knows the database, or decides whether a text may go: `text_ready` asks f
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -17,6 +18,8 @@ from workers.outbound.exchange import Answer, Copy, judge
 COMMAND_SECONDS = 300
 TEXT_SECONDS = 900
 """RFC 5321 §4.5.3.2: at least 5 minutes for a command's reply, 10 for the one after the text."""
+WHOLE_TURN = deque([".", "MAIL", "RCPT", "DATA"])
+ALL_WELL = re.compile(rb"250 ([^\r\n]*)\r\n250 [^\r\n]*\r\n250 [^\r\n]*\r\n354 [^\r\n]*\r\n\Z")
 BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -29,7 +32,7 @@ class Pipe:
         sock.setblocking(False)
         self.sock, self.pipelining, self.smtputf8, self.command_seconds = sock, pipelining, smtputf8, command_seconds
         self.awaited: deque[str] = deque()
-        self.commands: deque[tuple[str, bytes]] = deque()
+        self.commands: list[tuple[str, bytes]] = []
         self.current: Copy | None = None  # its envelope is under way
         self.sent: Copy | None = None  # its text has left; the final answer is awaited
         self.refusal: tuple[int, str] | None = None
@@ -65,20 +68,22 @@ class Pipe:
 
     def _envelope(self, copy: Copy) -> None:
         self.current, self.refusal = copy, None
-        if self.soiled:  # the transaction that was refused is still open (RFC 5321 §4.1.4)
-            self.commands.append(("RSET", b"RSET\r\n"))
-            self.soiled = False
         options = "" if copy.recipient.isascii() else " SMTPUTF8 BODY=8BITMIME"
-        self.commands.append(("MAIL", f"MAIL FROM:<{copy.sender}>{options}\r\n".encode()))
-        self.commands.append(("RCPT", f"RCPT TO:<{copy.recipient}>\r\n".encode()))
-        self.commands.append(("DATA", b"DATA\r\n"))
+        self.commands += [
+            ("MAIL", f"MAIL FROM:<{copy.sender}>{options}\r\n".encode()),
+            ("RCPT", f"RCPT TO:<{copy.recipient}>\r\n".encode()),
+            ("DATA", b"DATA\r\n"),
+        ]
+        if self.soiled:  # the transaction that was refused is still open (RFC 5321 §4.1.4)
+            self.commands.insert(0, ("RSET", b"RSET\r\n"))
+            self.soiled = False
 
     def _next(self) -> bytes:
         """The commands that may leave now: all of them, or one at a time where the server cannot pipeline."""
-        due = len(self.commands) if self.pipelining else min(1, len(self.commands)) if not self.awaited else 0
-        taken = [self.commands.popleft() for _ in range(due)]
-        self.awaited.extend(name for name, _ in taken)
-        return b"".join(command for _, command in taken)
+        due = len(self.commands) if self.pipelining else 0 if self.awaited else 1
+        taken, self.commands = self.commands[:due], self.commands[due:]
+        self.awaited.extend([name for name, _ in taken])
+        return b"".join([command for _, command in taken])
 
     def _send(self, data: bytes) -> None:
         if not self.unsent:
@@ -108,6 +113,8 @@ class Pipe:
             data = b""
         if not data:
             self.close()
+        if self.sent is not None and not self.unread and (all_well := ALL_WELL.match(data)) and self.awaited == WHOLE_TURN:
+            return self._whole_turn(all_well[1])
         lines = (self.unread + data).split(b"\n")
         self.unread = lines.pop()
         if len(self.unread) > 4096 or len(self.lines) > 100:  # no reply line is that long (RFC 5321 §4.5.3.1.5)
@@ -118,6 +125,14 @@ class Pipe:
             if line[3:4] != b"-" and not self._reply(answers):
                 break
         return answers + (self.lost() if self.closed else [])
+
+    def _whole_turn(self, said: bytes) -> list[Answer]:
+        """The usual case at once: the text is taken, and the next envelope too; the text behind it may leave."""
+        sent, self.sent = self.sent, None
+        assert sent is not None
+        self.awaited.clear()
+        self.since, self.text_ready = time.monotonic(), True
+        return [Answer(sent.message_id, "accepted", 250, said.decode("utf-8", "replace"))]
 
     def _reply(self, answers: list[Answer]) -> bool:
         """Handles one whole reply; False, and closed, where it makes no sense or says goodbye."""

@@ -36,7 +36,7 @@ class Pool:
         self.journal = journal.own()
         self.why = ""
         self.failing_since: float | None = None
-        self.retry_at = 0.0
+        self.retry_at = self.late_at = 0.0
         self.used_at = time.monotonic()
 
     def listen(self, seconds: float) -> list[Pipe]:
@@ -48,12 +48,15 @@ class Pool:
         return [key.data for key, _ in self.selector.select(seconds)]
 
     def idle(self) -> Iterable[Pipe]:
-        return [pipe for pipe in self.pipes if pipe.idle]
+        return [pipe for pipe in self.pipes if not pipe.awaited and pipe.idle]
 
     def write_on(self) -> list[Answer]:
         """Goes on with texts that the kernel did not take whole; ends connections that are gone or late."""
         answers: list[Answer] = []
-        for pipe in list(self.pipes):
+        look_for_late = time.monotonic() > self.late_at
+        if look_for_late:
+            self.late_at = time.monotonic() + 0.25
+        for pipe in [one for one in self.pipes if one.unsent or one.closed or look_for_late]:
             if pipe.unsent:
                 pipe.write()
             if pipe.closed or pipe.late:

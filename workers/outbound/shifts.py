@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from concurrent.futures import Future
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from service import mailings, queue, tallies
@@ -54,7 +54,7 @@ class Shift:
         self.journal: Journal = connections.journal
         self.copies = batch.Copies(mailing_id, connections.signing)
         self.claimed: deque[Recipient] = deque()
-        self.ready: deque[tuple[Recipient, Future[Copy]]] = deque()
+        self.ready: deque[tuple[Recipient, Callable[[], Copy]]] = deque()
         self.under_way: dict[int, Recipient] = {}
         self.answers: list[Answer] = []
         self.drained = False
@@ -130,14 +130,14 @@ class Shift:
     def _next(self, pipe: Pipe) -> Copy | None:
         """The next copy that is wanted, for this connection."""
         while self.ready:
-            reader, future = self.ready.popleft()
+            reader, make = self.ready.popleft()
             if not self.watch.wants(reader):
                 self.answers.append(Answer(reader.message_id, "gone", None, "left before it was sent"))
             elif not reader.email.isascii() and not pipe.smtputf8:
                 self._note([Answer(reader.message_id, "refused", None, "the relay takes no address outside ASCII (RFC 6531)")])
             else:
                 self.under_way[reader.message_id] = reader
-                return future.result()
+                return make()
         return None
 
     def _note(self, answers: list[Answer]) -> None:

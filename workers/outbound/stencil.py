@@ -25,6 +25,8 @@ from workers.outbound.exchange import Copy
 
 SLOT = re.compile(r"slot([a-z]+)x([0-9a-f]*)slot")
 PLAIN_VALUE = re.compile(r"(?!From )[A-Za-z0-9](?!.*  )[A-Za-z0-9 ',:/@._+-]{0,72}(?<! )\Z")
+PLAIN_NAME = re.compile(r"[A-Za-z](?: ?[A-Za-z0-9'-]){1,58}\Z")
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,60}@[A-Za-z0-9.-]{1,60}\Z")
 SOFT = b"=\r\n"
 PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 OWN = ("To", "Message-ID", "List-Unsubscribe")
@@ -41,6 +43,9 @@ class Recipient(NamedTuple):
     name: str
     clp: str
     office: str
+    token: str
+    """Names the message in its Message-ID and its bounce address."""
+    leave_token: str
 
 
 def mark(name: str, fallback: str = "") -> str:
@@ -66,9 +71,7 @@ class Stencil:
         self._add(edge + PART_HEAD % b"plain", text, is_html=False)
         self._add(edge + PART_HEAD % b"html", page, is_html=True)
         self.pieces.append(f"--{boundary}--\r\n".encode())
-        self.mail_domain, self.base_url = settings().mail_domain, settings().base_url
-        self.leave_token = links.coder("unsubscribe", settings().secret_key[0]).token
-        self.token = links.coder("message", settings().hash_key).token
+        self.mail_domain, self.leave_url = settings().mail_domain, links.url("/unsubscribe/")
 
     def _add(self, head: bytes, text: str, *, is_html: bool) -> None:
         """Literal pieces in quoted-printable, and an empty piece for each slot between them."""
@@ -84,20 +87,21 @@ class Stencil:
 
     def copy(self, reader: Recipient) -> Copy:
         """One reader's e-mail."""
-        leave_token, token = self.leave_token(reader.subscription_id), self.token(reader.message_id)
-        leave = f"{self.base_url}/unsubscribe/{leave_token}"
-        values = {"name": reader.name, "clp": reader.clp, "office": reader.office, "leave": leave}
+        leave = f"{self.leave_url}{reader.leave_token}"
         pieces = self.pieces.copy()
         for at, name, fallback, is_html in self.slots:
-            pieces[at] = _filled(values[name] or fallback, is_html=is_html)
+            if name == "leave":  # made of letters that need no encoding
+                pieces[at] = leave.encode() + SOFT
+            else:
+                pieces[at] = _filled(getattr(reader, name) or fallback, is_html=is_html)
         own = (
-            mime.address_header("To", reader.name, reader.email),
-            f"Message-ID: <{token}@{self.mail_domain}>\r\n".encode(),
-            f"List-Unsubscribe: <{leave}>,\r\n <mailto:unsubscribe+{leave_token}@{self.mail_domain}>\r\n".encode(),
+            _to(reader.name, reader.email),
+            f"Message-ID: <{reader.token}@{self.mail_domain}>\r\n".encode(),
+            f"List-Unsubscribe: <{leave}>,\r\n <mailto:unsubscribe+{reader.leave_token}@{self.mail_domain}>\r\n".encode(),
         )
         body = b"".join(pieces)
         content = b"".join((*self._signatures(own, body), *own, self.head, body))
-        return Copy(reader.message_id, f"bounce+{token}@{self.mail_domain}", reader.email, content)
+        return Copy(reader.message_id, f"bounce+{reader.token}@{self.mail_domain}", reader.email, content)
 
     def _signatures(self, own: tuple[bytes, ...], body: bytes) -> list[bytes]:
         if not self.signers:
@@ -136,6 +140,20 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, list[tuple[s
     fixed = [(one, dkim.canonical_header(lines[one])[1] if one in lines else b"") for one in order]
     names = [one for one in dkim.SIGNED for _ in range(2 if one in order else 1)]
     return b"".join(lines.values()) + b"\r\n", fixed, names
+
+
+def readers(rows: Sequence[tuple[int, int, str, str, str, str, str]]) -> list[Recipient]:
+    """Recipients with their tokens, made for the whole batch at once."""
+    tokens = links.coder("message", settings().hash_key).tokens([row[0] for row in rows])
+    leave = links.coder("unsubscribe", settings().secret_key[0]).tokens([row[1] for row in rows])
+    return [Recipient(*row, token, out) for row, token, out in zip(rows, tokens, leave, strict=True)]
+
+
+def _to(name: str, email: str) -> bytes:
+    """The To header; most names and addresses need neither quotes nor encoding nor a fold."""
+    if PLAIN_NAME.match(name) and len(name) + len(email) < 68 and PLAIN_ADDRESS.match(email):
+        return f"To: {name} <{email}>\r\n".encode()
+    return mime.address_header("To", name, email)
 
 
 def _filled(value: str, *, is_html: bool) -> bytes:
