@@ -40,7 +40,7 @@ def _prepare_sqlite(connection: Any, read_only: bool) -> None:
     """WAL lets readers go on beside one writer; a deferred transaction that turns writer fails instead of waiting."""
     connection.isolation_level = None
     wait = f"busy_timeout={settings().database_wait_seconds * 1000}"
-    pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"]
+    pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-4000"]
     for pragma in pragmas + (["query_only=ON"] if read_only else []):
         connection.execute(f"PRAGMA {pragma}")
 
