@@ -9,12 +9,14 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 from rq import Worker
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from service import queue
 from service.db import reading
-from service.models import Delivery, Edition, Message, Notice
+from service.models import Delivery, Edition, Mailing, Message, Notice, Tally
+from service.models.mail import IS_QUEUED, IS_SENDING
 
 CLOCK = "undersigned:clock"
 
@@ -38,10 +40,20 @@ def parts() -> dict[str, str]:
     return found
 
 
-def _on_their_way(state: str) -> Select[str, int]:
-    """Asked state by state, since each has an index of its own; what is unsure is a delivery."""
-    counted = select(Message.queue, func.count()).where(Message.state == state).group_by(Message.queue)
-    return counted.where(Message.id.in_(select(Delivery.message_id))) if state == "unsure" else counted
+def _on_their_way(session: Session) -> Iterable[tuple[str, str, int]]:
+    """Queue, state and count; each asked by an index of its own, and a mailing's copies by their tallies."""
+    letters = (IS_QUEUED, Message.mailing_id.is_(None))
+    for name, count in session.execute(select(Message.queue, func.count()).where(*letters).group_by(Message.queue)):
+        yield name, "queued", count
+    for name, count in session.execute(select(Message.queue, func.count()).where(IS_SENDING).group_by(Message.queue)):
+        yield name, "sending", count
+    of_deliveries = Message.id.in_(select(Delivery.message_id))
+    unsure = select(func.count()).select_from(Message).where(of_deliveries, Message.state == "unsure")
+    yield queue.NOTICES, "unsure", session.scalar(unsure) or 0
+    unsettled = select(func.sum(case((Tally.state == "total", Tally.count), else_=-Tally.count))).join(
+        Mailing, Mailing.id == Tally.mailing_id
+    )
+    yield queue.BULK, "queued", session.scalar(unsettled.where(Mailing.state.in_(("sending", "paused")))) or 0
 
 
 class FromDatabase(Collector):
@@ -52,9 +64,8 @@ class FromDatabase(Collector):
         signed = GaugeMetricFamily("undersigned_signatures", "Confirmed signatures", labels=["notice"])
         bells = GaugeMetricFamily("undersigned_bells", "Jobs waiting in Redis", labels=["queue"])
         with reading() as session:
-            for state in ("queued", "sending", "unsure"):
-                for name, count in session.execute(_on_their_way(state)):
-                    waiting.add_metric([name, state], count)
+            for name, state, count in _on_their_way(session):
+                waiting.add_metric([name, state], count)
             for slug, count in session.execute(select(Notice.slug, Edition.count).join(Edition)):
                 signed.add_metric([slug], count)
         for name in queue.QUEUES:

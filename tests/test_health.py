@@ -1,0 +1,37 @@
+"""What the machine's keeper sees: alive, ready in words, counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.people import ANN
+from tests.world import World
+
+TOKEN = "a-token-for-the-metrics"
+
+
+def test_alive_and_not_ready_say_so_in_words(world: World) -> None:
+    assert world.get("/healthz").get_data() == b"ok\n"
+    response = world.get("/readyz")
+    assert response.status_code == 503
+    said = response.get_json()
+    assert (said["database"], said["redis"]) == ("ok", "ok")
+    assert said["worker prompt"] == "no worker listens"
+
+
+@pytest.mark.settings(METRICS_TOKEN=TOKEN)
+def test_metrics_count_what_is_on_its_way_and_want_their_token(world: World) -> None:
+    world.publish()
+    world.sign(ANN)
+    assert world.get("/metrics").status_code == 404
+    assert world.client.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 404
+    text = world.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).get_data(as_text=True)
+    assert 'undersigned_messages{queue="prompt",state="queued"} 1.0' in text
+    assert 'undersigned_bells{queue="prompt"} 1.0' in text
+    world.confirm(ANN["email"])
+    text = world.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).get_data(as_text=True)
+    assert 'undersigned_signatures{notice="open-the-books"} 1.0' in text
+
+
+def test_without_a_token_there_are_no_metrics(world: World) -> None:
+    assert world.client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
