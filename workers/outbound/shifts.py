@@ -5,6 +5,7 @@ A shift lasts until the mailing is drained or half a minute has passed; then the
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from concurrent.futures import Future
@@ -21,6 +22,8 @@ from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool, pool
 from workers.outbound.stencil import Recipient
 from workers.outbound.watch import Watch
+
+log = logging.getLogger(__name__)
 
 SHIFT_SECONDS = 30
 FLUSH = 500
@@ -143,8 +146,14 @@ class Shift:
     def _note(self, answers: list[Answer]) -> None:
         if not answers:
             return
-        self.journal.write(answers)
+        try:
+            self.journal.write(answers)
+        except OSError as error:  # the disk is full: then the ledger knows before the next text leaves
+            log.warning("the journal cannot be written: %s", error.strerror)
+            self.flush_at = 0.0
         self.answers += [self._weighed(answer) for answer in answers]
+        if not self.flush_at:
+            self._flush()
 
     def _weighed(self, answer: Answer) -> Answer:
         """An answer as it goes into the ledger: its recipient is not to blame for what is about us, or has left."""
