@@ -63,6 +63,7 @@ class Shift:
         self.drained = False
         self.claim_at = 0.0
         self.until = time.monotonic() + SHIFT_SECONDS
+        self.stop_at = 0.0
         self.flush_at = time.monotonic() + 1
         self.failed: str = ""
 
@@ -87,8 +88,8 @@ class Shift:
 
     def _stop_at(self) -> float:
         """Set when the end is first asked for: a cleanly ending process waits so long for answers, and no longer."""
-        self.until = min(self.until, time.monotonic() + STOP_SECONDS)
-        return self.until
+        self.stop_at = self.stop_at or time.monotonic() + STOP_SECONDS
+        return self.stop_at
 
     def _claim(self) -> None:
         enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
@@ -179,11 +180,12 @@ class Shift:
         self.flush_at = time.monotonic() + 1
 
     def _end(self) -> None:
-        """Records what is known, and gives back what was claimed and not tried."""
+        """Records what is known, and gives back all that is still held: nothing is under way any more."""
+        for pipe in [one for one in self.pool.pipes if one.current or one.sent]:
+            self._note(self.pool.drop(pipe))
         self._flush()
-        untried = [reader.message_id for reader in self.claimed] + [reader.message_id for reader, _ in self.ready]
         with transaction() as session:
-            ledger.release(session, ledger.token(), untried)
+            ledger.release(session, ledger.token())
             if self.failed and self.failed != self.pool.why:
                 mailings.pause(session, self.mailing_id, self.failed)
             elif (because := batch.too_many_refused(session, self.mailing_id, settings().refused_share)) is not None:
