@@ -11,6 +11,8 @@ from collections import deque
 from concurrent.futures import Future
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import DBAPIError
+
 from service import mailings, queue, tallies
 from service.config import settings
 from service.db import transaction
@@ -31,6 +33,7 @@ FLUSH = 500
 AHEAD = 48
 """Copies that are filled and signed before a connection asks for them."""
 WAIT_SECONDS = 0.05
+DATABASE_SECONDS = 20
 STOP_SECONDS = 3
 stopping: list[bool] = []
 """Not empty once this process was asked to end: then no new text leaves, and the answers under way are awaited briefly."""
@@ -95,8 +98,13 @@ class Shift:
         enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
         if self.drained or enough or self._over() or time.monotonic() < self.claim_at:
             return
-        with transaction() as session:
-            found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+        try:
+            with transaction() as session:
+                found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+        except DBAPIError as error:  # what was claimed and not heard of is given back at the end
+            log.warning("nothing claimed: %s", type(error).__name__)
+            self.claim_at = time.monotonic() + 0.5
+            return
         self.claimed.extend(found)
         self.drained = not more
         self.claim_at = 0.0 if found else time.monotonic() + 0.1
@@ -171,6 +179,18 @@ class Shift:
             self._flush()
 
     def _flush(self) -> None:
+        """A database that restarts is waited for: what it does not learn would be sent again."""
+        give_up = time.monotonic() + (STOP_SECONDS / 2 if stopping else DATABASE_SECONDS)
+        while True:
+            try:
+                return self._settle()
+            except DBAPIError as error:
+                log.warning("nothing recorded: %s", type(error).__name__)
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
+
+    def _settle(self) -> None:
         now = datetime.now(UTC)
         with transaction() as session:
             done = ledger.record_many(session, ledger.token(), self.answers, now)
