@@ -36,7 +36,7 @@ def deliver(message_id: int) -> None:
         copy = _claim(session, message_id)
     if copy is None:
         return
-    outcome = connection(copy.recipient).deliver(copy)
+    outcome = connection(copy.recipient).deliver(copy, ledger.held)
     now = datetime.now(UTC)
     try:
         journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])

@@ -67,6 +67,14 @@ def own() -> Journal:
     return Journal(folder(), ledger.token())
 
 
+def start_over() -> None:
+    """After a job that failed half-way, or too late: under a new token; what the old one knew is left to `replay`."""
+    ledger.let_go()
+    if own.cache_info().currsize:
+        own().leave()
+        own.cache_clear()
+
+
 def replay() -> int:
     """Writes the answers of dead workers on this host into the ledger and frees what else they held; how many workers."""
     count = 0

@@ -16,9 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from service import mailings, queue, tallies
 from service.config import settings
 from service.db import transaction
-from workers.outbound import batch, ledger
+from workers.outbound import batch, journal, ledger
 from workers.outbound.exchange import Answer, Copy
-from workers.outbound.journal import Journal
 from workers.outbound.pace import blames_sender
 from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool, pool
@@ -57,7 +56,7 @@ class Shift:
     def __init__(self, mailing_id: int, connections: Pool) -> None:
         self.mailing_id, self.pool = mailing_id, connections
         self.watch = Watch(mailing_id)
-        self.journal: Journal = connections.journal
+        self.journal = journal.own()
         self.copies = batch.Copies(mailing_id, connections.signing)
         self.claimed: deque[Recipient] = deque()
         self.ready: deque[tuple[Recipient, Future[Copy]]] = deque()
@@ -82,7 +81,8 @@ class Shift:
             self._end()
 
     def _over(self) -> bool:
-        return bool(stopping) or self.failed != "" or not self.watch.going or time.monotonic() > self.until
+        ended = bool(stopping) or self.failed != "" or time.monotonic() > self.until
+        return ended or not self.watch.going or not ledger.held()
 
     def _done(self) -> bool:
         if self.under_way:
@@ -134,7 +134,7 @@ class Shift:
     def _text(self, pipe: Pipe, reader: Recipient) -> None:
         """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
         self.watch.look()
-        if self.watch.wants(reader) and self.watch.going and not stopping:
+        if self.watch.wants(reader) and self.watch.going and ledger.held() and not stopping:
             pipe.send_text(self._next(pipe) if pipe.pipelining and not self._over() else None)
         else:
             self._note(self.pool.drop(pipe))
