@@ -11,9 +11,10 @@ from traceback import extract_tb
 from service import deliveries, mailings, queue
 from service.db import reading, transaction
 from service.models import Serving
-from workers.outbound import ledger, shifts
+from workers.outbound import journal, ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
 from workers.outbound.deliver import hang_up
+from workers.outbound.pool import pool
 
 
 class JobFailed(RuntimeError):
@@ -26,10 +27,14 @@ def reported(job: Callable[[int], None]) -> Callable[[int], None]:
     @wraps(job)
     def run(row_id: int) -> None:
         try:
+            if not ledger.held():
+                journal.start_over()
             job(row_id)
         except Exception as error:
-            ledger.let_go()
+            journal.start_over()
             hang_up()
+            if pool.cache_info().currsize:
+                pool().hang_up()
             at = extract_tb(error.__traceback__)[-1]
             place = f"{Path(at.filename).name}:{at.lineno}"
             raise JobFailed(f"{job.__name__} {row_id}: {type(error).__name__} at {place}") from None
@@ -76,4 +81,5 @@ def fan_out(mailing_id: int) -> None:
 @reported
 def shift(mailing_id: int) -> None:
     """Sends messages of one mailing for about half a minute, then rings again if there are more."""
+    journal.replay()
     shifts.run(mailing_id)

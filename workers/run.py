@@ -47,12 +47,12 @@ class Worker(SimpleWorker):
     def request_stop(self, signum: int, _frame: FrameType | None) -> None:
         shifts.stopping.append(True)
         self._stop_requested = True
-        if self.get_state() != WorkerStatus.BUSY:
-            raise SystemExit(0)
         for seconds, act in ((PATIENCE, hang_up), (PATIENCE + 1.5, _end)):
             timer = threading.Timer(seconds, act)
             timer.daemon = True
             timer.start()
+        if self.get_state() != WorkerStatus.BUSY:
+            raise SystemExit(0)
 
     def teardown(self) -> None:
         try:

@@ -36,9 +36,12 @@ def deliver(message_id: int) -> None:
         copy = _claim(session, message_id)
     if copy is None:
         return
-    outcome = connection(copy.recipient).deliver(copy)
+    outcome = connection(copy.recipient).deliver(copy, ledger.held)
     now = datetime.now(UTC)
-    journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
+    try:
+        journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
+    except OSError as error:  # the disk is full: the ledger comes next in any case
+        log.warning("the journal cannot be written: %s", error.strerror)
     with transaction() as session:
         if ledger.record(session, message_id, outcome, now):
             _close_attempt(session, message_id)

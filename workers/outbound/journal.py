@@ -7,14 +7,17 @@ kernel has, and a host that dies is the case where answers may repeat (promise 3
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import cast
 
+from service import mailings
 from service.config import settings
 from service.db import transaction
 from workers.outbound import ledger
@@ -26,21 +29,27 @@ class Journal:
 
     def __init__(self, folder: Path, token: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{token}.journal"
-        self.descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        self.path, unlocked = folder / f"{token}.journal", folder / f"{token}.new"
+        self.descriptor = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unlocked.rename(self.path)  # locked before it has the name under which others look for the dead
 
     def write(self, answers: Sequence[Answer]) -> None:
         """One write for all: complete, or the error of a full disk before anything else leaves."""
         data = b"".join(_line(answer) for answer in answers)
-        while data:
-            data = data[os.write(self.descriptor, data) :]
+        if (written := os.write(self.descriptor, data)) != len(data):
+            os.ftruncate(self.descriptor, os.fstat(self.descriptor).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def empty(self) -> None:
         os.ftruncate(self.descriptor, 0)
 
     def close(self) -> None:
         self.path.unlink(missing_ok=True)
+        self.leave()
+
+    def leave(self) -> None:
+        """Unlocked as if its worker were dead: whoever looks next writes it into the ledger."""
         os.close(self.descriptor)
 
 
@@ -59,6 +68,14 @@ def own() -> Journal:
     return Journal(folder(), ledger.token())
 
 
+def start_over() -> None:
+    """After a job that failed half-way, or too late: under a new token; what the old one knew is left to `replay`."""
+    ledger.let_go()
+    if own.cache_info().currsize:
+        own().leave()
+        own.cache_clear()
+
+
 def replay() -> int:
     """Writes the answers of dead workers on this host into the ledger and frees what else they held; how many workers."""
     count = 0
@@ -70,22 +87,23 @@ def replay() -> int:
             ledger.take_back(session, now, lease)
         path.unlink(missing_ok=True)
         count += 1
+    if count:  # their bells were lost with them
+        with transaction() as session:
+            mailings.wake_unfinished(session)
     return count
 
 
 def of_the_dead(where: Path) -> Iterator[tuple[str, list[Answer], Path]]:
     """Token, answers and path of each journal whose worker is gone; the caller removes the file when it has them."""
     for path in sorted(where.glob("*.journal")) if where.is_dir() else []:
-        with path.open("rb") as opened:
-            try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+        with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as opened:  # alive, or read by another meanwhile
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield path.stem, list(_answers(opened.read())), path
 
 
 def _answers(content: bytes) -> Iterator[Answer]:
-    """Whole lines only: the last one may have been cut by the kill, and then its text's answer never counted."""
+    """Whole lines only: one may have been cut by the kill or a full disk, and then its answer never counted."""
     for line in content.split(b"\n")[:-1]:
-        message_id, verdict, code, text = line.decode().split("\t")
-        yield Answer(int(message_id), cast(Verdict, verdict), int(code) if code else None, text)
+        with suppress(ValueError):
+            message_id, verdict, code, text = line.decode().split("\t")
+            yield Answer(int(message_id), cast(Verdict, verdict), int(code) if code else None, text)

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,7 +46,18 @@ def token() -> str:
 
 def let_go() -> None:
     """After a job that failed half-way: what it held is renewed no more, and the sweep takes it back once it lapsed."""
+    _renewed.pop(token(), None)
     token.cache_clear()
+
+
+_renewed: dict[str, float] = {}
+"""When all leases under a token were renewed last; at first, when it first claimed."""
+
+
+def held() -> bool:
+    """Whether no claim of ours can have lapsed. Once one may have, nothing more is sent under this token, nor is it renewed."""
+    since = _renewed.get(token())
+    return since is None or time.time() < since + LEASE.total_seconds() - RENEW_SECONDS / 2
 
 
 @cache
@@ -60,8 +72,13 @@ def _renew_for_ever() -> None:
     pause = threading.Event()
     while not pause.wait(RENEW_SECONDS):
         try:
+            if not held():
+                continue
+            mine, now = token(), datetime.now(UTC)
             with transaction() as session:
-                renew(session, datetime.now(UTC))
+                renew(session, now)
+            if mine in _renewed:
+                _renewed[mine] = now.timestamp()
         except SQLAlchemyError as error:  # the database is away: leases lapse, which is what they are for
             log.warning("leases not renewed: %s", type(error).__name__)
 
@@ -74,6 +91,7 @@ def renew(session: Session, now: datetime) -> None:
 def claim(session: Session, message_ids: Any, now: datetime, columns: Sequence[Any] = (Message.id,)) -> list[Any]:
     """Leases those of these messages that are due and nobody else has; returns the columns asked for."""
     _renewing()
+    _renewed.setdefault(token(), now.timestamp())
     due = select(Message.id).where(Message.id.in_(message_ids), Message.state == "queued", Message.due_at <= now)
     locked = due.with_for_update(skip_locked=True)
     values = {"lease": token(), "leased_until": now + LEASE, "attempts": Message.attempts + 1}

@@ -11,7 +11,7 @@ from functools import cache
 from flask import current_app
 
 from service.config import settings
-from workers.outbound import dkim, journal
+from workers.outbound import dkim
 from workers.outbound.exchange import Answer
 from workers.outbound.pipe import Pipe
 from workers.outbound.transport import VerifiedConnection, VerifiedMail
@@ -33,7 +33,6 @@ class Pool:
         self.openers = ThreadPoolExecutor(min(size, 32), "opener")
         self.signers = dkim.load(settings())
         self.signing = ThreadPoolExecutor(signing_threads, "signer") if self.signers else None
-        self.journal = journal.own()
         self.why = ""
         self.failing_since: float | None = None
         self.retry_at = self.late_at = 0.0
@@ -70,6 +69,11 @@ class Pool:
             self.selector.unregister(pipe.sock) if pipe.sock.fileno() >= 0 else self._forget(pipe)
         pipe.close()
         return pipe.lost()
+
+    def hang_up(self) -> None:
+        """Ends every connection, in whatever it is: nobody would understand the rest of its conversation."""
+        for pipe in list(self.pipes):
+            self.drop(pipe)
 
     def _forget(self, pipe: Pipe) -> None:
         for key in list(self.selector.get_map().values()):

@@ -5,22 +5,26 @@ A shift lasts until the mailing is drained or half a minute has passed; then the
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import DBAPIError
+
 from service import mailings, queue, tallies
 from service.config import settings
 from service.db import transaction
-from workers.outbound import batch, ledger
+from workers.outbound import batch, journal, ledger
 from workers.outbound.exchange import Answer, Copy
-from workers.outbound.journal import Journal
 from workers.outbound.pace import blames_sender
 from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool, pool
 from workers.outbound.stencil import Recipient
 from workers.outbound.watch import Watch
+
+log = logging.getLogger(__name__)
 
 SHIFT_SECONDS = 30
 FLUSH = 500
@@ -28,6 +32,7 @@ FLUSH = 500
 AHEAD = 48
 """Copies that are filled and signed before a connection asks for them."""
 WAIT_SECONDS = 0.05
+DATABASE_SECONDS = 20
 STOP_SECONDS = 3
 stopping: list[bool] = []
 """Not empty once this process was asked to end: then no new text leaves, and the answers under way are awaited briefly."""
@@ -51,7 +56,7 @@ class Shift:
     def __init__(self, mailing_id: int, connections: Pool) -> None:
         self.mailing_id, self.pool = mailing_id, connections
         self.watch = Watch(mailing_id)
-        self.journal: Journal = connections.journal
+        self.journal = journal.own()
         self.copies = batch.Copies(mailing_id, connections.signing)
         self.claimed: deque[Recipient] = deque()
         self.ready: deque[tuple[Recipient, Callable[[], Copy]]] = deque()
@@ -60,6 +65,7 @@ class Shift:
         self.drained = False
         self.claim_at = 0.0
         self.until = time.monotonic() + SHIFT_SECONDS
+        self.stop_at = 0.0
         self.flush_at = time.monotonic() + 1
         self.failed: str = ""
 
@@ -75,7 +81,8 @@ class Shift:
             self._end()
 
     def _over(self) -> bool:
-        return bool(stopping) or self.failed != "" or not self.watch.going or time.monotonic() > self.until
+        ended = bool(stopping) or self.failed != "" or time.monotonic() > self.until
+        return ended or not self.watch.going or not ledger.held()
 
     def _done(self) -> bool:
         if self.under_way:
@@ -84,15 +91,20 @@ class Shift:
 
     def _stop_at(self) -> float:
         """Set when the end is first asked for: a cleanly ending process waits so long for answers, and no longer."""
-        self.until = min(self.until, time.monotonic() + STOP_SECONDS)
-        return self.until
+        self.stop_at = self.stop_at or time.monotonic() + STOP_SECONDS
+        return self.stop_at
 
     def _claim(self) -> None:
         enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
         if self.drained or enough or self._over() or time.monotonic() < self.claim_at:
             return
-        with transaction() as session:
-            found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+        try:
+            with transaction() as session:
+                found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+        except DBAPIError as error:  # what was claimed and not heard of is given back at the end
+            log.warning("nothing claimed: %s", type(error).__name__)
+            self.claim_at = time.monotonic() + 0.5
+            return
         self.claimed.extend(found)
         self.drained = not more
         self.claim_at = 0.0 if found else time.monotonic() + 0.1
@@ -122,7 +134,7 @@ class Shift:
     def _text(self, pipe: Pipe, reader: Recipient) -> None:
         """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
         self.watch.look()
-        if self.watch.wants(reader) and self.watch.going and not stopping:
+        if self.watch.wants(reader) and self.watch.going and ledger.held() and not stopping:
             pipe.send_text(self._next(pipe) if pipe.pipelining and not self._over() else None)
         else:
             self._note(self.pool.drop(pipe))
@@ -143,8 +155,14 @@ class Shift:
     def _note(self, answers: list[Answer]) -> None:
         if not answers:
             return
-        self.journal.write(answers)
+        try:
+            self.journal.write(answers)
+        except OSError as error:  # the disk is full: then the ledger knows before the next text leaves
+            log.warning("the journal cannot be written: %s", error.strerror)
+            self.flush_at = 0.0
         self.answers += [self._weighed(answer) for answer in answers]
+        if not self.flush_at:
+            self._flush()
 
     def _weighed(self, answer: Answer) -> Answer:
         """An answer as it goes into the ledger: its recipient is not to blame for what is about us, or has left."""
@@ -161,6 +179,18 @@ class Shift:
             self._flush()
 
     def _flush(self) -> None:
+        """A database that restarts is waited for: what it does not learn would be sent again."""
+        give_up = time.monotonic() + (STOP_SECONDS / 2 if stopping else DATABASE_SECONDS)
+        while True:
+            try:
+                return self._settle()
+            except DBAPIError as error:
+                log.warning("nothing recorded: %s", type(error).__name__)
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
+
+    def _settle(self) -> None:
         now = datetime.now(UTC)
         with transaction() as session:
             done = ledger.record_many(session, ledger.token(), self.answers, now)
@@ -170,11 +200,12 @@ class Shift:
         self.flush_at = time.monotonic() + 1
 
     def _end(self) -> None:
-        """Records what is known, and gives back what was claimed and not tried."""
+        """Records what is known, and gives back all that is still held: nothing is under way any more."""
+        for pipe in [one for one in self.pool.pipes if one.current or one.sent]:
+            self._note(self.pool.drop(pipe))
         self._flush()
-        untried = [reader.message_id for reader in self.claimed] + [reader.message_id for reader, _ in self.ready]
         with transaction() as session:
-            ledger.release(session, ledger.token(), untried)
+            ledger.release(session, ledger.token())
             if self.failed and self.failed != self.pool.why:
                 mailings.pause(session, self.mailing_id, self.failed)
             elif (because := batch.too_many_refused(session, self.mailing_id, settings().refused_share)) is not None:

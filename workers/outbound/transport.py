@@ -9,6 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from flask import current_app
@@ -97,8 +98,8 @@ class VerifiedConnection(Connection):
             host.login(self.mail.username, self.mail.password)
         return host
 
-    def deliver(self, copy: Copy) -> Outcome:
-        """Hands one copy over. Never raises for what a server or a network does: that is the Outcome."""
+    def deliver(self, copy: Copy, held: Callable[[], bool] = lambda: True) -> Outcome:
+        """Hands one copy over, if the claim is still `held`. Never raises for what a server or a network does."""
         if BARE.search(copy.content):
             return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
         place = f"{self.server}:{self.port}"
@@ -110,7 +111,7 @@ class VerifiedConnection(Connection):
         conversation = self.host
         assert isinstance(conversation, Conversation)
         before = len(conversation.replies)
-        outcome = _exchange(conversation, copy)
+        outcome = _exchange(conversation, copy, held)
         outcome.host, outcome.replies = place, conversation.replies[before:]
         if outcome.verdict in {"lost", "unreachable"}:
             conversation.close()
@@ -118,7 +119,7 @@ class VerifiedConnection(Connection):
         return outcome
 
 
-def _exchange(host: Conversation, copy: Copy) -> Outcome:
+def _exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outcome:
     """MAIL, RCPT, DATA, text, one after the other (RFC 5321 §3.3)."""
     text_left = False
     try:
@@ -131,6 +132,8 @@ def _exchange(host: Conversation, copy: Copy) -> Outcome:
             if code not in {250, 251}:
                 _reset(host)
                 return Outcome(judge(code), code, _decode(text))
+        if not held():
+            return Outcome("unreachable", None, "the lease lapsed before the text left")
         host.asked = "DATA"
         code, text = host.docmd("DATA")
         if code != 354:

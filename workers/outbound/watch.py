@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.db import reading
 from service.models import Mailing, Subscription, Suppression
 from service.suppressions import keyed_hash
 from workers.outbound.stencil import Recipient
 
+log = logging.getLogger(__name__)
+
 EVERY_SECONDS = 0.2
-OVERLAP = timedelta(seconds=5)
-"""Leavings are committed a moment after their own time; so each look goes back a little."""
+OVERLAP = timedelta(seconds=60)
+"""Leavings are committed after their own time, by as long as they waited for a lock; so each look goes back."""
 
 
 class Watch:
@@ -34,12 +38,20 @@ class Watch:
         if time.monotonic() < self.next_at:
             return
         now = datetime.now(UTC)
+        self.next_at = time.monotonic() + EVERY_SECONDS
+        try:
+            self._read()
+        except SQLAlchemyError as error:  # who cannot see who left sends nothing
+            log.warning("the database is away: %s", type(error).__name__)
+            self.going = False
+            return
+        self.since = now - OVERLAP
+
+    def _read(self) -> None:
         with reading() as session:
             self.going = session.scalar(select(Mailing.state).where(Mailing.id == self.mailing_id)) == "sending"
             self.left.update(session.scalars(select(Subscription.id).where(Subscription.left_at > self.since)))
             self.suppressed.update(session.scalars(select(Suppression.hash).where(Suppression.at > self.since)))
-        self.since = now - OVERLAP
-        self.next_at = time.monotonic() + EVERY_SECONDS
 
     def wants(self, reader: Recipient) -> bool:
         return reader.subscription_id not in self.left and not (
