@@ -37,6 +37,7 @@ class Pool:
         self.failing_since: float | None = None
         self.retry_at = self.late_at = 0.0
         self.used_at = time.monotonic()
+        """When a shift last looked here; within a second, for it need not be exact."""
 
     def listen(self, seconds: float) -> list[Pipe]:
         """Waits a moment for replies; the connections that have something to say, or room to write."""
@@ -81,7 +82,10 @@ class Pool:
                 self.selector.unregister(key.fileobj)
 
     def _top_up(self) -> None:
+        """Most turns find every connection open and in use, and go on."""
         now = time.monotonic()
+        if len(self.pipes) == self.size and now - self.used_at < 1:
+            return
         if now - self.used_at > IDLE_SECONDS:
             for pipe in list(self.pipes):
                 if pipe.idle:

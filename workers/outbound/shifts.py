@@ -68,11 +68,14 @@ class Shift:
         self.stop_at = 0.0
         self.flush_at = time.monotonic() + 1
         self.failed: str = ""
+        self.over = False
+        """Whether nothing new begins; looked at once in each turn."""
 
     def work(self) -> None:
         """Claim, fill and sign ahead, send, record; one turn of the loop after the other until nothing is under way."""
         try:
             while not self._done():
+                self.over = self._over()
                 self._claim()
                 self._prepare()
                 self._send()
@@ -96,7 +99,7 @@ class Shift:
 
     def _claim(self) -> None:
         enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
-        if self.drained or enough or self._over() or time.monotonic() < self.claim_at:
+        if self.drained or enough or self.over or time.monotonic() < self.claim_at:
             return
         try:
             with transaction() as session:
@@ -112,7 +115,7 @@ class Shift:
     def _prepare(self) -> None:
         """Fills and signs a few copies ahead, on the signing threads where there are any."""
         self.watch.look()
-        while self.claimed and len(self.ready) < AHEAD and not self._over():
+        while self.claimed and len(self.ready) < AHEAD and not self.over:
             reader = self.claimed.popleft()
             self.ready.append((reader, self.copies.make(reader)))
 
@@ -124,7 +127,7 @@ class Shift:
         for pipe in heard:
             if pipe.text_ready and pipe.current is not None:
                 self._text(pipe, self.under_way[pipe.current.message_id])
-        if self.ready and not self._over():
+        if self.ready and not self.over:
             for pipe in self.pool.idle():
                 if (copy := self._next(pipe)) is not None:
                     pipe.start(copy)
@@ -135,7 +138,7 @@ class Shift:
         """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
         self.watch.look()
         if self.watch.wants(reader) and self.watch.going and ledger.held() and not stopping:
-            pipe.send_text(self._next(pipe) if pipe.pipelining and not self._over() else None)
+            pipe.send_text(self._next(pipe) if pipe.pipelining and not self.over else None)
         else:
             self._note(self.pool.drop(pipe))
 
