@@ -16,6 +16,9 @@ lint: .venv/.tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+bench: .venv/.tests
+	@$(BIN)/python -m tests.benchmarks
+
 pictures: .venv/.tests
 	@$(BIN)/python -m tests.pictures
 

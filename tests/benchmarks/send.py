@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
+from pathlib import Path
 
 from service.app import create_app
 from service.config import settings
@@ -27,7 +27,8 @@ def main(mailing_id: int) -> None:
                 if session.get_one(Mailing, mailing_id).state == "sent":
                     break
             time.sleep(0.02)
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss: a child inherits its parent's peak from before the exec.
+    rss = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
     print(json.dumps({"began": began, "ended": time.time(), "cpu": time.process_time() - cpu, "rss_mb": rss}))
 
 
