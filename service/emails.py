@@ -149,6 +149,12 @@ def test_copy(session: Session, mailing: Mailing, organiser: Organiser, text: st
     )  # fmt: skip
 
 
+def paused(session: Session, organiser: Organiser, mailing: Mailing, because: str, now: datetime) -> Message | None:
+    """Tells an organiser that a mailing paused itself, and why."""
+    page = links.url(f"/organise/updates/{mailing.id}")
+    return _store(session, "paused", organiser.email, now, mailing=mailing, because=because, page=page)
+
+
 def to_official(
     session: Session,
     serving: Serving,

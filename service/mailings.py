@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Select, Subquery, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import names, placeholders, queue, states, tallies
+from service import emails, names, placeholders, queue, states, tallies
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Mailing, MailingList, Message, Organiser, Subscription
@@ -160,6 +159,14 @@ def pause(session: Session, mailing_id: int, because: str) -> bool:
     return bool(states.claim(session, Mailing, "sending", "paused", Mailing.id == mailing_id, paused_because=because))
 
 
+def pause_and_tell(session: Session, mailing_id: int, because: str, now: datetime) -> None:
+    """The service itself pauses: every organiser hears of it, also one who looks at no page."""
+    if pause(session, mailing_id, because):
+        mailing = session.get_one(Mailing, mailing_id)
+        for organiser in session.scalars(select(Organiser).order_by(Organiser.id)):
+            emails.paused(session, organiser, mailing, because, now)
+
+
 def resume(session: Session, mailing_id: int) -> bool:
     done = states.claim(session, Mailing, "paused", "sending", Mailing.id == mailing_id, paused_because="")
     queue.wake(session, "fan_out", mailing_id, queue.BULK)
@@ -199,29 +206,6 @@ def wake_unfinished(session: Session) -> None:
     unfinished = Mailing.state.in_(("approved", "sending")) | (Mailing.state == "cancelled") & left_over
     for mailing_id in session.scalars(select(Mailing.id).where(unfinished)):
         queue.wake(session, "fan_out", mailing_id, queue.BULK)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a mailing is: its message rows by state."""
-
-    state: str
-    counts: dict[str, int]
-    fanned_out: bool
-    paused_because: str
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def settled(self) -> int:
-        return self.total - self.counts.get("queued", 0)
-
-
-def progress(session: Session, mailing: Mailing) -> Progress:
-    counts = tallies.read(session, mailing.id)
-    return Progress(mailing.state, counts, mailing.fanned_out_at is not None, mailing.paused_because)
 
 
 def audience_size(session: Session, mailing_list: MailingList) -> int:

@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select
 
-from service import queue
-from service.db import reading
-from service.models import Message
+from service import emails, queue
+from service.db import reading, transaction
+from service.models import Mailing, Message, Organiser
 from service.models.base import Base
 from tests.browser import chromium, site
 from tests.people import ANN, BEN, CHI, OLIVE
@@ -35,6 +35,10 @@ def every_letter(world: World) -> None:
     world.confirm(ANN["email"])  # confirm, receipt, welcome
     world.sweep()
     world.work()  # serving
+    with transaction() as session:  # paused
+        olive_herself = session.scalars(select(Organiser).where(Organiser.email == OLIVE)).one()
+        held = Mailing(id=0, subject="Held", slug="held")
+        emails.paused(session, olive_herself, held, "many were refused", datetime.now(UTC))
     world.sign(ANN)  # already
     world.post("/manage", {"email": CHI["email"]})  # manage_link
     world.post("/complaints", CHI | {"text": "Two letters."})  # complaint

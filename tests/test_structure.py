@@ -22,6 +22,7 @@ STORIES = {
     "signatures",
     "news",
     "notices",
+    "progress",
     "deliveries",
     "mailings",
     "organisers",

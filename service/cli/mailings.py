@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import time
@@ -12,10 +13,11 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import links, mailings, subscriptions
+from service import links, mailings, progress, states, subscriptions
 from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.config import settings
 from service.db import reading, transaction
+from service.documents import plain_cell
 from service.errors import Refused
 from service.models import Mailing
 
@@ -76,14 +78,33 @@ def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
 
 
 def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
-    progress = mailings.progress(session, mailing)
+    found = progress.of(session, mailing, now())
     return {
-        "id": mailing.id, "subject": mailing.subject, "state": progress.state, "total": progress.total,
-        "settled": progress.settled, "counts": progress.counts, "paused_because": progress.paused_because,
+        "id": mailing.id, "subject": mailing.subject, "state": found.state, "total": found.total,
+        "settled": found.settled, "counts": found.counts, "paused_because": found.paused_because,
+        "per_second": round(found.per_second, 1), "seconds_left": found.left.seconds if found.left is not None else None,
     }  # fmt: skip
 
 
 def _sentence(one: dict[str, Any]) -> str:
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(one["counts"].items()))
     settled = f"{one['settled']:,} of {one['total']:,} settled"
-    return f"{one['id']} “{one['subject']}”: {one['state']}, {settled} ({counts or 'no messages'})"
+    pace = f"; {one['per_second']:,} a second, {one['seconds_left']:,} s left" if one["seconds_left"] is not None else ""
+    return f"{one['id']} “{one['subject']}”: {one['state']}, {settled} ({counts or 'no messages'}){pace}"
+
+
+@group.command("outcomes")
+@click.argument("mailing_id", type=int)
+@click.option("--state", default="", type=click.Choice(["", *sorted(states.MESSAGE)]), help="Only messages in this state.")
+@click.option("--search", "words", default="", help="Only where the address or the server's reply holds these words.")
+@says_why
+def outcomes(mailing_id: int, state: str, words: str) -> None:
+    """Print what became of each message as CSV (email,state,code,reply,at), with the servers' words."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["email", "state", "code", "reply", "at"])
+    with reading() as session:
+        mailing, after = mailings.find(session, mailing_id), 0
+        while rows := progress.outcomes(session, mailing, state=state, words=words, after=after, limit=1_000):
+            for _, email, became, code, reply, at in rows:
+                writer.writerow([plain_cell(email or ""), became, code or "", plain_cell(reply), at.isoformat() if at else ""])
+            after = rows[-1].id

@@ -9,7 +9,20 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import complaints, deliveries, emails, health, mailings, news, notices, organisers, register, subscriptions
+from service import (
+    complaints,
+    deliveries,
+    emails,
+    health,
+    mailings,
+    news,
+    notices,
+    organisers,
+    progress,
+    register,
+    states,
+    subscriptions,
+)
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import NotFound, Refused
@@ -17,6 +30,7 @@ from service.models import Mailing, MailingList, Serving
 from service.web.guards import KEY, now
 
 blueprint = Blueprint("organise", __name__)
+PAGE = 100
 
 
 @blueprint.get("")
@@ -70,10 +84,23 @@ def update(number: int) -> ResponseReturnValue:
 
 def _update(database: Session, mailing: Mailing, done: str = "") -> str:
     return render_template(
-        "organise/update.html", mailing=mailing, progress=mailings.progress(database, mailing), done=done,
+        "organise/update.html", mailing=mailing, progress=progress.of(database, mailing, now()), done=done,
         size=mailings.audience_size(database, mailing.mailing_list), seen=mailings.content_hash(mailing),
         preview=news.for_the_web(mailing), preview_text=news.as_text(mailing),
     )  # fmt: skip
+
+
+@blueprint.get("/updates/<int:number>/outcomes")
+def outcomes(number: int) -> ResponseReturnValue:
+    state, words = request.args.get("state", ""), request.args.get("words", "")[:100]
+    after = max(request.args.get("after", 0, type=int), 0)
+    with reading() as database:
+        mailing = mailings.find(database, number)
+        rows = progress.outcomes(database, mailing, state=state, words=words, after=after, limit=PAGE + 1)
+        return render_template(
+            "organise/outcomes.html", mailing=mailing, rows=rows[:PAGE], more=len(rows) > PAGE, state=state, words=words,
+            states=sorted(states.MESSAGE),
+        )  # fmt: skip
 
 
 @blueprint.get("/updates/<int:number>/edit")

@@ -21,7 +21,7 @@ BLAMES_SENDER = re.compile(r"\b[45]\.7\.(?:26|28|515|606|1[0-9]{2})\b|\b4\.7\.(?
 
 
 def blames_sender(answer: Answer) -> bool:
-    return answer.verdict in {"refused", "later"} and bool(BLAMES_SENDER.search(answer.text[:200]))
+    return answer.verdict in {"refused", "later", "unreachable"} and bool(BLAMES_SENDER.search(answer.text[:200]))
 
 
 _alone: dict[str, int] = defaultdict(int)

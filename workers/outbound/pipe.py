@@ -186,7 +186,8 @@ class Pipe:
         if self.sent is not None:
             answers.append(Answer(self.sent.message_id, "lost", None, "the connection ended before the final answer"))
         if self.current is not None:
-            answers.append(Answer(self.current.message_id, "unreachable", None, "the connection ended"))
+            code, words = self.refusal or (None, "the connection ended")  # with 421 the server says why it ends
+            answers.append(Answer(self.current.message_id, "unreachable", code, words))
         self.sent = self.current = None
         return answers
 

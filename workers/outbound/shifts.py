@@ -132,7 +132,7 @@ class Shift:
                 if (copy := self._next(pipe)) is not None:
                     pipe.start(copy)
         if not self.pool.pipes and not self.pool.opening:
-            self.failed = self.pool.why
+            self.failed = self.failed or self.pool.why
 
     def _text(self, pipe: Pipe, reader: Recipient) -> None:
         """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
@@ -210,6 +210,6 @@ class Shift:
         with transaction() as session:
             ledger.release(session, ledger.token())
             if self.failed and self.failed != self.pool.why:
-                mailings.pause(session, self.mailing_id, self.failed)
+                mailings.pause_and_tell(session, self.mailing_id, self.failed, datetime.now(UTC))
             elif (because := batch.too_many_refused(session, self.mailing_id, settings().refused_share)) is not None:
-                mailings.pause(session, self.mailing_id, because)
+                mailings.pause_and_tell(session, self.mailing_id, because, datetime.now(UTC))

@@ -1,0 +1,79 @@
+"""Story: how far a mailing is, and what became of each message, in the servers' words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from service import tallies
+from service.models import Mailing, Message, Subscription
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counts by state, and how fast it goes: on average since it was approved."""
+
+    state: str
+    counts: dict[str, int]
+    fanned_out: bool
+    paused_because: str
+    elapsed: timedelta
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def settled(self) -> int:
+        return self.total - self.counts.get("queued", 0)
+
+    @property
+    def per_second(self) -> float:
+        return self.settled / max(self.elapsed.total_seconds(), 1)
+
+    @property
+    def left(self) -> timedelta | None:
+        """How long the rest takes at this rate; None where nobody can say."""
+        if self.state != "sending" or not self.settled or not self.fanned_out:
+            return None
+        return timedelta(seconds=round((self.total - self.settled) / self.per_second))
+
+
+def of(session: Session, mailing: Mailing, now: datetime) -> Progress:
+    """Read from the tallies: as cheap at a million messages as at ten."""
+    counts = tallies.read(session, mailing.id)
+    elapsed = (mailing.finished_at or now) - (mailing.approved_at or now)
+    return Progress(mailing.state, counts, mailing.fanned_out_at is not None, mailing.paused_because, elapsed)
+
+
+class Outcome(NamedTuple):
+    """What became of one message; `email` is None for somebody who was erased."""
+
+    id: int
+    email: str | None
+    state: str
+    reply_code: int | None
+    reply_text: str
+    settled_at: datetime | None
+
+
+def outcomes(
+    session: Session, mailing: Mailing, *, state: str = "", words: str = "", after: int = 0, limit: int = 100
+) -> list[Outcome]:
+    """Messages with address, state, reply and time, in their order; `words` looks in addresses and replies."""
+    columns = (Message.id, Subscription.email, Message.state, Message.reply_code, Message.reply_text, Message.settled_at)
+    wanted = (
+        select(*columns)
+        .outerjoin(Subscription, Subscription.id == Message.subscription_id)
+        .where(Message.mailing_id == mailing.id, Message.id > after)
+    )
+    if state:
+        wanted = wanted.where(Message.state == state)
+    if words:
+        looked_in = (Subscription.email, Message.reply_text)
+        wanted = wanted.where(or_(*(column.icontains(words, autoescape=True) for column in looked_in)))
+    return [Outcome(*row) for row in session.execute(wanted.order_by(Message.id).limit(limit))]

@@ -1,0 +1,90 @@
+"""A mailing as its organiser sees it: how far, how fast, and what became of each message."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from service import mailings, progress, subscriptions
+from service.db import reading, transaction
+from tests.people import ANN, BEN, OLIVE
+from tests.smtp_server import SmtpServer, answer
+from tests.world import World
+
+WAITS = {"APPROVALS": "0"}
+
+
+@pytest.fixture
+def relay() -> Iterator[SmtpServer]:
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], relay: SmtpServer) -> dict[str, str]:
+    return environment | WAITS | {"MAIL_PORT": str(relay.port), "MAIL_CONNECTIONS": "1"}
+
+
+def mailing_to(world: World, *people: dict[str, str]) -> int:
+    """An update to these people, sent."""
+    world.publish()
+    world.add_organisers()
+    now = datetime.now(UTC)
+    with transaction() as session:
+        updates = subscriptions.find_list(session, "updates")
+        lines = [subscriptions.read_line(number, {**one, "clp": "", "office": ""}) for number, one in enumerate(people)]
+        subscriptions.take_in(session, updates, lines, "test", now)
+        mailing = mailings.draft(session, updates, "Hello", "Hello.", None, now)
+        mailings.submit(mailing)
+        session.flush()
+        mailings.approve(session, mailing, None, mailings.content_hash(mailing), now + timedelta(seconds=1))
+    return mailing.id
+
+
+def test_each_outcome_is_found_by_state_and_by_words(world: World, relay: SmtpServer) -> None:
+    relay.will("RCPT", answer("550 5.1.1 no such person"))
+    number = mailing_to(world, ANN, BEN)
+    world.work()
+    with reading() as session:
+        mailing = mailings.find(session, number)
+        rows = progress.outcomes(session, mailing)
+        assert (rows[0].email, rows[0].state, rows[0].reply_code) == (ANN["email"], "refused", 550)
+        assert [row.state for row in rows] == ["refused", "accepted"]
+        assert [row.email for row in progress.outcomes(session, mailing, state="accepted")] == [BEN["email"]]
+        assert [row.email for row in progress.outcomes(session, mailing, words="NO SUCH")] == [ANN["email"]]
+        assert progress.outcomes(session, mailing, words="%") == []
+        assert progress.of(session, mailing, datetime.now(UTC)).counts == {"accepted": 1, "refused": 1}
+    result = world.app.test_cli_runner().invoke(args=["mailings", "outcomes", str(number), "--state", "refused"])
+    assert [row["reply"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["5.1.1 no such person"]
+
+
+def test_the_page_shows_outcomes_to_organisers_alone(world: World, relay: SmtpServer) -> None:
+    number = mailing_to(world, ANN)
+    world.work()
+    assert world.get(f"/organise/updates/{number}/outcomes").status_code == 303
+
+
+def test_rate_and_time_left_follow_from_the_counts() -> None:
+    going = progress.Progress("sending", {"accepted": 300, "queued": 100}, True, "", timedelta(seconds=30))
+    assert (going.total, going.settled, going.per_second, going.left) == (400, 300, 10.0, timedelta(seconds=10))
+    done = progress.Progress("sent", {"accepted": 400}, True, "", timedelta(seconds=30))
+    assert done.left is None
+
+
+def test_a_provider_that_turns_us_away_pauses_the_mailing_and_organisers_hear_of_it(world: World, relay: SmtpServer) -> None:
+    relay.will("RCPT", answer("421 4.7.28 our system has detected an unusual rate of mail"))
+    number = mailing_to(world, ANN, BEN)
+    world.work("bulk")
+    with reading() as session:
+        mailing = mailings.find(session, number)
+        assert mailing.state == "paused"
+        assert "4.7.28" in mailing.paused_because
+        assert progress.of(session, mailing, datetime.now(UTC)).counts == {"queued": 2}
+    world.work("prompt")
+    told = [one for one in relay.taken if one.recipients == [OLIVE]]
+    assert len(told) == 1
+    assert b"Paused: Hello" in told[0].content
