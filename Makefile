@@ -16,6 +16,9 @@ lint: .venv/.tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+faults: .venv/.tests
+	@$(BIN)/python -m tests.faults
+
 pictures: .venv/.tests
 	@$(BIN)/python -m tests.pictures
 

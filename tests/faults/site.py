@@ -91,6 +91,7 @@ class Site:
 
     def start(self, host: str = "", **settings: str) -> subprocess.Popen[bytes]:
         """A bulk worker on a host; the first host is the one that this process is on."""
+        assert host not in self.workers
         own = {"VAR_DIR": str(self.folder / host)} if host else {}
         self.workers[host] = worker = subprocess.Popen(
             [sys.executable, "-m", "workers.run", "bulk"], cwd=ROOT, env=os.environ | self.environment | own | settings,

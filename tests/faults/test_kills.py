@@ -92,6 +92,7 @@ def test_an_asked_end_is_clean_and_repeats_nothing(tmp_path: Path, template: Pat
             assert worker.wait(10) == 0
             assert time.monotonic() - began < 4
             assert "sending" not in site.states()
+            del site.workers[""]
         site.start()
         site.wait(site.over, sweeping=True)
         site.check(doubles=0)
@@ -118,8 +119,8 @@ def test_the_disk_is_full_for_a_while(tmp_path: Path, template: Path) -> None:
     """Neither journal nor database can grow: nothing more leaves until they can."""
     with Site(tmp_path, database=template, delay=0.004) as site:
         site.write_to(READERS)
+        worker = site.start()
         for _ in range(2):
-            worker = site.start()
             site.heard(200, sweeping=True)
             resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
             time.sleep(2)
