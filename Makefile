@@ -19,6 +19,9 @@ lint: .venv/.tests
 bench: .venv/.tests
 	@$(BIN)/python -m tests.benchmarks
 
+faults: .venv/.tests
+	@$(BIN)/python -m tests.faults
+
 pictures: .venv/.tests
 	@$(BIN)/python -m tests.pictures
 

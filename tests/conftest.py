@@ -94,31 +94,53 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL cluster of our own, on a unix socket; skipped, with the reason, where none is installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(p) for p in [shutil.which("pg_ctl")] if p]
-    if not found:
-        pytest.skip("PostgreSQL is not installed")
-    bin_folder = found[-1].parent
     folder = Path(tempfile.mkdtemp(prefix="undersigned-postgres-"))  # pytest closes its own folder to other users
-    as_user: list[str] = []
-    if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        owner = pwd.getpwnam("postgres")
-        as_user = ["setpriv", "--reuid", "postgres", "--regid", str(owner.pw_gid), "--clear-groups"]
+    if os.getuid() == 0:
         shutil.chown(folder, "postgres")
-    data = folder / "data"
-    _quietly([*as_user, bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"])
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c autovacuum=off -c max_connections=200"
-    control = [*as_user, bin_folder / "pg_ctl", "-D", data]
-    _quietly([*control, "-o", options, "-l", folder / "log", "-w", "start"])
+    control = postgres_control(folder)
+    quietly([*control, "-o", "-A trust -U postgres -E UTF8", "init"])
+    options = [
+        f"unix_socket_directories='{folder}'",
+        "listen_addresses=''",
+        "fsync=off",
+        "autovacuum=off",
+        "max_connections=200",
+    ]
+    with (folder / "data/postgresql.conf").open("a") as written:
+        written.write("\n".join(options))
+    quietly([*control, "-l", folder / "log", "-w", "start"])
     url = f"postgresql+psycopg://postgres@/template_undersigned?host={folder}"
     _run(url.replace("template_undersigned", "postgres"), "CREATE DATABASE template_undersigned")
     config.use(config.load({"VAR_DIR": str(tmp_path_factory.mktemp("pgvar")), "DATABASE_URL": url}))
     migrate.upgrade()
     yield url
-    _quietly([*control, "-m", "immediate", "stop"])
+    quietly([*control, "-m", "immediate", "stop"])
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _quietly(command: list[str | Path]) -> None:
+def postgres_control(folder: Path) -> list[str | Path]:
+    """pg_ctl for the cluster in a folder; the caller adds what it shall do. PostgreSQL refuses to run as root."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(p) for p in [shutil.which("pg_ctl")] if p]
+    if not found:
+        pytest.skip("PostgreSQL is not installed")
+    as_user: list[str | Path] = []
+    if os.getuid() == 0:
+        owner = pwd.getpwnam("postgres")
+        as_user = ["setpriv", "--reuid", "postgres", "--regid", str(owner.pw_gid), "--clear-groups"]
+    return [*as_user, found[-1], "-D", folder / "data"]
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """A migrated database of one test's own; its address."""
+    name = f"test_{time.time_ns()}"
+    maintenance = postgres_server.replace("template_undersigned", "postgres")
+    _run(maintenance, f"CREATE DATABASE {name} TEMPLATE template_undersigned")
+    yield postgres_server.replace("template_undersigned", name)
+    _run(maintenance, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def quietly(command: list[str | Path]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -185,12 +207,8 @@ def either_world(
         shutil.copy(template, folder / "undersigned.db")
         yield from _world(environment, postbox_server[1])
         return
-    url = request.getfixturevalue("postgres_server")
-    name = f"test_{time.time_ns()}"
-    maintenance = url.replace("template_undersigned", "postgres")
-    _run(maintenance, f"CREATE DATABASE {name} TEMPLATE template_undersigned")
-    yield from _world(environment | {"DATABASE_URL": url.replace("template_undersigned", name)}, postbox_server[1])
-    _run(maintenance, f"DROP DATABASE {name} WITH (FORCE)")
+    url = request.getfixturevalue("postgres_database")
+    yield from _world(environment | {"DATABASE_URL": url}, postbox_server[1])
 
 
 def pytest_configure(config: pytest.Config) -> None:

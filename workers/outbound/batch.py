@@ -41,8 +41,7 @@ def claim(session: Session, mailing_id: int, now: datetime) -> tuple[list[Recipi
         return [], False
     if not want:
         return [], True
-    waiting = (Message.mailing_id == mailing_id, IS_QUEUED, Message.due_at <= now)
-    ids = select(Message.id).where(*waiting).order_by(Message.id).limit(want)
+    ids = select(Message.id).where(Message.mailing_id == mailing_id).order_by(Message.id).limit(want)
     leased = {row.subscription_id: row.id for row in ledger.claim(session, ids, now, (Message.id, Message.subscription_id))}
     columns = (
         Subscription.id,

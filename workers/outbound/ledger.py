@@ -18,13 +18,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import queue, states, tallies
 from service.db import transaction
 from service.models import Attempt, Message
+from service.models.mail import IS_QUEUED
 from workers.outbound.exchange import Answer, Outcome
 
 log = logging.getLogger(__name__)
@@ -89,11 +90,16 @@ def renew(session: Session, now: datetime) -> None:
 
 
 def claim(session: Session, message_ids: Any, now: datetime, columns: Sequence[Any] = (Message.id,)) -> list[Any]:
-    """Leases those of these messages that are due and nobody else has; returns the columns asked for."""
+    """Leases those of these messages that are due and nobody else has; returns the columns asked for.
+
+    A statement that chooses them locks what it chooses, and runs once: joined to the table that it reads, PostgreSQL may run it
+    again for each row.
+    """
     _renewing()
     _renewed.setdefault(token(), now.timestamp())
-    due = select(Message.id).where(Message.id.in_(message_ids), Message.state == "queued", Message.due_at <= now)
-    locked = due.with_for_update(skip_locked=True)
+    chosen = message_ids if isinstance(message_ids, Select) else select(Message.id).where(Message.id.in_(message_ids))
+    due = chosen.where(IS_QUEUED, Message.due_at <= now).with_for_update(skip_locked=True)
+    locked = select(due.cte("due").c.id)
     values = {"lease": token(), "leased_until": now + LEASE, "attempts": Message.attempts + 1}
     return states.claim_returning(session, Message, "queued", "sending", locked, columns, **values)
 

@@ -139,8 +139,18 @@ class Shift:
         self.watch.look()
         if self.watch.wants(reader) and self.watch.going and ledger.held() and not stopping:
             pipe.send_text(self._next(pipe) if pipe.pipelining and not self.over else None)
-        else:
+        elif not self.watch.wants(reader):
             self._note(self.pool.drop(pipe))
+        else:
+            self._cut(pipe)
+
+    def _cut(self, pipe: Pipe) -> None:
+        """Ends a connection on our own account: a message whose text has not left is given back at the end, due as before."""
+        left = self.pool.drop(pipe)
+        for answer in left:
+            if answer.verdict == "unreachable":
+                self.under_way.pop(answer.message_id, None)
+        self._note([answer for answer in left if answer.verdict != "unreachable"])
 
     def _next(self, pipe: Pipe) -> Copy | None:
         """The next copy that is wanted, for this connection."""
@@ -205,7 +215,7 @@ class Shift:
     def _end(self) -> None:
         """Records what is known, and gives back all that is still held: nothing is under way any more."""
         for pipe in [one for one in self.pool.pipes if one.current or one.sent]:
-            self._note(self.pool.drop(pipe))
+            self._cut(pipe)
         self._flush()
         with transaction() as session:
             ledger.release(session, ledger.token())
