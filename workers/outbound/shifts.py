@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +31,8 @@ FLUSH = 500
 """Answers that are in the journal and not yet in the ledger, at most."""
 AHEAD = 48
 """Copies that are filled and signed before a connection asks for them."""
+SOON = timedelta(seconds=2)
+"""What a ceiling holds back for so long is waited for; the bell would ring for it much later."""
 WAIT_SECONDS = 0.05
 DATABASE_SECONDS = 20
 STOP_SECONDS = 3
@@ -101,6 +103,7 @@ class Shift:
         try:
             with transaction() as session:
                 found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+                more = more or batch.is_due(session, self.mailing_id, datetime.now(UTC) + SOON)
         except DBAPIError as error:  # what was claimed and not heard of is given back at the end
             log.warning("nothing claimed: %s", type(error).__name__)
             self.claim_at = time.monotonic() + 0.5
