@@ -98,7 +98,7 @@ class Shift:
 
     def _claim(self) -> None:
         enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
-        if self.drained or enough or self._over() or time.monotonic() < self.claim_at:
+        if self.drained or enough or not self.pool.pipes or self._over() or time.monotonic() < self.claim_at:
             return
         try:
             with transaction() as session:
