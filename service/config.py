@@ -76,9 +76,7 @@ class Settings:
     mail_default_sender: str = setting("", "From of everything we send.", sender)
     mail_timeout_seconds: int = setting("60", "How long to wait for each answer of a mail server.", positive)
     mail_domain: str = setting("lists.example.org", "Domain of lists and bounces.", domain_name)
-    mail_routes: dict[str, tuple[str, int]] = setting(
-        "", "domain=host:port pairs whose letters bypass the relay.", routes
-    )
+    mail_routes: dict[str, tuple[str, int]] = setting("", "domain=host:port pairs whose letters bypass the relay.", routes)
     dkim_domain: str = setting("", "Domain of the DKIM signature; empty: we do not sign.", domain_name)
     dkim_selector: str = setting("undersigned", "Selector of the DKIM key.", label)
     dkim_key_file: str = setting("", "PEM file with the DKIM private key.", existing_file)
