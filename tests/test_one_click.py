@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from service import links, mailings, subscriptions
 from service.db import transaction
 from service.models import Consent, Mailing, Message, Subscription
+from tests.conftest import wait_until
 from tests.people import ANN, BEN
 from tests.world import World, html_of
 from workers.outbound import shifts
@@ -147,6 +148,7 @@ def test_no_update_arrives_after_leaving_between_claim_and_text(world: World) ->
         mailings.fan_out(session, number, datetime.now(UTC))
     with world.app.app_context():
         shift = shifts.Shift(number, pool())
+        wait_until(lambda: bool(pool().listen(0.01) or pool().pipes))
         shift._claim()
         assert len(shift.claimed) == 1
         press(world, path)

@@ -20,10 +20,10 @@ MINUTES = 20
 def main(kills: int = 300, readers: int = 5000, seed: int = 5321) -> int:
     chance, began = random.Random(seed), time.monotonic()
     wiped = restarted = 0
-    with tempfile.TemporaryDirectory(prefix="undersigned-faults-") as folder, Site(Path(folder)) as site:
+    with tempfile.TemporaryDirectory(prefix="undersigned-faults-") as folder, Site(Path(folder), delay=0.08) as site:
         site.write_to(readers)
         while site.kills < kills and not site.over() and time.monotonic() - began < MINUTES * 60:
-            killed_at_random(site, chance, max(2 * readers // kills, 2))
+            killed_at_random(site, chance, max(3 * readers // (2 * kills), 2))
             if chance.random() < 0.1:
                 queue.redis().flushall()
                 wiped += 1

@@ -1,6 +1,6 @@
 """Ceilings: how many copies may be claimed now, in all, for one mailing, for one receiving domain.
 
-A sliding window in Redis, shared by every worker: the last second's use counts by the share of it that the window still covers.
+A sliding window of a second in Redis, shared by every worker: ten tenths, and the oldest by the share that is still covered.
 Without Redis each worker keeps to the ceiling by itself.
 """
 
@@ -31,19 +31,23 @@ def grant(key: str, want: int, per_second: int) -> int:
     """How many of `want` may go now under a ceiling (0: none is set)."""
     if not per_second or not want:
         return want
-    now = time.time()
-    second = int(now)
+    tenths = time.time() * 10
+    current, *earlier = [f"pace:{key}:{int(tenths) - back}" for back in range(11)]
     try:
         pipeline = queue.redis().pipeline()
-        pipeline.get(f"pace:{key}:{second - 1}")
-        pipeline.incrby(f"pace:{key}:{second}", want)
-        pipeline.expire(f"pace:{key}:{second}", 5)
+        pipeline.mget(earlier)
+        pipeline.incrby(current, want)
+        pipeline.expire(current, 5)
         before, used, _ = pipeline.execute()
     except RedisError:
-        before, used = _alone[f"{key}:{second - 1}"], _alone[f"{key}:{second}"] + want
-    covered = int(before or 0) * (1 - (now - second))
+        if len(_alone) > 1000:
+            _alone.clear()
+        _alone[current] += want
+        before, used = [_alone[one] for one in earlier], _alone[current]
+    *whole, oldest = [int(count or 0) for count in before]
+    covered = sum(whole) + oldest * (1 - tenths % 1)
     granted = max(0, min(want, int(per_second - covered - (used - want))))
-    _give_back(f"pace:{key}:{second}", want - granted)
+    _give_back(current, want - granted)
     return granted
 
 
@@ -52,7 +56,7 @@ def _give_back(key: str, count: int) -> None:
         try:
             queue.redis().decrby(key, count)
         except RedisError:
-            _alone.clear()
+            _alone[key] -= count
 
 
 def ceilings(mailing_id: int, want: int) -> int:

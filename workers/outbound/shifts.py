@@ -9,14 +9,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
 from service import mailings, queue, tallies
 from service.config import settings
 from service.db import transaction
-from workers.outbound import batch, journal, ledger
+from workers.outbound import batch, journal, ledger, mime
 from workers.outbound.exchange import Answer, Copy
 from workers.outbound.pace import blames_sender
 from workers.outbound.pipe import Pipe
@@ -31,6 +31,8 @@ FLUSH = 500
 """Answers that are in the journal and not yet in the ledger, at most."""
 AHEAD = 48
 """Copies that are filled and signed before a connection asks for them."""
+SOON = timedelta(seconds=2)
+"""What a ceiling holds back for so long is waited for; the bell would ring for it much later."""
 WAIT_SECONDS = 0.05
 DATABASE_SECONDS = 20
 STOP_SECONDS = 3
@@ -99,11 +101,12 @@ class Shift:
 
     def _claim(self) -> None:
         enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
-        if self.drained or enough or self.over or time.monotonic() < self.claim_at:
+        if self.drained or enough or not self.pool.pipes or self.over or time.monotonic() < self.claim_at:
             return
         try:
             with transaction() as session:
                 found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
+                more = more or batch.is_due(session, self.mailing_id, datetime.now(UTC) + SOON)
         except DBAPIError as error:  # what was claimed and not heard of is given back at the end
             log.warning("nothing claimed: %s", type(error).__name__)
             self.claim_at = time.monotonic() + 0.5
@@ -161,8 +164,13 @@ class Shift:
             elif not reader.email.isascii() and not pipe.smtputf8:
                 self._note([Answer(reader.message_id, "refused", None, "the relay takes no address outside ASCII (RFC 6531)")])
             else:
+                try:
+                    copy = make()
+                except mime.BadHeader as error:  # one name that no header can hold keeps nobody else from theirs
+                    self._note([Answer(reader.message_id, "refused", None, str(error))])
+                    continue
                 self.under_way[reader.message_id] = reader
-                return make()
+                return copy
         return None
 
     def _note(self, answers: list[Answer]) -> None:

@@ -1,0 +1,237 @@
+"""Bulk connections against a server that does as a script says: everybody gets one letter, or the reason is kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from service import mailings, subscriptions, tallies
+from service.db import transaction
+from service.models import Mailing, Message, Subscription
+from tests import crowd
+from tests.conftest import wait_until
+from tests.smtp_server import DROP, STALL, Act, SmtpServer, answer
+from tests.world import World
+from workers.outbound import ledger, pipe
+
+READERS = 45
+
+
+@pytest.fixture(params=[True, False], ids=["pipelining", "one by one"])
+def relay(request: pytest.FixtureRequest) -> Iterator[SmtpServer]:
+    with SmtpServer(pipelining=request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], relay: SmtpServer) -> dict[str, str]:
+    own = {"MAIL_TIMEOUT_SECONDS": "1", "APPROVALS": "0", "MAIL_PORT": str(relay.port)}
+    return own | environment | {"MAIL_PORT": str(relay.port)}
+
+
+def send(world: World, count: int = READERS * 10 // 9) -> int:
+    number = crowd.mailing_to(count, datetime.now(UTC))
+    world.sweep()
+    world.work()
+    return number
+
+
+def go_on(world: World) -> None:
+    """The time of every message has come, and the clock rings."""
+    with transaction() as session:
+        session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
+    world.sweep()
+    world.work()
+
+
+def meanwhile(world: World, act: Callable[[], None]) -> None:
+    """Workers run here, for they want the main thread's signals, and the act beside them."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    world.work()
+    thread.join()
+
+
+def states(world: World) -> Counter[str]:
+    return Counter(world.rows(select(Message.state)))
+
+
+def mailing(world: World) -> Mailing:
+    return world.rows(select(Mailing))[0]  # type: ignore[no-any-return]
+
+
+def got(relay: SmtpServer) -> Counter[str]:
+    return Counter(one for taken in relay.taken for one in taken.recipients if taken.accepted)
+
+
+def tallied(world: World, number: int) -> dict[str, int]:
+    with transaction() as session:
+        return tallies.read(session, number)
+
+
+@pytest.mark.parametrize("act", [DROP, STALL, answer("421 4.3.2 closing"), answer("451 4.3.0 later"),
+                                 answer("nonsense"), Act(late=0.3), Act(drip=0.02), Act(extra="250 2.0.0 once more")],
+                         ids=["drop", "stall", "421", "451", "nonsense", "late", "drip", "extra"])  # fmt: skip
+@pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "."])
+def test_trouble_at_any_step_loses_nobody(world: World, relay: SmtpServer, stage: str, act: Act,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(pipe, "TEXT_SECONDS", 1)
+    relay.will(stage, act, Act(), Act(), act)
+    number = send(world)
+    for _ in range(3):
+        if mailing(world).state != "sent":
+            go_on(world)
+    assert states(world) == {"accepted": READERS}
+    assert mailing(world).state == "sent"
+    assert tallied(world, number) == {"accepted": READERS}
+    texts = {one for taken in relay.taken for one in taken.recipients}
+    assert sorted(texts) == sorted(world.rows(select(Subscription.email).where(Subscription.state == "confirmed")))
+    assert sum(got(relay).values()) - READERS <= (2 if (stage, act.then) == (".", "stall") else 1)
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "."])
+def test_one_bad_recipient_spoils_no_other(world: World, relay: SmtpServer, stage: str) -> None:
+    relay.will(stage, answer("550 5.1.1 no such person"))
+    send(world)
+    assert states(world) == {"accepted": READERS - 1, "refused": 1}
+    [refused] = world.rows(select(Message).where(Message.state == "refused"))
+    assert (refused.reply_code, refused.reply_text) == (550, "5.1.1 no such person")
+    assert set(got(relay).values()) == {1}
+    if stage in {"RCPT", "DATA"}:  # the refused envelope is taken back before the next
+        assert "RSET" in relay.commands
+
+
+def test_greylisting_gives_exactly_one_letter(world: World, relay: SmtpServer) -> None:
+    relay.will("RCPT", *[answer("451 4.2.0 greylisted")] * READERS)
+    send(world)
+    assert states(world) == {"queued": READERS}
+    go_on(world)
+    assert sorted(got(relay).values()) == [1] * READERS
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_addresses_outside_ascii(world: World, relay: SmtpServer, known: bool) -> None:
+    if not known:
+        relay.offered.remove("SMTPUTF8")
+    number = crowd.mailing_to(5, datetime.now(UTC))
+    with transaction() as session:
+        session.execute(update(Subscription).where(Subscription.email == "reader2@example.org").values(email="zoë@example.org"))
+    world.sweep()
+    world.work()
+    assert tallied(world, number) == {"accepted": 5} if known else {"accepted": 4, "refused": 1}
+    assert ("zoë@example.org" in got(relay)) == known
+
+
+@pytest.mark.parametrize(
+    "words", ["421 4.7.28 Gmail has detected an unusual rate", "550 5.7.26 unauthenticated", "451 4.7.500 ok"]
+)
+def test_a_provider_that_blames_the_sender_pauses_the_mailing(world: World, relay: SmtpServer, words: str) -> None:
+    relay.will(".", Act(), answer(words))
+    send(world)
+    if "4.7.500" in words:
+        assert mailing(world).state == "sending"
+        return
+    assert mailing(world).state == "paused"
+    assert words.split()[1] in mailing(world).paused_because
+    assert set(states(world)) == {"accepted", "queued"}
+    with transaction() as session:
+        mailings.resume(session, mailing(world).id)
+    go_on(world)
+    assert sorted(got(relay).values()) == [1] * READERS
+
+
+def test_too_many_refusals_pause_the_mailing(world: World, relay: SmtpServer) -> None:
+    relay.always("RCPT", answer("550 5.1.1 unknown"))
+    send(world, 600)
+    assert mailing(world).state == "paused"
+    assert "refused" in mailing(world).paused_because
+
+
+def test_an_answer_later_than_the_lease_causes_no_double(
+    world: World, relay: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LEASE", timedelta(seconds=2))
+    monkeypatch.setattr(ledger, "RENEW_SECONDS", 0.5)
+    ledger._renewing.cache_clear()
+    monkeypatch.setattr(pipe, "TEXT_SECONDS", 30)
+    relay.will(".", Act(late=5))
+    number = crowd.mailing_to(READERS * 10 // 9, datetime.now(UTC))
+    world.sweep()
+    stop = time.monotonic() + 6
+
+    def sweeps() -> None:
+        while time.monotonic() < stop:
+            world.sweep()
+            time.sleep(0.2)
+
+    meanwhile(world, sweeps)
+    world.work()
+    assert sorted(got(relay).values()) == [1] * READERS
+    assert tallied(world, number) == {"accepted": READERS}
+
+
+@pytest.mark.settings(LIMIT_MAILING="100")
+@pytest.mark.parametrize("act", ["pause", "cancel"])
+def test_pause_and_cancel_take_effect_at_once(world: World, relay: SmtpServer, act: str) -> None:
+    number = crowd.mailing_to(600, datetime.now(UTC))
+    world.sweep()
+    at: list[float] = []
+
+    def organiser() -> None:
+        wait_until(lambda: len(relay.taken) > 60)
+        with transaction() as session:
+            if act == "pause":
+                mailings.pause(session, number, "an organiser asked")
+            else:
+                mailings.cancel(session, mailings.hold(session, number), datetime.now(UTC))
+        at.append(time.time())
+
+    meanwhile(world, organiser)
+    assert max(taken.at for taken in relay.taken) < at[0] + 0.5
+    if act == "pause":
+        with transaction() as session:
+            mailings.resume(session, number)
+    world.work()
+    assert set(states(world)) == ({"accepted"} if act == "pause" else {"accepted", "cancelled"})
+    assert set(got(relay).values()) == {1}
+
+
+@pytest.mark.parametrize("ceiling", [
+    pytest.param(name, marks=pytest.mark.settings(**{name: "60"}))
+    for name in ("LIMIT_MESSAGES", "LIMIT_MAILING", "LIMIT_RECEIVING_DOMAIN")
+])  # fmt: skip
+def test_a_ceiling_holds(world: World, relay: SmtpServer, ceiling: str) -> None:
+    send(world, 200)
+    times = sorted(taken.at for taken in relay.taken)
+    assert len(times) == 180
+    assert max(sum(one <= other < one + 1 for other in times) for one in times) <= 60 * 2  # claims are counted: some leave late
+    assert times[-1] - times[0] > 1.4
+    assert times[-1] - times[0] < 7
+
+
+@pytest.mark.settings(LIMIT_MAILING="100")
+def test_who_leaves_gets_nothing_a_second_later(world: World, relay: SmtpServer) -> None:
+    number = crowd.mailing_to(667, datetime.now(UTC))
+    world.sweep()
+    left: dict[str, float] = {}
+
+    def leaving() -> None:
+        for row in world.rows(select(Subscription).where(Subscription.state == "confirmed").order_by(Subscription.id))[::10]:
+            with transaction() as session:
+                subscriptions.leave(session, row.id, datetime.now(UTC))
+            left[row.email] = time.time()
+            time.sleep(0.05)
+
+    meanwhile(world, leaving)
+    assert len(left) >= 60
+    late = [taken for taken in relay.taken if taken.at > left.get(taken.recipients[0], 1e12) + 1]
+    assert not late
+    counts = tallied(world, number)
+    assert counts["suppressed"] > 20
+    assert counts["accepted"] + counts["suppressed"] == len(world.rows(select(Message.id)))
