@@ -46,20 +46,19 @@ class Cohort:
 
 def order(session: Session, notice: Notice, edition: Edition, now: datetime) -> Serving:
     """An organiser's word: serve. Refused where the officials know everything already."""
-    last = session.scalar(
-        select(Serving)
-        .where(Serving.notice_id == notice.id, Serving.state.in_(("started", "written")), Serving.rehearsal.is_(False))
-        .order_by(Serving.id.desc())
-        .limit(1)
-    )
-    same = last is not None and (last.edition_id, last.cut_off, last.count) == (
-        edition.id, edition.last_sequence, edition.count,
-    )  # fmt: skip
-    if same and notice.state == "live":
-        raise Refused("The officials have been served with exactly this text and count; nothing has changed since.")
     if notice.state == "closed":
         raise Refused("This notice is closed; it is not served any more.")
+    if notice.state == "live" and _nothing_new(session, edition):
+        raise Refused("The officials have been served with exactly this text and count; nothing has changed since.")
     return schedule.fall_due(session, edition, "organiser", now, merge=False)
+
+
+def _nothing_new(session: Session, edition: Edition) -> bool:
+    """Whether the last letter to the officials said just what another one would."""
+    served = (Serving.notice_id == edition.notice_id, Serving.state.in_(("started", "written")), Serving.rehearsal.is_(False))
+    last = session.scalar(select(Serving).where(*served).order_by(Serving.id.desc()).limit(1))
+    now = (edition.id, edition.last_sequence, edition.count)
+    return last is not None and (last.edition_id, last.cut_off, last.count) == now
 
 
 def stop(session: Session, serving_id: int, who: str) -> bool:
@@ -74,12 +73,21 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
         return False
     notice = session.get_one(Notice, serving.notice_id, with_for_update=True)
     session.refresh(serving)  # while we waited for the lock a new edition may have joined it
-    if notice.state == "closed":
-        stop(session, serving_id, "the notice was closed")
-        return False
     edition = session.get_one(Edition, serving.edition_id, with_for_update=True)
-    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "rehearsal": notice.state != "live"}
+    if why := _why_not(session, serving, notice, edition):
+        stop(session, serving_id, why)
+        return False
+    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count}
     return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
+
+
+def _why_not(session: Session, serving: Serving, notice: Notice, edition: Edition) -> str:
+    """What happened while it waited that ends a serving; empty where it may start. A rehearsal never reaches officials."""
+    if notice.state == "closed":
+        return "the notice was closed"
+    if serving.rehearsal != (notice.state == "rehearsal"):
+        return "the notice was published"
+    return "nothing is new since the last letter" if not serving.rehearsal and _nothing_new(session, edition) else ""
 
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:

@@ -92,13 +92,13 @@ def confirm(session: Session, request: Request, name: str, now: datetime, due_at
     """Asks the mailbox's owner to confirm all that one form asked."""
     return _store(
         session, "confirm", request.email, now, due_at=due_at, to_name=name, letter={"request_id": request.id},
-        url=links.confirm_url(request.key), request=request, hashes=_hashes(session, request),
+        url=links.confirm_url(request.key), request=request, editions=_editions(session, request),
     )  # fmt: skip
 
 
-def _hashes(session: Session, request: Request) -> dict[int, str]:
+def _editions(session: Session, request: Request) -> dict[int, Edition]:
     numbers = {item.signature.edition_id for item in request.items if item.signature}
-    return {number: session.get_one(Edition, number).hash for number in numbers}
+    return {number: session.get_one(Edition, number) for number in numbers}
 
 
 def already(session: Session, request: Request, what: str, now: datetime, due_at: datetime) -> Message | None:

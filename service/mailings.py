@@ -17,6 +17,7 @@ from service.models import Mailing, MailingList, Message, Organiser, Subscriptio
 from service.models.base import UTCDateTime
 from service.models.mail import IS_QUEUED, IS_SENDING
 
+IMAGE = re.compile(r"!\[[^\]]*\][(\[]")
 CHUNK = 20_000
 """Rows of one fan-out transaction: a million at once would hold SQLite's write lock for seconds."""
 APPROVERS = {"approver", "administrator"}
@@ -54,6 +55,8 @@ def _checked(subject: str, body: str) -> tuple[str, str]:
         errors["subject"] = "Enter a subject."
     if not body.strip():
         errors["body"] = "Write the update."
+    elif IMAGE.search(body):
+        errors["body"] = "Link to an image instead of placing it: who loads it tells its server that they read this."
     elif strange := placeholders.unknown(body):
         errors["body"] = f"{strange[0]} is no placeholder; there are {{name}}, {{clp}} and {{office}}, as in {{name|friend}}."
     if errors:

@@ -28,9 +28,8 @@ TAGS = {
     "hr",
     "code",
     "pre",
-    "img",
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "img": {"src", "alt"}}
+ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"https", "http", "mailto"}
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

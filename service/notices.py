@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from service import addresses, names, schedule, states
 from service.errors import NotFound, Refused
-from service.models import Demand, Edition, MailingList, Milestone, Notice, Official
+from service.models import Demand, Edition, MailingList, Milestone, Notice, Official, Serving
 from service.proof.canonical import canonical, digest
 
 FRONT_MATTER = ("title", "slug", "addressed_to", "published_by", "published_on")
@@ -160,6 +160,8 @@ def publish(session: Session, slug: str, now: datetime) -> Edition:
         raise Refused(f"The notice {slug} is closed.")
     edition = freeze(session, notice, now)
     if notice.state == "rehearsal":
+        rehearsing = (Serving.notice_id == notice.id, Serving.rehearsal.is_(True))
+        states.claim(session, Serving, "due", "stopped", *rehearsing, stopped_by="the notice was published")
         states.move(notice, "live")
         notice.published_at = now
     return edition

@@ -70,7 +70,7 @@ def ring(bells: list[Bell]) -> None:
             options = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": 86400, "description": bell.job}
             rq_queue(bell.queue).enqueue(JOBS[bell.job], bell.row_id, **options)
     except RedisError as error:
-        log.warning("redis is away, %d bells not rung: %s", len(bells), type(error).__name__)
+        log.warning("redis is away, bells not rung (%d): %s", len(bells), type(error).__name__)
 
 
 def waiting(queue: str) -> int:

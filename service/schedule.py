@@ -27,10 +27,12 @@ def crossed(session: Session, edition: Edition, count: int, now: datetime) -> No
 def fall_due(session: Session, edition: Edition, cause: str, now: datetime, *, merge: bool) -> Serving:
     """The waiting serving of this notice, made or joined. With `merge` it keeps 24 hours from the last letter.
 
-    An organiser's own word does not wait for the 24 hours; it brings a waiting serving forward.
+    A rehearsal has nothing to wait for. An organiser's own word does not wait for the 24 hours; it brings a waiting serving
+    forward.
     """
     notice = session.get_one(Notice, edition.notice_id, with_for_update=True)
-    due_at = now + timedelta(minutes=settings().serving_wait_minutes if notice.wait_minutes is None else notice.wait_minutes)
+    wait = settings().serving_wait_minutes if notice.wait_minutes is None else notice.wait_minutes
+    due_at = now + timedelta(minutes=wait if notice.state == "live" else 0)
     if merge and (last := last_served_at(session, notice)):
         due_at = max(due_at, last + MERGE)
     serving = session.scalar(select(Serving).where(Serving.notice_id == notice.id, Serving.state == "due"))

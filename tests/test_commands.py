@@ -108,7 +108,7 @@ def test_officials_come_from_a_file_and_each_bad_line_is_named(world: World) -> 
     assert (document["added"], document["changed"]) == (2, 0)
     assert [one["line"] for one in document["bad"]] == [4, 5, 6]  # type: ignore[attr-defined]
     again = run(world, "officials", "import", write(world, "o.csv", people.OFFICIALS.replace("Morgan Fell", "Robin Oak")))
-    assert (again.exit_code, again.stdout) == (0, "0 officials added, 1 changed.\n")
+    assert (again.exit_code, again.stdout) == (0, "Officials: 0 added, 1 changed.\n")
     assert {one.name for one in world.rows(select(Official))} == {"Robin Oak", "Jamie Thornhill"}
 
 

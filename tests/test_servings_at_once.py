@@ -12,7 +12,7 @@ from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Delivery, Edition, Milestone, Notice, Serving, Signature
 from tests import crowd
-from tests.people import SLUG
+from tests.people import NOTICE, SLUG
 from tests.world import World, text_of
 from workers import clock, jobs
 
@@ -144,3 +144,18 @@ def test_who_withdraws_between_cut_off_and_letter_is_not_named(either_world: Wor
         assert crowd.person(1).name in said
         assert crowd.person(0).name not in said
     assert world.rows(select(Edition.count)) == [1]
+
+
+def test_a_rehearsal_that_waits_never_reaches_officials(world: World) -> None:
+    """Published while its letters wait: the rehearsal is stopped, and nothing goes to anybody by it."""
+    world.add_organisers()
+    with transaction() as session:
+        now = datetime.now(UTC)
+        notice = notices.take_in(session, notices.read_file(NOTICE), now)
+        serving = deliveries.order(session, notice, notices.freeze(session, notice, now), now)
+        notices.publish(session, notice.slug, now)
+    world.work()
+    world.sweep()
+    world.work()
+    assert world.rows(select(Serving.state).where(Serving.id == serving.id)) == ["stopped"]
+    assert world.letters() == []

@@ -5,7 +5,9 @@ Ends with one sentence and exit 1 where something cannot work; ends every proces
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
@@ -38,6 +41,7 @@ def main() -> None:
     bundled = "REDIS_URL" not in os.environ
     try:
         known = settings()
+        _lock = alone(known.var_dir)  # until this process ends
         check_ports(known)
         migrate.upgrade()
         with transaction() as session:
@@ -54,7 +58,20 @@ def main() -> None:
             manager.add_process(name, command, cwd=str(ROOT), env=dict(os.environ, PYTHONUNBUFFERED="1"))
     threading.Thread(target=welcome, args=(known,), daemon=True).start()
     manager.loop()
+    if manager.returncode not in {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
+        print("One process ended by itself (see above), so all were stopped. `make run` goes on where they were.", flush=True)
     sys.exit(manager.returncode)
+
+
+def alone(folder: Path) -> IO[str]:
+    """Holds this folder for one run at a time. Raises SettingRefused where another holds it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = (folder / "run.lock").open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingRefused(f"Undersigned runs from {folder} already: stop that, or set VAR_DIR to another folder.") from None
+    return held
 
 
 def check_ports(known: Settings) -> None:
@@ -72,6 +89,7 @@ def check_ports(known: Settings) -> None:
 
 def welcome(known: Settings) -> None:
     """Waits until everything is ready, then says where to go, here and in a file that only we can read."""
+    flask = command()
     if not ready(f"http://127.0.0.1:{known.web_port}/readyz"):
         print("Not everything is ready after a minute; look at the lines above, and at /readyz.", flush=True)
         return
@@ -79,13 +97,14 @@ def welcome(known: Settings) -> None:
         try:
             link = links.sign_in_url(organisers.new_link(session, ORGANISER, datetime.now(UTC)).key)
         except NotFound:
-            link = "(nobody signs in yet: flask --app wsgi organisers add EMAIL --role administrator)"
+            link = f"(nobody signs in yet: {flask} organisers add EMAIL --role administrator)"
     text = f"""
   Undersigned is ready.
     The site        {known.base_url}/
     Organisers      {link}
-                    (works once; `flask --app wsgi organisers link {ORGANISER}` makes another)
+                    (works once; `{flask} organisers link {ORGANISER}` makes another)
     The postbox     http://localhost:{known.postbox_port}/   every letter lands here
+    Commands        {flask} --help
     Stop with Ctrl-C; `make run` again loses nothing.
 """
     print(text, flush=True)
@@ -93,6 +112,13 @@ def welcome(known: Settings) -> None:
     path.touch(0o600)
     path.chmod(0o600)
     path.write_text(text)
+
+
+def command() -> str:
+    """How to call a command with the settings of this run, from another terminal."""
+    names = ("VAR_DIR", "WEB_PORT", "BASE_URL", "POSTBOX_SMTP_PORT", "APPROVALS", "SECOND_FACTOR")
+    given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return " ".join([*given, ".venv/bin/flask --app wsgi"])
 
 
 def ready(url: str) -> bool:

@@ -6,6 +6,7 @@ parent, and recovery rests on our own leases, never on RQ's registries.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
@@ -62,6 +63,7 @@ class Worker(SimpleWorker):
 
 
 def main(name: str) -> None:
+    faulthandler.enable()  # a crash below Python names its place
     configure()
     app = create_app(settings())
     app.extensions["undersigned.mail"] = VerifiedMail(app)

@@ -39,6 +39,8 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
             fail(str(error), options)
         except DBAPIError as error:
             fail(_of_database(error), options)
+        except BrokenPipeError:  # whoever read our output has had enough
+            sys.exit(1)
         except OSError as error:
             fail(f"{error.filename or 'The file'} cannot be read or written: {error.strerror or error}.", options)
 

@@ -15,6 +15,10 @@ from service.cli.common import file_argument, json_option, now, read_text, say, 
 from service.db import reading, transaction
 from service.models import Notice
 
+STANDS = {
+    "rehearsal": "rehearses: its letters go to the organisers until it is published.",
+    "live": "is live; this text becomes a new edition with `notices publish`.",
+}
 group = AppGroup("notices", help="Public notices.")
 
 
@@ -30,7 +34,7 @@ def import_notice(file: Path, as_json: bool) -> None:
         notice = notices.take_in(session, source, now())
     document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}
     lines = "\n".join(f"  {number}. {text}" for number, text in enumerate(found, 1))
-    say(as_json, document, f"“{notice.title}” ({notice.slug}) is in {notice.state}. Its demands:\n{lines}")
+    say(as_json, document, f"“{notice.title}” ({notice.slug}) {STANDS[notice.state]} Its demands:\n{lines}")
 
 
 @group.command("publish")
@@ -89,6 +93,8 @@ def notice_status(slug: str | None, as_json: bool) -> None:
         click.echo(
             f"{one['slug']}: {one['state']}, {one['count']} signatures, next milestone {one['next_milestone'] or 'none'}"
         )
+        for due_at in one["waiting"]:
+            click.echo(f"  a serving is due at {due_at}")
         for tier, count in one["deliveries"].items():
             click.echo(f"  {tier}: {count}")
 
@@ -98,7 +104,9 @@ def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
     for line in register.lines(session, notice):
         tiers[str(line["tier"])] = tiers.get(str(line["tier"]), 0) + 1
     edition = notice.edition
+    due = [one.due_at.isoformat(timespec="seconds") for one, of in deliveries.waiting(session) if of.id == notice.id]
     return {
         "slug": notice.slug, "title": notice.title, "state": notice.state, "count": edition.count if edition else 0,
         "edition": edition.hash if edition else None, "next_milestone": notices.next_milestone(notice), "deliveries": tiers,
+        "waiting": due,
     }  # fmt: skip

@@ -39,7 +39,7 @@ def import_officials(file: Path, as_json: bool) -> None:
     good = judge(lines_of(file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
         added, changed = notices.take_in_officials(session, good, now())
-    report(as_json, {"added": added, "changed": changed}, bad, f"{added} officials added, {changed} changed.")
+    report(as_json, {"added": added, "changed": changed}, bad, f"Officials: {added} added, {changed} changed.")
 
 
 def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:

@@ -71,7 +71,7 @@ def act(token: str) -> ResponseReturnValue:
         match request.form.get("act", ""):
             case "export":
                 return _file(holdings.export(holdings.of(session, mailbox)))
-            case "erase":
+            case "erase" if request.form.get("sure"):
                 for signature, _, _ in holdings.of(session, mailbox).signatures:
                     signatures.withdraw(session, signature, now())
                 holdings.erase(session, mailbox, now())
@@ -85,13 +85,15 @@ def _change(session: Session, mailbox: str, what: str) -> str:
     chosen = request.form.get("id", "")
     if what == "withdraw":
         signatures.withdraw(session, holdings.signature(session, mailbox, chosen), now())
-        return "Your signature is withdrawn and counts no more."
+        return "Your signature is withdrawn and counts no more. Officials keep the letters that they have."
     if what == "display":
         signatures.show(session, holdings.signature(session, mailbox, chosen), request.form.get("display", ""))
-        return "Saved. From now on your name is shown in the way you chose."
+        return "Saved. From now on your name is shown in the way you chose; officials keep the letters that they have."
     if what == "leave":
         subscriptions.leave(session, holdings.subscription(session, mailbox, chosen).id, now())
         return "You have left the list."
+    if what == "erase":
+        return "Nothing was erased: tick the box first."
     raise Refused("Choose one of the buttons.")
 
 
