@@ -97,6 +97,30 @@ def test_one_command_starts_everything_and_ctrl_c_stops_it(service: Launched) ->
     assert counts[0][0] == 1
 
 
+def worker_of(service: Launched, name: str) -> set[int]:
+    """The worker itself, not the process that keeps it."""
+    running = processes_of(service.var).items()
+    return {number for number, line in running if f"workers.run {name}" in line and "workers.keep" not in line}
+
+
+def test_a_killed_worker_is_started_again_and_the_site_stays(service: Launched) -> None:
+    service.start()
+    wait_until(service.ready, 60)
+    (killed,) = worker_of(service, "bulk")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: bool(worker_of(service, "bulk") - {killed}), 20)
+    assert answers(f"http://127.0.0.1:{service.ports['WEB_PORT']}/healthz")
+    assert service.stop() < 8
+
+
+def test_a_folder_serves_one_run_at_a_time(service: Launched) -> None:
+    service.start()
+    wait_until(service.ready, 60)
+    other = Launched(service.var)
+    assert "runs from" in one_sentence(other.start())
+    assert service.stop() < 8
+
+
 def one_sentence(process: subprocess.Popen[str]) -> str:
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
@@ -171,6 +195,6 @@ def test_an_unknown_queue_is_said_in_one_sentence() -> None:
 def test_each_queue_has_a_process_of_its_own(name: str) -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / name).read_text().splitlines())
     for one in queue.QUEUES:
-        assert lines[one].removeprefix("exec ") == f"python -m workers.run {one}"
+        assert lines[one].endswith(f"python -m workers.run {one}")
     assert lines["clock"].endswith("python -m workers.clock")
     assert "gunicorn wsgi:app" in lines["web"]
