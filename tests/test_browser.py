@@ -63,6 +63,7 @@ def test_somebody_signs_confirms_and_withdraws(visitor: Visitor) -> None:
     visitor.open(manage)
     visitor.press("Withdraw my signature")
     assert world.count() == 0
+    page.get_by_label("cannot be undone").check()
     visitor.press("Erase everything")
     assert visitor.says("Everything is erased")
 
