@@ -12,27 +12,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-FIVE_DEMANDS = """\
----
-title: Keep the harbour library open
-slug: harbour-library
-addressed_to: the Harbourmaster and the Board
-published_by: Friends of the Library (FOTL)
-published_on: 2021-02-03
----
-We who sign this ask of the Board:
-
-- that the doors of the library open again;
-- that every member whose card was taken gets it back, whoever took it;
-- a second look at all fines of last year;
-- a new way to hear complaints, from the ground up;
-- and the right of reading circles to choose their own books.
-
-Until that is so we will not pay the board’s fees, and will take no instruction from its wardens which we think unfair.
-
-We act now and together.
-"""
-
 
 def shell(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]

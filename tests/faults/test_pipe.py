@@ -79,20 +79,8 @@ def tallied(world: World, number: int) -> dict[str, int]:
                                  answer("nonsense"), Act(late=0.3), Act(drip=0.02), Act(extra="250 2.0.0 once more")],
                          ids=["drop", "stall", "421", "451", "nonsense", "late", "drip", "extra"])  # fmt: skip
 @pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "."])
-@pytest.mark.parametrize("relay", [True], ids=["pipelining"], indirect=True)
 def test_trouble_at_any_step_loses_nobody(world: World, relay: SmtpServer, stage: str, act: Act,
                                           monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    nobody_is_lost(world, relay, stage, act, monkeypatch)
-
-
-@pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "."])
-@pytest.mark.parametrize("relay", [False], ids=["one by one"], indirect=True)
-def test_nor_does_it_where_commands_go_one_by_one(world: World, relay: SmtpServer, stage: str,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    nobody_is_lost(world, relay, stage, DROP, monkeypatch)
-
-
-def nobody_is_lost(world: World, relay: SmtpServer, stage: str, act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipe, "TEXT_SECONDS", 1)
     relay.will(stage, act, Act(), Act(), act)
     number = send(world)
