@@ -194,8 +194,13 @@ def _withhold(session: Session, mailing_id: int, now: datetime) -> bool:
 
 
 def finish(session: Session, mailing_id: int, now: datetime) -> bool:
-    """Marks a mailing sent once every one of its messages is settled."""
+    """After a shift: marks a mailing sent once every one of its messages is settled; True where nothing is left to send.
+
+    What the shift of a cancelled one gave back is withheld as well.
+    """
     mailing = session.get_one(Mailing, mailing_id)
+    if mailing.state == "cancelled":
+        return not _withhold(session, mailing_id, now)
     mine = Message.mailing_id == mailing_id
     still_open = (session.scalar(select(Message.id).where(mine, state).limit(1)) for state in (IS_QUEUED, IS_SENDING))
     if mailing.fanned_out_at is None or any(still_open):
