@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import tallies
 from service.models import Mailing, Message, Subscription
+from service.models.mail import IS_TROUBLED, USUAL
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def of(session: Session, mailing: Mailing, now: datetime) -> Progress:
 class Outcome(NamedTuple):
     """What became of one message; `email` is None for somebody who was erased."""
 
-    id: int
+    subscription_id: int | None
     email: str | None
     state: str
     reply_code: int | None
@@ -64,16 +65,19 @@ class Outcome(NamedTuple):
 def outcomes(
     session: Session, mailing: Mailing, *, state: str = "", words: str = "", after: int = 0, limit: int = 100
 ) -> list[Outcome]:
-    """Messages with address, state, reply and time, in their order; `words` looks in addresses and replies."""
-    columns = (Message.id, Subscription.email, Message.state, Message.reply_code, Message.reply_text, Message.settled_at)
+    """Messages with address, state, reply and time, in the order of subscriptions, those after the one given.
+
+    `words` looks in addresses and replies. That order is the index's: a page costs the same in a mailing of a million.
+    """
+    became = (Message.state, Message.reply_code, Message.reply_text, Message.settled_at)
     wanted = (
-        select(*columns)
+        select(Message.subscription_id, Subscription.email, *became)
         .outerjoin(Subscription, Subscription.id == Message.subscription_id)
-        .where(Message.mailing_id == mailing.id, Message.id > after)
+        .where(Message.mailing_id == mailing.id, Message.subscription_id > after)
     )
     if state:
-        wanted = wanted.where(Message.state == state)
+        wanted = wanted.where(Message.state == state, *([] if state in USUAL else [IS_TROUBLED]))
     if words:
         looked_in = (Subscription.email, Message.reply_text)
         wanted = wanted.where(or_(*(column.icontains(words, autoescape=True) for column in looked_in)))
-    return [Outcome(*row) for row in session.execute(wanted.order_by(Message.id).limit(limit))]
+    return [Outcome(*row) for row in session.execute(wanted.order_by(Message.subscription_id).limit(limit))]

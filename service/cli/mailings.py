@@ -107,4 +107,4 @@ def outcomes(mailing_id: int, state: str, words: str) -> None:
         while rows := progress.outcomes(session, mailing, state=state, words=words, after=after, limit=1_000):
             for _, email, became, code, reply, at in rows:
                 writer.writerow([plain_cell(email or ""), became, code or "", plain_cell(reply), at.isoformat() if at else ""])
-            after = rows[-1].id
+            after = rows[-1].subscription_id or 0

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
 
 QUEUED = text("state = 'queued'")
+SENDING = text("state = 'sending'")
+USUAL = ("queued", "sending", "accepted")
+TROUBLED = text("state NOT IN ('queued', 'sending', 'accepted')")
 WAITING = text("state = 'queued' AND mailing_id IS NULL")
 
 
@@ -21,9 +24,10 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("mailing_id", "subscription_id"),
         Index("ix_messages_waiting", "queue", "due_at", "id", postgresql_where=WAITING, sqlite_where=WAITING),
-        Index("ix_messages_queued", "mailing_id", "id", postgresql_where=QUEUED, sqlite_where=QUEUED),
-        Index("ix_messages_leased", "leased_until", postgresql_where=text("state = 'sending'"),
-              sqlite_where=text("state = 'sending'")),
+        Index("ix_messages_queued", "mailing_id", "due_at", "id", postgresql_where=QUEUED, sqlite_where=QUEUED),
+        Index("ix_messages_leased", "leased_until", postgresql_where=SENDING, sqlite_where=SENDING),
+        Index("ix_messages_troubled", "mailing_id", "state", "subscription_id", postgresql_where=TROUBLED,
+              sqlite_where=TROUBLED),
         Index("ix_messages_mailbox", "mailbox", "created_at", postgresql_where=text("mailing_id IS NULL"),
               sqlite_where=text("mailing_id IS NULL")),
     )  # fmt: skip
@@ -52,6 +56,7 @@ class Message(Base):
 
 IS_QUEUED = Message.state == literal_column("'queued'")
 IS_SENDING = Message.state == literal_column("'sending'")
+IS_TROUBLED = Message.state.not_in([literal_column(f"'{state}'") for state in USUAL])
 """Spelled out: SQLite uses a partial index only where the statement itself, not a parameter, says that its condition holds."""
 
 

@@ -223,7 +223,8 @@ def upgrade() -> None:
     with op.batch_alter_table('messages', schema=None) as batch_op:
         batch_op.create_index('ix_messages_leased', ['leased_until'], unique=False, postgresql_where=sa.text("state = 'sending'"), sqlite_where=sa.text("state = 'sending'"))
         batch_op.create_index('ix_messages_mailbox', ['mailbox', 'created_at'], unique=False, postgresql_where=sa.text('mailing_id IS NULL'), sqlite_where=sa.text('mailing_id IS NULL'))
-        batch_op.create_index('ix_messages_queued', ['mailing_id', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
+        batch_op.create_index('ix_messages_queued', ['mailing_id', 'due_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
+        batch_op.create_index('ix_messages_troubled', ['mailing_id', 'state', 'subscription_id'], unique=False, postgresql_where=sa.text("state NOT IN ('queued', 'sending', 'accepted')"), sqlite_where=sa.text("state NOT IN ('queued', 'sending', 'accepted')"))
         batch_op.create_index('ix_messages_waiting', ['queue', 'due_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued' AND mailing_id IS NULL"), sqlite_where=sa.text("state = 'queued' AND mailing_id IS NULL"))
 
     op.create_table('milestones',
@@ -409,6 +410,7 @@ def downgrade() -> None:
     op.drop_table('milestones')
     with op.batch_alter_table('messages', schema=None) as batch_op:
         batch_op.drop_index('ix_messages_waiting', postgresql_where=sa.text("state = 'queued' AND mailing_id IS NULL"), sqlite_where=sa.text("state = 'queued' AND mailing_id IS NULL"))
+        batch_op.drop_index('ix_messages_troubled', postgresql_where=sa.text("state NOT IN ('queued', 'sending', 'accepted')"), sqlite_where=sa.text("state NOT IN ('queued', 'sending', 'accepted')"))
         batch_op.drop_index('ix_messages_queued', postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
         batch_op.drop_index('ix_messages_mailbox', postgresql_where=sa.text('mailing_id IS NULL'), sqlite_where=sa.text('mailing_id IS NULL'))
         batch_op.drop_index('ix_messages_leased', postgresql_where=sa.text("state = 'sending'"), sqlite_where=sa.text("state = 'sending'"))
