@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Engine, cast, create_engine, event, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import queue
 from service.config import settings
@@ -43,6 +45,14 @@ def _prepare_sqlite(connection: Any, read_only: bool) -> None:
     pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-4000"]
     for pragma in pragmas + (["query_only=ON"] if read_only else []):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def among(session: Session, column: InstrumentedAttribute[int], values: Iterable[int]) -> ColumnElement[bool]:
+    """Whether a column holds one of many numbers: one parameter for all, for SQLAlchemy handles each by itself, at its cost."""
+    if session.get_bind().dialect.name == "sqlite":
+        listed = func.json_each(literal(json.dumps(list(values)))).table_valued("value")
+        return column.in_(select(listed.c.value))
+    return column == func.any(cast(literal(list(values), ARRAY(column.type)), ARRAY(column.type)))
 
 
 @contextmanager

@@ -62,6 +62,32 @@ def _serializer(purpose: str, secret_keys: tuple[str, ...]) -> URLSafeSerializer
     return URLSafeSerializer(list(reversed(secret_keys)), salt=f"undersigned {purpose}", signer_kwargs=options)
 
 
+DIGITS = b"abcdefghijklmnopqrstuvwxyz234567"
+COLUMNS = ((0, 3, 0, 8), (0, -2, 1, 6), (1, 1, 0, 8), (1, -4, 2, 4), (2, -1, 3, 7), (3, 2, 0, 8), (3, -3, 4, 5), (4, 0, 0, 8))
+"""Which two bytes of five make each of eight digits, and by how many bits each is moved to the right: by 8, nothing is left."""
+
+
+def _moved(bits: int) -> bytes:
+    """A table for bytes.translate: each byte moved to the right, its five lowest bits kept."""
+    return bytes((byte << -bits if bits < 0 else byte >> bits) & 31 for byte in range(256))
+
+
+TABLES = [(first, _moved(by), second, _moved(by_too)) for first, by, second, by_too in COLUMNS]
+
+
+def base32(data: bytes) -> bytes:
+    """Small-letter base32 (RFC 4648 §6) of whole groups of five bytes: digit by digit of all groups at once, each step in C.
+
+    The standard library goes group by group, which costs a copy of a mailing as much as filling it in.
+    """
+    digits = bytearray(len(data) // 5 * 8)
+    for at, (first, moved, second, moved_too) in enumerate(TABLES):
+        high, low = data[first::5].translate(moved), data[second::5].translate(moved_too)
+        both = int.from_bytes(high, "big") | int.from_bytes(low, "big")
+        digits[at::8] = both.to_bytes(len(high), "big")
+    return bytes(digits).translate(DIGITS.ljust(256))
+
+
 class Compact:
     """Tokens of one purpose under one key: a single AES block over purpose, row number and zeros, in base32: 26 characters.
 
@@ -81,7 +107,7 @@ class Compact:
         """Many at once, for a batch: one call of the cipher and one of base32, each block filled up to whole characters."""
         blocks = self.encipher(b"".join([row_id.to_bytes(ID_BYTES, "big") + ZEROS for row_id in row_ids]))
         padded = b"".join([blocks[at : at + BLOCK_BYTES] + FILLER for at in range(0, len(blocks), BLOCK_BYTES)])
-        text = base64.b32encode(padded).decode().lower()
+        text = base32(padded).decode()
         return [text[at : at + TOKEN_CHARACTERS] for at in range(0, len(text), STEP_CHARACTERS)]
 
     def row_id(self, token: str) -> int | None:
