@@ -102,6 +102,7 @@ class Settings:
     limit_messages: int = setting("0", "Most messages of mailings a second, over all workers; 0: no ceiling.", amount)
     limit_mailing: int = setting("0", "Most messages of one mailing a second; 0: no ceiling.", amount)
     limit_receiving_domain: int = setting("0", "Most messages a second to one receiving domain; 0: no ceiling.", amount)
+    limit_domain_connections: int = setting("0", "Most connections of one worker that write to one receiving domain.", amount)
     refused_share: int = setting("10", "Per cent of refusals above which a mailing pauses itself.", amount)
 
     limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.", rate)

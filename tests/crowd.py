@@ -64,14 +64,14 @@ def sign(numbers: range, now: datetime | None = None) -> None:
         confirm(key, now)
 
 
-def mailing_to(count: int, now: datetime) -> int:
-    """An approved mailing to a list of so many, of which every tenth has left; its number."""
+def mailing_to(count: int, now: datetime, domains: tuple[str, ...] = ("example.org",)) -> int:
+    """An approved mailing to a list of so many at these domains in turn, of which every tenth has left; its number."""
     with transaction() as session:
         listed = MailingList(slug="crowd", title="Crowd", created_at=now)
         session.add(listed)
         session.flush()
         for number in range(count):
-            address = f"reader{number}@example.org"
+            address = f"reader{number}@{domains[number % len(domains)]}"
             left = number % 10 == 9
             session.add(
                 Subscription(list_id=listed.id, email=address, mailbox=address, created_at=now, confirmed_at=now,

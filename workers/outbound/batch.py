@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor
-from datetime import datetime, timedelta
+from concurrent.futures import Executor, Future
+from datetime import datetime
 from functools import lru_cache, partial
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import tallies
-from service.addresses import domain
 from service.config import settings
-from service.db import reading
-from service.models import Mailing, MailingList, Message, Subscription, Suppression
+from service.db import among, reading
+from service.models import Mailing, MailingList, Message, Subscription
 from service.models.mail import IS_QUEUED
 from service.suppressions import suppressed_among
-from workers.outbound import dkim, ledger, pace
+from workers.outbound import dkim, ledger
 from workers.outbound.exchange import Copy
+from workers.outbound.mime import BadHeader
+from workers.outbound.pace import Pace
 from workers.outbound.stencil import Recipient, Stencil, readers
 
 SIZE = 500
@@ -34,54 +34,39 @@ def is_due(session: Session, mailing_id: int, now: datetime) -> bool:
     return going and session.scalar(select(Message.id).where(*waiting).limit(1)) is not None
 
 
-def claim(session: Session, mailing_id: int, now: datetime) -> tuple[list[Recipient], bool]:
+def claim(session: Session, mailing_id: int, now: datetime, pace: Pace) -> tuple[list[Recipient], bool]:
     """Leases the next messages that may go now; the readers, and whether there may be more at once."""
-    want = pace.ceilings(mailing_id, SIZE)
     if session.scalar(select(Mailing.state).where(Mailing.id == mailing_id)) != "sending":
         return [], False
-    if not want:
-        return [], True
-    ids = select(Message.id).where(Message.mailing_id == mailing_id).order_by(Message.id).limit(want)
+    want = pace.batch(SIZE)
+    ids = select(Message.id).where(Message.mailing_id == mailing_id).order_by(Message.due_at, Message.id).limit(want)
     leased = {row.subscription_id: row.id for row in ledger.claim(session, ids, now, (Message.id, Message.subscription_id))}
-    columns = (
-        Subscription.id,
-        Subscription.mailbox,
-        Subscription.email,
-        Subscription.name,
-        Subscription.clp,
-        Subscription.office,
-    )
-    people = session.execute(select(*columns).where(Subscription.id.in_(leased), Subscription.state == "confirmed")).all()
-    forbidden = _forbidden(session, [person.mailbox for person in people])
-    found = readers([(leased[person.id], *person) for person in people if person.mailbox not in forbidden])
-    wanted = {reader.subscription_id for reader in found}
-    gone = [message_id for subscription_id, message_id in leased.items() if subscription_id not in wanted]
-    if gone:
-        count = ledger.settle(session, gone, "suppressed", "left before it was sent", now)
-        tallies.add(session, mailing_id, {"suppressed": count})
-    return _paced(session, found, now), len(leased) == want
+    people = session.execute(select(*PERSON, Subscription.state).where(among(session, Subscription.id, leased))).all()
+    staying = [person[:-1] for person in people if person.state == "confirmed"]
+    forbidden = suppressed_among(session, [person[1] for person in staying])
+    found = readers([(leased[person[0]], *person) for person in staying if person[1] not in forbidden])
+    if len(found) < len(leased):
+        wanted = {reader.subscription_id for reader in found}
+        _settle_gone(session, mailing_id, [number for person, number in leased.items() if person not in wanted], now)
+    return _spread(session, found, now, pace), len(leased) == want
 
 
-def _forbidden(session: Session, mailboxes: list[str]) -> set[str]:
-    return suppressed_among(session, mailboxes) if session.scalar(select(exists(select(Suppression.hash)))) else set()
+PERSON = (
+    Subscription.id, Subscription.mailbox, Subscription.email, Subscription.name, Subscription.clp, Subscription.office,
+)  # fmt: skip
 
 
-def _paced(session: Session, found: list[Recipient], now: datetime) -> list[Recipient]:
-    """Those whose receiving domain has room; the others wait a second."""
-    per_second = settings().limit_receiving_domain
-    if not per_second:
-        return found
-    room = Counter(domain(reader.email) for reader in found)
-    for name, want in room.items():
-        room[name] = pace.grant(f"domain:{name}", want, per_second)
-    may: list[Recipient] = []
-    must_wait: list[Recipient] = []
-    for reader in found:
-        room[domain(reader.email)] -= 1
-        (may if room[domain(reader.email)] >= 0 else must_wait).append(reader)
-    waiting = [reader.message_id for reader in must_wait]
-    ledger.release(session, ledger.token(), waiting, due_at=now + timedelta(seconds=1))
-    return may
+def _settle_gone(session: Session, mailing_id: int, gone: list[int], now: datetime) -> None:
+    count = ledger.settle(session, gone, "suppressed", "left before it was sent", now)
+    tallies.add(session, mailing_id, {"suppressed": count})
+
+
+def _spread(session: Session, found: list[Recipient], now: datetime, pace: Pace) -> list[Recipient]:
+    """Those whose receiving domain has room soon; the others are given back, due when it may be their turn."""
+    soon, later = pace.spread(found, now)
+    for due_at, waiting in later.items():
+        ledger.release(session, ledger.token(), waiting, due_at=due_at)
+    return soon
 
 
 def too_many_refused(session: Session, mailing_id: int, share: int) -> str | None:
@@ -99,10 +84,28 @@ class Copies:
     def __init__(self, mailing_id: int, signing: Executor | None) -> None:
         self.stencil, self.signing = stencil_of(mailing_id), signing
 
-    def make(self, reader: Recipient) -> Callable[[], Copy]:
-        if self.signing is not None:
-            return self.signing.submit(self.stencil.copy, reader).result
-        return partial(self.stencil.copy, reader)
+    def make(self, readers: list[Recipient]) -> list[Callable[[], Copy]]:
+        """For each reader what returns the copy, or raises BadHeader. A few are one task: threads cost as much as a copy."""
+        if self.signing is None:
+            return [partial(self.stencil.copy, reader) for reader in readers]
+        task = self.signing.submit(self._all, readers)
+        return [partial(_taken, task, at) for at in range(len(readers))]
+
+    def _all(self, readers: list[Recipient]) -> list[Copy | BadHeader]:
+        return [self._one(reader) for reader in readers]
+
+    def _one(self, reader: Recipient) -> Copy | BadHeader:
+        try:
+            return self.stencil.copy(reader)
+        except BadHeader as error:
+            return error
+
+
+def _taken(task: Future[list[Copy | BadHeader]], at: int) -> Copy:
+    made = task.result()[at]
+    if isinstance(made, BadHeader):
+        raise made
+    return made
 
 
 @lru_cache(maxsize=4)

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import queue, states, tallies
-from service.db import transaction
+from service.db import among, transaction
 from service.models import Attempt, Message
 from service.models.mail import IS_QUEUED
 from workers.outbound.exchange import Answer, Outcome
@@ -97,7 +97,8 @@ def claim(session: Session, message_ids: Any, now: datetime, columns: Sequence[A
     """
     _renewing()
     _renewed.setdefault(token(), now.timestamp())
-    chosen = message_ids if isinstance(message_ids, Select) else select(Message.id).where(Message.id.in_(message_ids))
+    given = isinstance(message_ids, Select)
+    chosen = message_ids if given else select(Message.id).where(among(session, Message.id, message_ids))
     due = chosen.where(IS_QUEUED, Message.due_at <= now).with_for_update(skip_locked=True)
     locked = select(due.cte("due").c.id)
     values = {"lease": token(), "leased_until": now + LEASE, "attempts": Message.attempts + 1}
@@ -128,7 +129,8 @@ def record_many(session: Session, lease: str, answers: Sequence[Answer], now: da
 
 def record_and_tally(session: Session, lease: str, answers: Sequence[Answer], now: datetime) -> None:
     """The same for answers of any mailing, with the tallies that this changes."""
-    found = select(Message.id, Message.mailing_id).where(Message.id.in_([answer.message_id for answer in answers]))
+    numbers = [answer.message_id for answer in answers]
+    found = select(Message.id, Message.mailing_id).where(among(session, Message.id, numbers))
     mailing_of = dict(row._tuple() for row in session.execute(found))
     for mailing_id in sorted(set(mailing_of.values()), key=lambda number: number or 0):
         mine = [answer for answer in answers if mailing_of.get(answer.message_id) == mailing_id]
@@ -170,13 +172,13 @@ def delay(attempts: int, verdict: str) -> timedelta:
 
 def settle(session: Session, message_ids: Sequence[int], after: str, why: str, now: datetime) -> int:
     """Ends claims without an attempt: suppressed, cancelled."""
-    mine = (Message.id.in_(message_ids), Message.lease == token())
+    mine = (among(session, Message.id, message_ids), Message.lease == token())
     return states.claim(session, Message, "sending", after, *mine, settled_at=now, reply_text=why, **FREE)
 
 
 def release(session: Session, lease: str, message_ids: Sequence[int] | None = None, **values: Any) -> int:
     """Gives back claims that were not tried: these, or all under a lease."""
-    mine = (Message.lease == lease, *((Message.id.in_(message_ids),) if message_ids is not None else ()))
+    mine = (Message.lease == lease, *((among(session, Message.id, message_ids),) if message_ids is not None else ()))
     return states.claim(session, Message, "sending", "queued", *mine, attempts=Message.attempts - 1, **FREE, **values)
 
 

@@ -1,65 +1,126 @@
-"""Ceilings: how many copies may be claimed now, in all, for one mailing, for one receiving domain.
+"""Ceilings: how many texts may leave in any second, in all, for one mailing, for one receiving domain.
 
-A sliding window of a second in Redis, shared by every worker: ten tenths, and the oldest by the share that is still covered.
-Without Redis each worker keeps to the ceiling by itself.
+Each copy is counted when it is about to leave, in a log of the last second that all workers share in Redis; without it each
+keeps to the ceilings by itself. A claim only spreads: what a receiving domain cannot take soon is given back, due later.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 
 from service import queue
+from service.addresses import domain
 from service.config import settings
 from workers.outbound.exchange import Answer
+from workers.outbound.stencil import Recipient
 
 BLAMES_SENDER = re.compile(r"\b[45]\.7\.(?:26|28|515|606|1[0-9]{2})\b|\b4\.7\.(?:0|23|24|27|29|32)\b")
 """Enhanced codes by which Gmail, Yahoo and Microsoft turn away a sender, not a recipient: the recipients are not to blame."""
+WINDOW_SECONDS = 1.05
+"""A little over a second, since a text leaves some moments after it was counted, the next one perhaps sooner after."""
+AHEAD_SECONDS = 2
+"""Of what a ceiling allows, so much is claimed ahead."""
+
+
+AWAY_SECONDS = 10
 
 
 def blames_sender(answer: Answer) -> bool:
     return answer.verdict in {"refused", "later", "unreachable"} and bool(BLAMES_SENDER.search(answer.text[:200]))
 
 
-_alone: dict[str, int] = defaultdict(int)
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+for at, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - ARGV[2])
+  if redis.call('ZCARD', key) >= tonumber(ARGV[at + 2]) then
+    local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    return {at, tostring(oldest[2] + ARGV[2] - now)}
+  end
+end
+for _, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now, ARGV[1])
+  redis.call('EXPIRE', key, 5)
+end
+return {0, '0'}
+"""
+"""One place under every ceiling or under none: {0, 0}, or which ceiling is reached, and in how many seconds there is room."""
 
 
-def grant(key: str, want: int, per_second: int) -> int:
-    """How many of `want` may go now under a ceiling (0: none is set)."""
-    if not per_second or not want:
-        return want
-    tenths = time.time() * 10
-    current, *earlier = [f"pace:{key}:{int(tenths) - back}" for back in range(11)]
-    try:
-        pipeline = queue.redis().pipeline()
-        pipeline.mget(earlier)
-        pipeline.incrby(current, want)
-        pipeline.expire(current, 5)
-        before, used, _ = pipeline.execute()
-    except RedisError:
-        if len(_alone) > 1000:
-            _alone.clear()
-        _alone[current] += want
-        before, used = [_alone[one] for one in earlier], _alone[current]
-    *whole, oldest = [int(count or 0) for count in before]
-    covered = sum(whole) + oldest * (1 - tenths % 1)
-    granted = max(0, min(want, int(per_second - covered - (used - want))))
-    _give_back(current, want - granted)
-    return granted
+class Pace:
+    """The ceilings of one shift. Where none is set, nothing is asked."""
 
+    def __init__(self, mailing_id: int) -> None:
+        known = settings()
+        fixed = {"pace:all": known.limit_messages, f"pace:mailing:{mailing_id}": known.limit_mailing}
+        self.fixed = {key: most for key, most in fixed.items() if most}
+        self.per_domain = known.limit_receiving_domain
+        self.closed_until: dict[str, float] = {}
+        self.next_at: dict[str, float] = {}
+        self.alone: dict[str, deque[float]] = defaultdict(deque)
+        self.alone_until = 0.0
 
-def _give_back(key: str, count: int) -> None:
-    if count:
+    def batch(self, most: int) -> int:
+        """How many messages a claim should take at most."""
+        return max(1, min([most, *(AHEAD_SECONDS * one for one in self.fixed.values())]))
+
+    def spread(self, readers: Sequence[Recipient], now: datetime) -> tuple[list[Recipient], dict[datetime, list[int]]]:
+        """Those whose domain has room soon; and the message ids of the others by the second when their turn comes."""
+        if not self.per_domain:
+            return list(readers), {}
+        soon, later = [], defaultdict(list)
+        began = now.timestamp()
+        for reader in readers:
+            name = domain(reader.email)
+            at = self.next_at[name] = max(self.next_at.get(name, 0), began) + 1 / self.per_domain
+            if at - began <= AHEAD_SECONDS:
+                soon.append(reader)
+            else:
+                later[now + timedelta(seconds=int(at - began))].append(reader.message_id)
+        return soon, later
+
+    def wait(self, reader: Recipient) -> float:
+        """Counts one copy; or says in how many seconds to ask again, if a ceiling is reached."""
+        ceilings = self.fixed
+        if self.per_domain:
+            ceilings = self.fixed | {f"pace:domain:{domain(reader.email)}": self.per_domain}
+        if not ceilings:
+            return 0.0
+        now = time.monotonic()
+        if (until := max(self.closed_until.get(key, 0) for key in ceilings)) > now:
+            return until - now
+        reached, seconds = self._take(ceilings)
+        if reached:
+            self.closed_until[list(ceilings)[reached - 1]] = now + seconds
+        return seconds
+
+    def _take(self, ceilings: dict[str, int]) -> tuple[int, float]:
+        if time.monotonic() < self.alone_until:
+            return self._take_alone(ceilings)
         try:
-            queue.redis().decrby(key, count)
-        except RedisError:
-            _alone[key] -= count
+            one = secrets.token_hex(8)
+            reached, seconds = queue.redis().eval(TAKE, len(ceilings), *ceilings, one, WINDOW_SECONDS, *ceilings.values())
+            return int(reached), float(seconds)
+        except RedisError:  # it may hang, and must not hang us at every copy
+            self.alone_until = time.monotonic() + AWAY_SECONDS
+            return self._take_alone(ceilings)
 
-
-def ceilings(mailing_id: int, want: int) -> int:
-    """What the ceilings for everything and for one mailing leave of a wish."""
-    known = settings()
-    return grant(f"mailing:{mailing_id}", grant("all", want, known.limit_messages), known.limit_mailing)
+    def _take_alone(self, ceilings: dict[str, int]) -> tuple[int, float]:
+        now = time.monotonic()
+        for at, (key, most) in enumerate(ceilings.items(), 1):
+            log = self.alone[key]
+            while log and log[0] <= now - WINDOW_SECONDS:
+                log.popleft()
+            if len(log) >= most:
+                return at, log[0] + WINDOW_SECONDS - now
+        for key in ceilings:
+            self.alone[key].append(now)
+        return 0, 0.0

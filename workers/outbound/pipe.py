@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from service.addresses import domain
 from workers.outbound.exchange import Answer, Copy, judge
 
 COMMAND_SECONDS = 300
@@ -44,6 +45,11 @@ class Pipe:
     @property
     def idle(self) -> bool:
         return not (self.closed or self.awaited or self.current or self.sent or self.unsent)
+
+    @property
+    def domains(self) -> set[str]:
+        """The receiving domains that it writes to now."""
+        return {domain(copy.recipient) for copy in (self.current, self.sent) if copy is not None}
 
     @property
     def late(self) -> bool:

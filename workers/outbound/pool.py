@@ -10,6 +10,7 @@ from functools import cache
 
 from flask import current_app
 
+from service.addresses import domain
 from service.config import settings
 from workers.outbound import dkim
 from workers.outbound.exchange import Answer
@@ -20,6 +21,8 @@ IDLE_SECONDS = 20
 """Servers hang up on connections that wait for long; one that waited so long is closed before it is used."""
 RETRY_SECONDS = 1.0
 TIRED_SECONDS = 10.0
+WAIT_SECONDS = 0.02
+"""After so long we ask again whether a connection to a receiving domain has ended what it does."""
 
 
 class Pool:
@@ -33,6 +36,7 @@ class Pool:
         self.openers = ThreadPoolExecutor(min(size, 32), "opener")
         self.signers = dkim.load(settings())
         self.signing = ThreadPoolExecutor(signing_threads, "signer") if self.signers else None
+        self.most_to_domain = settings().limit_domain_connections
         self.why = ""
         self.failing_since: float | None = None
         self.retry_at = self.late_at = 0.0
@@ -49,6 +53,14 @@ class Pool:
 
     def idle(self) -> Iterable[Pipe]:
         return [pipe for pipe in self.pipes if not pipe.awaited and pipe.idle]
+
+    def wait(self, pipe: Pipe, email: str) -> float:
+        """How many seconds to wait before one more connection writes to this receiving domain; 0: none."""
+        if not self.most_to_domain:
+            return 0.0
+        wanted = domain(email)
+        others = sum(wanted in other.domains for other in self.pipes if other is not pipe)
+        return WAIT_SECONDS if others >= self.most_to_domain else 0.0
 
     def write_on(self) -> list[Answer]:
         """Goes on with texts that the kernel did not take whole; ends connections that are gone or late."""

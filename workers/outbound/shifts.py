@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy.exc import DBAPIError
 
 from service import mailings, queue, tallies
 from service.config import settings
 from service.db import transaction
-from workers.outbound import batch, journal, ledger, mime
+from workers.outbound import batch, journal, ledger
 from workers.outbound.exchange import Answer, Copy
 from workers.outbound.pace import blames_sender
 from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool, pool
 from workers.outbound.stencil import Recipient
+from workers.outbound.supply import Supply
 from workers.outbound.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -29,10 +28,6 @@ log = logging.getLogger(__name__)
 SHIFT_SECONDS = 30
 FLUSH = 500
 """Answers that are in the journal and not yet in the ledger, at most."""
-AHEAD = 48
-"""Copies that are filled and signed before a connection asks for them."""
-SOON = timedelta(seconds=2)
-"""What a ceiling holds back for so long is waited for; the bell would ring for it much later."""
 WAIT_SECONDS = 0.05
 DATABASE_SECONDS = 20
 STOP_SECONDS = 3
@@ -59,68 +54,45 @@ class Shift:
         self.mailing_id, self.pool = mailing_id, connections
         self.watch = Watch(mailing_id)
         self.journal = journal.own()
-        self.copies = batch.Copies(mailing_id, connections.signing)
-        self.claimed: deque[Recipient] = deque()
-        self.ready: deque[tuple[Recipient, Callable[[], Copy]]] = deque()
+        self.supply = Supply(mailing_id, connections, self.watch)
         self.under_way: dict[int, Recipient] = {}
         self.answers: list[Answer] = []
-        self.drained = False
-        self.claim_at = 0.0
         self.until = time.monotonic() + SHIFT_SECONDS
         self.stop_at = 0.0
         self.flush_at = time.monotonic() + 1
         self.failed: str = ""
+        self.may_send = True
         self.over = False
-        """Whether nothing new begins; looked at once in each turn."""
+        """Whether a text may leave, and whether nothing new begins; looked at once in each turn."""
 
     def work(self) -> None:
         """Claim, fill and sign ahead, send, record; one turn of the loop after the other until nothing is under way."""
         try:
             while not self._done():
-                self.over = self._over()
-                self._claim()
-                self._prepare()
+                if not self.over and self.pool.pipes:
+                    self.supply.claim()
+                self._look()
+                if not self.over:
+                    self.supply.prepare()
                 self._send()
                 self._record()
         finally:
             self._end()
 
-    def _over(self) -> bool:
-        ended = bool(stopping) or self.failed != "" or time.monotonic() > self.until
-        return ended or not self.watch.going or not ledger.held()
+    def _look(self) -> None:
+        self.watch.look()
+        self.may_send = self.watch.going and ledger.held() and not stopping
+        self.over = not self.may_send or self.failed != "" or time.monotonic() > self.until
 
     def _done(self) -> bool:
         if self.under_way:
             return bool(stopping) and time.monotonic() > self._stop_at()
-        return self._over() or (self.drained and not self.ready and not self.claimed)
+        return self.over or self.supply.exhausted
 
     def _stop_at(self) -> float:
         """Set when the end is first asked for: a cleanly ending process waits so long for answers, and no longer."""
         self.stop_at = self.stop_at or time.monotonic() + STOP_SECONDS
         return self.stop_at
-
-    def _claim(self) -> None:
-        enough = len(self.claimed) + len(self.ready) > batch.SIZE // 2
-        if self.drained or enough or not self.pool.pipes or self.over or time.monotonic() < self.claim_at:
-            return
-        try:
-            with transaction() as session:
-                found, more = batch.claim(session, self.mailing_id, datetime.now(UTC))
-                more = more or batch.is_due(session, self.mailing_id, datetime.now(UTC) + SOON)
-        except DBAPIError as error:  # what was claimed and not heard of is given back at the end
-            log.warning("nothing claimed: %s", type(error).__name__)
-            self.claim_at = time.monotonic() + 0.5
-            return
-        self.claimed.extend(found)
-        self.drained = not more
-        self.claim_at = 0.0 if found else time.monotonic() + 0.1
-
-    def _prepare(self) -> None:
-        """Fills and signs a few copies ahead, on the signing threads where there are any."""
-        self.watch.look()
-        while self.claimed and len(self.ready) < AHEAD and not self.over:
-            reader = self.claimed.popleft()
-            self.ready.append((reader, self.copies.make(reader)))
 
     def _send(self) -> None:
         """Takes in what servers said, journals it, and only then lets the next texts leave."""
@@ -130,7 +102,7 @@ class Shift:
         for pipe in heard:
             if pipe.text_ready and pipe.current is not None:
                 self._text(pipe, self.under_way[pipe.current.message_id])
-        if self.ready and not self.over:
+        if self.supply.ready and not self.over:
             for pipe in self.pool.idle():
                 if (copy := self._next(pipe)) is not None:
                     pipe.start(copy)
@@ -139,11 +111,10 @@ class Shift:
 
     def _text(self, pipe: Pipe, reader: Recipient) -> None:
         """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
-        self.watch.look()
-        if self.watch.wants(reader) and self.watch.going and ledger.held() and not stopping:
-            pipe.send_text(self._next(pipe) if pipe.pipelining and not self.over else None)
-        elif not self.watch.wants(reader):
+        if not self.watch.wants(reader):
             self._note(self.pool.drop(pipe))
+        elif self.may_send:
+            pipe.send_text(self._next(pipe) if pipe.pipelining and not self.over else None)
         else:
             self._cut(pipe)
 
@@ -156,21 +127,12 @@ class Shift:
         self._note([answer for answer in left if answer.verdict != "unreachable"])
 
     def _next(self, pipe: Pipe) -> Copy | None:
-        """The next copy that is wanted, for this connection."""
-        while self.ready:
-            reader, make = self.ready.popleft()
-            if not self.watch.wants(reader):
-                self.answers.append(Answer(reader.message_id, "gone", None, "left before it was sent"))
-            elif not reader.email.isascii() and not pipe.smtputf8:
-                self._note([Answer(reader.message_id, "refused", None, "the relay takes no address outside ASCII (RFC 6531)")])
-            else:
-                try:
-                    copy = make()
-                except mime.BadHeader as error:  # one name that no header can hold keeps nobody else from theirs
-                    self._note([Answer(reader.message_id, "refused", None, str(error))])
-                    continue
+        """The next copy for this connection; who cannot get theirs is answered for on the way."""
+        for reader, made in self.supply.take(pipe):
+            if isinstance(made, Copy):
                 self.under_way[reader.message_id] = reader
-                return copy
+                return made
+            self._note([made])
         return None
 
     def _note(self, answers: list[Answer]) -> None:
@@ -184,6 +146,7 @@ class Shift:
         self.answers += [self._weighed(answer) for answer in answers]
         if not self.flush_at:
             self._flush()
+            self._look()
 
     def _weighed(self, answer: Answer) -> Answer:
         """An answer as it goes into the ledger: its recipient is not to blame for what is about us, or has left."""
