@@ -149,8 +149,8 @@ def test_no_update_arrives_after_leaving_between_claim_and_text(world: World) ->
     with world.app.app_context():
         shift = shifts.Shift(number, pool())
         wait_until(lambda: bool(pool().listen(0.01) or pool().pipes))
-        shift._claim()
-        assert len(shift.claimed) == 1
+        shift.supply.claim()
+        assert shift.supply.left == 1
         press(world, path)
         shift.watch.next_at = 0.0  # its fifth of a second has passed
         shift.work()

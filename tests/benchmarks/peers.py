@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from flask import Flask
 from flask_mail import Connection, Mail, Message
 
-from tests.benchmarks.place import TEXT
+from tests.benchmarks.place import LINE, TEXT
 from tests.benchmarks.sinks import program
 
 
@@ -64,7 +64,8 @@ def flask_mail(port: int, messages: int, key: Path | None = None) -> Run:
 
 
 def _message(number: int) -> Message:
-    text = TEXT.replace("{name|friend}", f"Member {number}")
+    """As many bytes as a copy of ours."""
+    text = TEXT.replace("{name|friend}", f"Member {number}") + LINE * 24
     page = f"<html><body>{''.join(f'<p>{line}</p>' for line in text.splitlines())}</body></html>"
     leave = f"<https://example.org/unsubscribe/{number}>"
     return Message(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,8 +15,6 @@ from service.models import Mailing, MailingList, Message, Subscription
 from service.models.mail import IS_QUEUED
 from service.suppressions import suppressed_among
 from workers.outbound import dkim, ledger
-from workers.outbound.exchange import Copy
-from workers.outbound.mime import BadHeader
 from workers.outbound.pace import Pace
 from workers.outbound.stencil import Recipient, Stencil, readers
 
@@ -76,36 +72,6 @@ def too_many_refused(session: Session, mailing_id: int, share: int) -> str | Non
     if settled >= ENOUGH and refused * 100 > settled * share:
         return f"{refused:,} of {settled:,} messages were refused"
     return None
-
-
-class Copies:
-    """Makes copies of one mailing: on the signing threads, ahead of time, where there are any; else when one is asked for."""
-
-    def __init__(self, mailing_id: int, signing: Executor | None) -> None:
-        self.stencil, self.signing = stencil_of(mailing_id), signing
-
-    def make(self, readers: list[Recipient]) -> list[Callable[[], Copy]]:
-        """For each reader what returns the copy, or raises BadHeader. A few are one task: threads cost as much as a copy."""
-        if self.signing is None:
-            return [partial(self.stencil.copy, reader) for reader in readers]
-        task = self.signing.submit(self._all, readers)
-        return [partial(_taken, task, at) for at in range(len(readers))]
-
-    def _all(self, readers: list[Recipient]) -> list[Copy | BadHeader]:
-        return [self._one(reader) for reader in readers]
-
-    def _one(self, reader: Recipient) -> Copy | BadHeader:
-        try:
-            return self.stencil.copy(reader)
-        except BadHeader as error:
-            return error
-
-
-def _taken(task: Future[list[Copy | BadHeader]], at: int) -> Copy:
-    made = task.result()[at]
-    if isinstance(made, BadHeader):
-        raise made
-    return made
 
 
 @lru_cache(maxsize=4)

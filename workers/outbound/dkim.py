@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import cast
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
@@ -23,6 +24,7 @@ SIGNED = (
     "List-Unsubscribe-Post", "List-Help", "List-Subscribe", "List-Owner", "List-Archive", "List-Post", "Feedback-ID",
 )  # fmt: skip
 """Each is named once more than it stands in the message, so that nobody can add another (RFC 6376 §8.15)."""
+PADDING, HASH = padding.PKCS1v15(), hashes.SHA256()
 SPACES = re.compile(rb"[ \t\r\n]+")
 
 
@@ -46,6 +48,10 @@ class Signer:
     domain: str
     selector: str
 
+    @cached_property
+    def algorithm(self) -> str:
+        return "rsa-sha256" if isinstance(self.key, rsa.RSAPrivateKey) else "ed25519-sha256"
+
     def header(self, head: bytes, body: bytes) -> bytes:
         """The DKIM-Signature line for a message's header block and body."""
         known: dict[bytes, list[bytes]] = {}
@@ -53,26 +59,30 @@ class Signer:
             name, canonical = canonical_header(line)
             known.setdefault(name, []).append(canonical)
         lines = [(name, known.get(name.lower().encode(), [])) for name in SIGNED]
-        chosen = [line for _, found in lines for line in reversed(found)]
-        return self.sign(chosen, [name for name, found in lines for _ in range(len(found) + 1)], body)
+        chosen = b"".join([line for _, found in lines for line in reversed(found)])
+        return self.sign(chosen, tuple(name for name, found in lines for _ in range(len(found) + 1)), body)
 
-    def sign(self, canonical: Sequence[bytes], names: Sequence[str], body: bytes) -> bytes:
+    def sign(self, canonical: bytes, names: tuple[str, ...], body: bytes) -> bytes:
         """Signs canonical header lines, in the order of their names, with the hash of the body."""
-        body_hash = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        algorithm = "rsa-sha256" if isinstance(self.key, rsa.RSAPrivateKey) else "ed25519-sha256"
-        start = (
-            f"v=1; a={algorithm}; c=relaxed/relaxed; d={self.domain}; s={self.selector};\r\n"
-            f" h={_folded(':'.join(names))};\r\n bh={body_hash};\r\n b="
-        ).encode()
-        unsigned = canonical_header(b"DKIM-Signature: " + start)[1].removesuffix(b"\r\n")
-        signature = base64.b64encode(self._raw(b"".join(canonical) + unsigned))
-        lines = b"\r\n ".join(signature[at : at + 72] for at in range(0, len(signature), 72))
-        return b"DKIM-Signature: " + start + lines + b"\r\n"
+        start, canonical_start = _start(self.algorithm, self.domain, self.selector, names)
+        body_hash = base64.b64encode(hashlib.sha256(body).digest())
+        signature = base64.b64encode(self._raw(canonical + canonical_start % body_hash))
+        lines = b"\r\n ".join([signature[at : at + 72] for at in range(0, len(signature), 72)])
+        return b"".join((start % body_hash, lines, b"\r\n"))
 
     def _raw(self, data: bytes) -> bytes:
-        if isinstance(self.key, rsa.RSAPrivateKey):
-            return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        return self.key.sign(hashlib.sha256(data).digest())  # RFC 8463 §3: Ed25519 over the SHA-256
+        if self.algorithm == "rsa-sha256":
+            return cast(rsa.RSAPrivateKey, self.key).sign(data, PADDING, HASH)
+        digest = hashlib.sha256(data).digest()  # RFC 8463 §3: Ed25519 over the SHA-256
+        return cast(ed25519.Ed25519PrivateKey, self.key).sign(digest)
+
+
+@lru_cache(maxsize=32)
+def _start(algorithm: str, domain: str, selector: str, names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """The header up to its `b=` with `%b` for the body's hash, as it leaves and in its canonical form: once for a mailing."""
+    who = f"v=1; a={algorithm}; c=relaxed/relaxed; d={domain}; s={selector};"
+    line = f"DKIM-Signature: {who}\r\n h={_folded(':'.join(names))};\r\n bh=%b;\r\n b=".encode()
+    return line, canonical_header(line)[1].removesuffix(b"\r\n")
 
 
 def _folded(names: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import selectors
 import time
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from service.config import settings
 from workers.outbound import dkim
 from workers.outbound.exchange import Answer
 from workers.outbound.pipe import Pipe
+from workers.outbound.signing import Signing
 from workers.outbound.transport import VerifiedConnection, VerifiedMail
 
 IDLE_SECONDS = 20
@@ -34,8 +36,7 @@ class Pool:
         self.pipes: set[Pipe] = set()
         self.opening: set[Future[Pipe]] = set()
         self.openers = ThreadPoolExecutor(min(size, 32), "opener")
-        self.signers = dkim.load(settings())
-        self.signing = ThreadPoolExecutor(signing_threads, "signer") if self.signers else None
+        self.signing = Signing(signing_threads) if dkim.load(settings()) else None
         self.most_to_domain = settings().limit_domain_connections
         self.why = ""
         self.failing_since: float | None = None
@@ -136,4 +137,7 @@ def _open(connection: VerifiedConnection) -> Pipe:
 
 @cache
 def pool() -> Pool:
+    """Made once in a process. What lives by then lives on, and is not looked through for garbage at every hundredth copy."""
+    gc.freeze()
+    gc.set_threshold(50_000)
     return Pool(settings().mail_connections, settings().signing_threads)

@@ -102,7 +102,7 @@ class Shift:
         for pipe in heard:
             if pipe.text_ready and pipe.current is not None:
                 self._text(pipe, self.under_way[pipe.current.message_id])
-        if self.supply.ready and not self.over:
+        if not self.over and self.supply.left:
             for pipe in self.pool.idle():
                 if (copy := self._next(pipe)) is not None:
                     pipe.start(copy)

@@ -30,7 +30,7 @@ PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,60}@[A-Za-z0-9.-]{1,60}\Z")
 SOFT = b"=\r\n"
 PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 OWN = ("To", "Message-ID", "List-Unsubscribe")
-"""Headers that differ from copy to copy."""
+"""Headers that differ from copy to copy, in the order in which they are signed."""
 
 
 class Recipient(NamedTuple):
@@ -65,50 +65,46 @@ class Stencil:
         text, page = _written(mailing)
         boundary = f"=_{secrets.token_hex(12)}"
         edge = f"--{boundary}\r\n".encode()
-        self.head, self.fixed, self.names = _fixed_headers(mailing, boundary)
-        self.pieces: list[bytes] = []
-        self.slots: list[tuple[int, str, str, bool]] = []
-        self._add(edge + PART_HEAD % b"plain", text, is_html=False)
-        self._add(edge + PART_HEAD % b"html", page, is_html=True)
-        self.pieces.append(f"--{boundary}--\r\n".encode())
+        self.head, self.canonical, self.names = _fixed_headers(mailing, boundary)
+        self.slots: list[tuple[str, str, bool]] = []
+        parts = self._part(b"plain", text, is_html=False), self._part(b"html", page, is_html=True)
+        self.body = b"".join([edge + part for part in parts]) + f"--{boundary}--\r\n".encode()
         self.mail_domain, self.leave_url = settings().mail_domain, links.url("/unsubscribe/")
 
-    def _add(self, head: bytes, text: str, *, is_html: bool) -> None:
-        """Literal pieces in quoted-printable, and an empty piece for each slot between them."""
-        self.pieces.append(head)
-        at = 0
+    def _part(self, subtype: bytes, text: str, *, is_html: bool) -> bytes:
+        """A part's bytes, with `%b` between soft line breaks for each slot, as the operator % of bytes fills it."""
+        done, at = [PART_HEAD % subtype], 0
         for found in SLOT.finditer(text):
             literal = mime.quoted_printable(text[at : found.start()] + "\0").removesuffix(b"=00\r\n")
-            self.pieces.append(literal + SOFT)
-            self.slots.append((len(self.pieces), found[1], bytes.fromhex(found[2]).decode(), is_html))
-            self.pieces.append(b"")
+            done += [_whole(literal + SOFT), b"%b"]
+            self.slots.append((found[1], bytes.fromhex(found[2]).decode(), is_html))
             at = found.end()
-        self.pieces.append(mime.quoted_printable(text[at:]))
+        return b"".join([*done, _whole(mime.quoted_printable(text[at:]))])
 
     def copy(self, reader: Recipient) -> Copy:
         """One reader's e-mail."""
         leave = f"{self.leave_url}{reader.leave_token}"
-        pieces = self.pieces.copy()
-        for at, name, fallback, is_html in self.slots:
-            if name == "leave":  # made of letters that need no encoding
-                pieces[at] = leave.encode() + SOFT
-            else:
-                pieces[at] = _filled(getattr(reader, name) or fallback, is_html=is_html)
-        own = (
-            _to(reader.name, reader.email),
-            f"Message-ID: <{reader.token}@{self.mail_domain}>\r\n".encode(),
-            f"List-Unsubscribe: <{leave}>,\r\n <mailto:unsubscribe+{reader.leave_token}@{self.mail_domain}>\r\n".encode(),
-        )
-        body = b"".join(pieces)
-        content = b"".join((*self._signatures(own, body), *own, self.head, body))
+        plain_leave = leave.encode() + SOFT  # made of letters that need no encoding
+        body = self.body % tuple([
+            plain_leave if name == "leave" else _filled(getattr(reader, name) or fallback, is_html=is_html)
+            for name, fallback, is_html in self.slots
+        ])  # fmt: skip
+        to = _to(reader.name, reader.email)
+        named = f"<{reader.token}@{self.mail_domain}>\r\n".encode()
+        ways = f"<{leave}>", f"<mailto:unsubscribe+{reader.leave_token}@{self.mail_domain}>\r\n"
+        content = b"".join(
+            (to, b"Message-ID: ", named, b"List-Unsubscribe: ", ",\r\n ".join(ways).encode(), self.head, body)
+        )  # fmt: skip
+        if self.signers:
+            own = dkim.canonical_header(to)[1], b"message-id:" + named, b"list-unsubscribe:" + ", ".join(ways).encode()
+            signatures = [signer.sign(self.canonical % own, self.names, body) for signer in self.signers]
+            content = b"".join((*signatures, content))
         return Copy(reader.message_id, f"bounce+{reader.token}@{self.mail_domain}", reader.email, content)
 
-    def _signatures(self, own: tuple[bytes, ...], body: bytes) -> list[bytes]:
-        if not self.signers:
-            return []
-        mine = dict(zip(OWN, own, strict=True))
-        lines = [dkim.canonical_header(mine[name])[1] if name in mine else line for name, line in self.fixed]
-        return [signer.sign(lines, self.names, body) for signer in self.signers]
+
+def _whole(literal: bytes) -> bytes:
+    """As the operator % of bytes wants it: a per cent sign doubled."""
+    return literal.replace(b"%", b"%%")
 
 
 def _written(mailing: Mailing) -> tuple[str, str]:
@@ -119,8 +115,8 @@ def _written(mailing: Mailing) -> tuple[str, str]:
     return text, page
 
 
-def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, list[tuple[str, bytes]], list[str]]:
-    """The header block that all copies share with its blank line; what to sign, in order; and the names for h=."""
+def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, bytes, tuple[str, ...]]:
+    """The header block that all copies share with its blank line; what to sign, `%b` for OWN; and the names for h=."""
     name, address = parseaddr(settings().mail_default_sender)
     mailing_list = mailing.mailing_list
     lists = list_headers(mailing_list.slug, "x", "x")
@@ -137,9 +133,9 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, list[tuple[s
         "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
     }
     order = [one for one in dkim.SIGNED if one in lines or one in OWN]
-    fixed = [(one, dkim.canonical_header(lines[one])[1] if one in lines else b"") for one in order]
-    names = [one for one in dkim.SIGNED for _ in range(2 if one in order else 1)]
-    return b"".join(lines.values()) + b"\r\n", fixed, names
+    canonical = b"".join([_whole(dkim.canonical_header(lines[one])[1]) if one in lines else b"%b" for one in order])
+    names = tuple(one for one in dkim.SIGNED for _ in range(2 if one in order else 1))
+    return b"".join(lines.values()) + b"\r\n", canonical, names
 
 
 def readers(rows: Sequence[tuple[int, int, str, str, str, str, str]]) -> list[Recipient]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
 from service.db import transaction
-from workers.outbound import batch, mime
+from workers.outbound import batch
 from workers.outbound.exchange import Answer, Copy
 from workers.outbound.pace import Pace
 from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool
+from workers.outbound.signing import make
 from workers.outbound.stencil import Recipient
 from workers.outbound.watch import Watch
 
@@ -26,7 +27,8 @@ AHEAD = 48
 TOGETHER = 4
 SOON = timedelta(seconds=2)
 """What a ceiling holds back for so long is waited for; the bell would ring for it much later."""
-Filling = tuple[Recipient, Callable[[], Copy]]
+Filling = tuple[Recipient, Copy | Answer | None]
+"""A reader and what was made for them; None: their copy is made when a connection asks."""
 
 
 class Supply:
@@ -34,7 +36,8 @@ class Supply:
 
     def __init__(self, mailing_id: int, pool: Pool, watch: Watch) -> None:
         self.mailing_id, self.pool, self.watch = mailing_id, pool, watch
-        self.copies = batch.Copies(mailing_id, pool.signing)
+        self.stencil = batch.stencil_of(mailing_id)
+        self.bench = pool.signing.bench(self.stencil) if pool.signing else None
         self.pace = Pace(mailing_id)
         self.claimed: deque[Recipient] = deque()
         self.ready: deque[Filling] = deque()
@@ -44,13 +47,17 @@ class Supply:
         self.drained = False
 
     @property
+    def left(self) -> int:
+        """How many messages are claimed and have no connection yet."""
+        return len(self.claimed) + len(self.ready) + len(self.held) + (self.bench.count if self.bench else 0)
+
+    @property
     def exhausted(self) -> bool:
-        return self.drained and not (self.ready or self.held or self.claimed)
+        return self.drained and not self.left
 
     def claim(self) -> None:
         """The next batch, before the last one is used up."""
-        enough = len(self.claimed) + len(self.ready) + len(self.held) > batch.SIZE // 2
-        if self.drained or enough or time.monotonic() < self.claim_at:
+        if self.drained or self.left > batch.SIZE // 2 or time.monotonic() < self.claim_at:
             return
         try:
             with transaction() as session:
@@ -69,33 +76,34 @@ class Supply:
         if self.held and time.monotonic() >= self.held_until:
             self.ready.extendleft(reversed(self.held))
             self.held.clear()
-        while self.claimed and len(self.ready) < AHEAD:
+        while self.claimed and len(self.ready) + (self.bench.count if self.bench else 0) < AHEAD:
             few = [self.claimed.popleft() for _ in range(min(TOGETHER, len(self.claimed)))]
-            self.ready.extend(zip(few, self.copies.make(few), strict=True))
+            if self.bench:
+                self.bench.give(few)
+            else:
+                self.ready.extend([(reader, None) for reader in few])
 
     def take(self, pipe: Pipe) -> Iterator[tuple[Recipient, Copy | Answer]]:
         """Copies for this connection, and answers for those who get none; nothing where a ceiling keeps everything back."""
-        while self.ready:
-            reader, make = self.ready.popleft()
+        while reader_and_made := self._first():
+            reader, made = reader_and_made
             if not self.watch.wants(reader):
                 yield reader, Answer(reader.message_id, "gone", None, "left before it was sent")
             elif not reader.email.isascii() and not pipe.smtputf8:
                 yield reader, Answer(reader.message_id, "refused", None, "the relay takes no address outside ASCII (RFC 6531)")
-            elif not self._held_back(pipe, reader, make):
-                yield reader, _made(reader, make)
+            elif not self._held_back(pipe, reader, made):
+                yield reader, made or make(self.stencil, reader)
 
-    def _held_back(self, pipe: Pipe, reader: Recipient, make: Callable[[], Copy]) -> bool:
+    def _first(self) -> Filling | None:
+        if not self.ready and self.bench and self.bench.count:
+            self.ready.extend(self.bench.take())
+        return self.ready.popleft() if self.ready else None
+
+    def _held_back(self, pipe: Pipe, reader: Recipient, made: Copy | Answer | None) -> bool:
         """Whether a ceiling keeps this copy back; then it waits aside, and those behind it may pass."""
         seconds = self.pool.wait(pipe, reader.email) or self.pace.wait(reader)
         if seconds:
             until = time.monotonic() + seconds
             self.held_until = min(until, self.held_until) if self.held else until
-            self.held.append((reader, make))
+            self.held.append((reader, made))
         return seconds > 0
-
-
-def _made(reader: Recipient, make: Callable[[], Copy]) -> Copy | Answer:
-    try:
-        return make()
-    except mime.BadHeader as error:  # one name that no header can hold keeps nobody else from theirs
-        return Answer(reader.message_id, "refused", None, str(error))
