@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, cast, create_engine, event, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Engine, cast, create_engine, event, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import queue
@@ -26,10 +28,27 @@ def engine_for(url: str, *, read_only: bool = False) -> Engine:
         event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection))
         return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
     event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, read_only))
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", _begin_reading if read_only else _begin_writing)
     return engine
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Asks for the write lock every other millisecond: SQLite itself soon looks ten times a second only, and a letter that
+    somebody waits for would wait for a mailing."""
+    until = time.monotonic() + settings().database_wait_seconds
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > until:
+                raise
+            time.sleep(0.001)
 
 
 def _prepare_postgresql(connection: Any) -> None:
@@ -41,7 +60,7 @@ def _prepare_postgresql(connection: Any) -> None:
 def _prepare_sqlite(connection: Any, read_only: bool) -> None:
     """WAL lets readers go on beside one writer; a deferred transaction that turns writer fails instead of waiting."""
     connection.isolation_level = None
-    wait = f"busy_timeout={settings().database_wait_seconds * 1000}"
+    wait = f"busy_timeout={settings().database_wait_seconds * 1000 if read_only else 1}"
     pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-4000"]
     for pragma in pragmas + (["query_only=ON"] if read_only else []):
         connection.execute(f"PRAGMA {pragma}")

@@ -16,7 +16,7 @@ from service.models.mail import IS_QUEUED
 from service.suppressions import suppressed_among
 from workers.outbound import dkim, ledger
 from workers.outbound.pace import Pace
-from workers.outbound.stencil import Recipient, Stencil, readers
+from workers.outbound.stencil import Person, Stencil
 
 SIZE = 500
 ENOUGH = 200
@@ -30,8 +30,8 @@ def is_due(session: Session, mailing_id: int, now: datetime) -> bool:
     return going and session.scalar(select(Message.id).where(*waiting).limit(1)) is not None
 
 
-def claim(session: Session, mailing_id: int, now: datetime, pace: Pace) -> tuple[list[Recipient], bool]:
-    """Leases the next messages that may go now; the readers, and whether there may be more at once."""
+def claim(session: Session, mailing_id: int, now: datetime, pace: Pace) -> tuple[list[Person], bool]:
+    """Leases the next messages that may go now; to whom they go, and whether there may be more at once."""
     if session.scalar(select(Mailing.state).where(Mailing.id == mailing_id)) != "sending":
         return [], False
     want = pace.batch(SIZE)
@@ -40,9 +40,9 @@ def claim(session: Session, mailing_id: int, now: datetime, pace: Pace) -> tuple
     people = session.execute(select(*PERSON, Subscription.state).where(among(session, Subscription.id, leased))).all()
     staying = [person[:-1] for person in people if person.state == "confirmed"]
     forbidden = suppressed_among(session, [person[1] for person in staying])
-    found = readers([(leased[person[0]], *person) for person in staying if person[1] not in forbidden])
+    found = [(leased[person[0]], *person) for person in staying if person[1] not in forbidden]
     if len(found) < len(leased):
-        wanted = {reader.subscription_id for reader in found}
+        wanted = {row[1] for row in found}
         _settle_gone(session, mailing_id, [number for person, number in leased.items() if person not in wanted], now)
     return _spread(session, found, now, pace), len(leased) == want
 
@@ -57,7 +57,7 @@ def _settle_gone(session: Session, mailing_id: int, gone: list[int], now: dateti
     tallies.add(session, mailing_id, {"suppressed": count})
 
 
-def _spread(session: Session, found: list[Recipient], now: datetime, pace: Pace) -> list[Recipient]:
+def _spread(session: Session, found: list[Person], now: datetime, pace: Pace) -> list[Person]:
     """Those whose receiving domain has room soon; the others are given back, due when it may be their turn."""
     soon, later = pace.spread(found, now)
     for due_at, waiting in later.items():

@@ -19,7 +19,7 @@ from service import queue
 from service.addresses import domain
 from service.config import settings
 from workers.outbound.exchange import Answer
-from workers.outbound.stencil import Recipient
+from workers.outbound.stencil import Person, Recipient
 
 BLAMES_SENDER = re.compile(r"\b[45]\.7\.(?:26|28|515|606|1[0-9]{2})\b|\b4\.7\.(?:0|23|24|27|29|32)\b")
 """Enhanced codes by which Gmail, Yahoo and Microsoft turn away a sender, not a recipient: the recipients are not to blame."""
@@ -72,19 +72,20 @@ class Pace:
         """How many messages a claim should take at most."""
         return max(1, min([most, *(AHEAD_SECONDS * one for one in self.fixed.values())]))
 
-    def spread(self, readers: Sequence[Recipient], now: datetime) -> tuple[list[Recipient], dict[datetime, list[int]]]:
+    def spread(self, people: Sequence[Person], now: datetime) -> tuple[list[Person], dict[datetime, list[int]]]:
         """Those whose domain has room soon; and the message ids of the others by the second when their turn comes."""
         if not self.per_domain:
-            return list(readers), {}
+            return list(people), {}
         soon, later = [], defaultdict(list)
         began = now.timestamp()
-        for reader in readers:
-            name = domain(reader.email)
+        for person in people:
+            message_id, _, _, email, *_ = person
+            name = domain(email)
             at = self.next_at[name] = max(self.next_at.get(name, 0), began) + 1 / self.per_domain
             if at - began <= AHEAD_SECONDS:
-                soon.append(reader)
+                soon.append(person)
             else:
-                later[now + timedelta(seconds=int(at - began))].append(reader.message_id)
+                later[now + timedelta(seconds=int(at - began))].append(message_id)
         return soon, later
 
     def wait(self, reader: Recipient) -> float:

@@ -33,6 +33,10 @@ OWN = ("To", "Message-ID", "List-Unsubscribe")
 """Headers that differ from copy to copy, in the order in which they are signed."""
 
 
+Person = tuple[int, int, str, str, str, str, str]
+"""A claimed message's reader: message id, subscription id, mailbox, address, name, CLP, office."""
+
+
 class Recipient(NamedTuple):
     """What a copy needs to know of its reader."""
 
@@ -138,7 +142,7 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, bytes, tuple
     return b"".join(lines.values()) + b"\r\n", canonical, names
 
 
-def readers(rows: Sequence[tuple[int, int, str, str, str, str, str]]) -> list[Recipient]:
+def readers(rows: Sequence[Person]) -> list[Recipient]:
     """Recipients with their tokens, made for the whole batch at once."""
     tokens = links.coder("message", settings().hash_key).tokens([row[0] for row in rows])
     leave = links.coder("unsubscribe", settings().secret_key[0]).tokens([row[1] for row in rows])

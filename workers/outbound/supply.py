@@ -17,7 +17,7 @@ from workers.outbound.pace import Pace
 from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool
 from workers.outbound.signing import make
-from workers.outbound.stencil import Recipient
+from workers.outbound.stencil import Recipient, readers
 from workers.outbound.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Supply:
             log.warning("nothing claimed: %s", type(error).__name__)
             self.claim_at = time.monotonic() + 0.5
             return
-        self.claimed.extend(found)
+        self.claimed.extend(readers(found))  # made here: the database is nobody's any more
         self.drained = not more
         self.claim_at = 0.0 if found else time.monotonic() + 0.1
 
