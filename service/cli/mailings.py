@@ -57,7 +57,7 @@ def send_mailing(file: Path, slug: str, as_json: bool) -> None:
 
 @group.command("status")
 @click.argument("mailing_id", type=int, required=False)
-@click.option("--watch", is_flag=True, help="Look again until it is finished.")
+@click.option("--watch", is_flag=True, help="Look again every second until it is sent or cancelled.")
 @json_option
 @says_why
 def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
         with reading() as session:
             wanted = [mailings.find(session, mailing_id)] if mailing_id is not None else mailings.all_of_them(session)
             found = [_mailing_status(session, mailing) for mailing in wanted]
-        if not watch or all(one["state"] not in {"approved", "sending"} for one in found):
+        if not watch or all(one["state"] in {"draft", "sent", "cancelled"} for one in found):
             break
         for one in found:
             console.print(_sentence(one), end="\r" if len(found) == 1 else "\n")
@@ -82,7 +82,7 @@ def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
     return {
         "id": mailing.id, "subject": mailing.subject, "state": found.state, "total": found.total,
         "settled": found.settled, "counts": found.counts, "paused_because": found.paused_because,
-        "per_second": round(found.per_second, 1), "seconds_left": found.left.seconds if found.left is not None else None,
+        "per_second": round(found.per_second, 1), "seconds_left": round(found.left.total_seconds()) if found.left is not None else None,
     }  # fmt: skip
 
 
