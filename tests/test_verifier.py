@@ -59,7 +59,13 @@ def made(number: int, size: int, key: Ed25519PrivateKey = FIRST, before: bytes |
     files = {"edition-1.txt": TEXT, "open-the-books.pdf": PDF, "open-the-books-signatures.csv": CSV}
     attachments = [{"filename": name, "sha256": sha256(content)} for name, content in files.items()]
     words = {kind: manifest.words_hash(text) for kind, text in WORDS.items()}
-    delivery = {"office": "Chair", "message_id": f"<m{number}@example.org>", "names": 2, "attachments": attachments} | words
+    delivery = {
+        "office": "Chair",
+        "message_id": f"<m{number}@example.org>",
+        "names": 2,
+        "attachments": attachments,
+        "linked": [],
+    } | words
     values: dict[str, Any] = {
         "service": SERVICE, "notice": "open-the-books", "number": number, "rehearsal": False,
         "edition": {"number": 1, "hash": EDITION}, "issued_at": NOW - timedelta(days=3 - number),

@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import deliveries, links, notices, register
+from service import deliveries, links, notices, register, sources
 from service.cli.common import file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
@@ -28,8 +28,8 @@ group = AppGroup("notices", help="Public notices.")
 @says_why
 def import_notice(file: Path, as_json: bool) -> None:
     """Take in a notice: front matter (title, slug, addressed_to, published_by, published_on), Markdown; it rehearses."""
-    source = notices.read_file(read_text(file))
-    found = notices.demands(source.body)
+    source = sources.read_file(read_text(file))
+    found = sources.demands(source.body)
     with transaction() as session:
         notice = notices.take_in(session, source, now())
     document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}

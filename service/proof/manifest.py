@@ -22,8 +22,9 @@ def compose(
     edition:    {"number", "hash"}
     tree:       {"size", "root", "signed", "withdrawn", "grown_from": {"size", "root", "path"} or None}, hashes in hexadecimal;
                 `grown_from` proves that the tree begins with the one of the previous manifest of the same edition
-    deliveries: [{"office", "message_id", "names", "text", "html", "attachments": [{"filename", "sha256"}]}]; `text` and
-                `html` are the SHA-256 of the letter's own words, lines ended by LF, with one at the end
+    deliveries: [{"office", "message_id", "names", "text", "html", "attachments": [{"filename", "sha256"}], "linked": [the
+                same]}]; `text` and `html` are the SHA-256 of the letter's own words, lines ended by LF, with one at the end;
+                `linked` files are too large to attach
     evidence:   {"length", "head"} of the notice's evidence chain at that time
     previous:   the SHA-256 of the notice's previous manifest as a file; `number` counts them from 1 (a rehearsal's is 0)
     """

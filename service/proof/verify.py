@@ -97,7 +97,7 @@ def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:
         (each["office"], one.what)
         for one in signed
         for each in one.body["deliveries"]
-        if any(found == file["sha256"] for file in each["attachments"])
+        if any(found == file["sha256"] for file in [*each["attachments"], *each["linked"]])
     ]
     if texts:
         yield Finding(True, f"{name}: this is the exact text that was served.")

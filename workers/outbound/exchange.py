@@ -18,6 +18,8 @@ class Copy(NamedTuple):
     sender: str
     recipient: str
     content: bytes
+    notify: bool = False
+    """Ask for delivery status notifications, where the server offers to pass that on (RFC 3461)."""
 
 
 class Answer(NamedTuple):
@@ -38,6 +40,8 @@ class Outcome:
     text: str = ""
     host: str = ""
     replies: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What is known of the connection and the text: address, TLS, capabilities, the text's SHA-256; for the evidence."""
 
 
 def judge(code: int) -> Verdict:

@@ -1,0 +1,117 @@
+"""Story: what became of a delivery: attempts, delivery notices, acknowledgement, a lost answer settled by a person; and what
+follows for the official's address. Each leaves its record in the chain of evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import emails, evidence, states
+from service.errors import NotFound, Refused
+from service.models import Delivery, Letter, Message, Official, Organiser, Serving
+
+ACTIONS = {"delivered", "relayed", "expanded", "delayed", "failed"}
+"""What a delivery status notification can say (RFC 3464 §2.3.3)."""
+
+
+def of_message(session: Session, message_id: int) -> Delivery | None:
+    return session.scalar(select(Delivery).where(Delivery.message_id == message_id))
+
+
+def objected(session: Session, delivery: Delivery) -> bool:
+    """Whether the official of a letter that waits wants nothing more. A rehearsal goes to organisers."""
+    official = delivery.official
+    return (
+        official is not None
+        and official.objected_at is not None
+        and not session.get_one(Serving, delivery.serving_id).rehearsal
+    )
+
+
+def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, Any], *, direct: bool, now: datetime) -> None:
+    """Writes an attempt into the evidence. `direct`: the server that answered is the recipient's own.
+
+    Where it refused for good, the address is flagged and the fallback is tried.
+    """
+    delivery = of_message(session, message_id)
+    if delivery is None:
+        return
+    delivery.direct = direct
+    evidence.append(session, delivery, "attempt", {"verdict": verdict, "direct": direct} | facts, now)
+    if verdict == "refused":
+        last = facts["replies"][-1] if facts.get("replies") else {"code": "", "text": "could not be sent"}
+        _bounced(session, delivery, f"{last['code']} {last['text']}".strip(), now)
+
+
+def notified(session: Session, message_id: int, action: str, text: str, now: datetime) -> bool:
+    """A delivery status notification about a letter to an official came in; False where the message is none.
+
+    delivered: it arrived, and an unsure letter is accepted. failed: it came back. relayed and expanded mean that nothing more
+    will be heard, delayed that it is still tried: both go into the evidence, and the register says no more than before.
+    """
+    delivery = of_message(session, message_id)
+    if delivery is None or action not in ACTIONS:
+        return False
+    evidence.append(session, delivery, "notified", {"action": action, "text": text[:2000]}, now)
+    mine = Message.id == message_id
+    if action == "failed":
+        for before in ("accepted", "unsure"):
+            if states.claim(session, Message, before, "bounced", mine, settled_at=now, reply_text=text[:500]):
+                _bounced(session, delivery, text, now)
+    elif action != "delayed":
+        states.claim(session, Message, "unsure", "accepted", mine, settled_at=now, reply_text=text[:500])
+    if action == "delivered":
+        delivery.notified_at = delivery.notified_at or now
+    session.refresh(delivery.message)
+    return True
+
+
+def acknowledge(session: Session, delivery: Delivery, now: datetime) -> None:
+    """Somebody who has the letter says so; once. It arrived, then, whatever became of the final answer."""
+    if delivery.acknowledged_at is not None:
+        return
+    delivery.acknowledged_at = now
+    evidence.append(session, delivery, "acknowledged", {}, now)
+    states.claim(session, Message, "unsure", "accepted", Message.id == delivery.message_id, settled_at=now)
+
+
+def settle(session: Session, message_id: int, verdict: str, organiser: Organiser, now: datetime) -> None:
+    """An organiser decides what became of a letter whose final answer was lost. `queued` sends it once more, the same letter
+    with the same Message-ID. Raises Refused, or NotFound."""
+    delivery = of_message(session, message_id)
+    if delivery is None:
+        raise NotFound(f"message {message_id} is no letter to an official")
+    if verdict not in states.MESSAGE["unsure"]:
+        raise Refused("Choose one of: send again, it arrived, it did not arrive.")
+    again = {"due_at": now, "settled_at": None} if verdict == "queued" else {"settled_at": now}
+    if not states.claim(session, Message, "unsure", verdict, Message.id == message_id, **again):
+        raise Refused("It is not unsure any more: reload the page.")
+    evidence.append(session, delivery, "settled", {"verdict": verdict, "by": f"organiser {organiser.id}"}, now)
+    if verdict == "bounced":
+        _bounced(session, delivery, "an organiser says that it did not arrive", now)
+
+
+def _bounced(session: Session, delivery: Delivery, why: str, now: datetime) -> None:
+    """Flags the address, tells the organisers, and sends the same letter to the other address where there is one."""
+    official, serving = delivery.official, session.get_one(Serving, delivery.serving_id)
+    message = session.get_one(Message, delivery.message_id)
+    if official is None or serving.rehearsal:
+        return
+    official.bounced_at, official.bounced_because = now, why[:500]
+    fallback = official.fallback_email if message.email == official.email and official.objected_at is None else ""
+    for organiser in session.scalars(select(Organiser).order_by(Organiser.id)):
+        emails.official_bounced(session, organiser, official, why[:500], fallback, now)
+    if fallback:
+        _to_fallback(session, delivery, official, now)
+
+
+def _to_fallback(session: Session, delivery: Delivery, official: Official, now: datetime) -> None:
+    """The same letter, word for word and with the same Message-ID, to the official's other address."""
+    letter = session.get(Letter, delivery.message_id)
+    if letter is not None:
+        first = letter.original_id or delivery.message_id
+        evidence.append(session, delivery, "fallback", {"original": first}, now)
+        delivery.message_id = emails.again(session, letter, official.fallback_email, first, now).id

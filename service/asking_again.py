@@ -1,0 +1,80 @@
+"""Story: earlier signers are asked again: to sign a new edition, or to be named to officials who were added since."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from service import emails, requests, signing, suppressions
+from service.config import settings
+from service.models import Asking, Edition, Notice, Official, Request, Signature
+
+BATCH = 200
+"""People of one turn of the clock: confirmations must not wait behind them."""
+
+
+def ask_some(session: Session, now: datetime) -> int:
+    """Asks the next few; returns how many were looked at. Two clocks ask each once: the row is held."""
+    open_ones = select(Asking).where(Asking.finished_at.is_(None)).order_by(Asking.id).limit(1)
+    asking = session.scalar(open_ones.with_for_update(skip_locked=True))
+    if asking is None:
+        return 0
+    edition = session.get_one(Edition, asking.edition_id)
+    signers = list(session.scalars(_earlier(asking, edition).order_by(Signature.id).limit(BATCH)))
+    for one in signers:
+        if not suppressions.is_suppressed(session, one.mailbox):
+            _ask(session, asking, edition, one, now)
+    if signers:
+        asking.asked_to = signers[-1].id
+    if len(signers) < BATCH or edition.notice.state != "live":
+        asking.finished_at = now
+    return len(signers)
+
+
+def _earlier(asking: Asking, edition: Edition) -> Select[Signature]:
+    """Confirmed signatures that the asking is about, after the last one asked."""
+    found = select(Signature).where(Signature.state == "confirmed", Signature.id > asking.asked_to, Signature.email != "")
+    if asking.officials_added_at is None:
+        earlier = select(Edition.id).join(Notice).where(Edition.notice_id == edition.notice_id, Edition.number < edition.number)
+        return found.where(Signature.edition_id.in_(earlier))
+    agreed = func.coalesce(Signature.agreed_again_at, Signature.created_at)
+    named = Signature.display.in_(("public", "officials"))
+    return found.where(Signature.edition_id == edition.id, named, agreed < asking.officials_added_at)
+
+
+def _ask(session: Session, asking: Asking, edition: Edition, one: Signature, now: datetime) -> None:
+    details = {name: getattr(one, name) for name in ("name", "email", "clp", "office", "display")}
+    offices: list[str] = []
+    target: Signature | None = one
+    if asking.officials_added_at is None:
+        known = select(Signature.id).where(Signature.edition_id == edition.id, Signature.mailbox == one.mailbox,
+                                           Signature.name_key == one.name_key)  # fmt: skip
+        target = None if session.scalar(known) else signing.pending(session, edition, one.mailbox, details, now)
+    else:
+        new = (Official.added_at == asking.officials_added_at, Official.removed_at.is_(None))
+        offices = list(session.scalars(select(Official.office).where(*new).order_by(Official.id)))
+        details = {"officials": ", ".join(offices)}
+    if target is None or details == {"officials": ""}:
+        return
+    session.flush()
+    lasts = timedelta(days=settings().unconfirmed_days)
+    request = requests.open_for(session, one.email, [requests.Item(target, details)], lasts, now)
+    wording = signing.wording(session, edition)
+    requests.record_consent(session, one.mailbox, f"sign:{edition.hash}", "asked", "email", wording, now)
+    emails.asked_again(session, request, one, edition, offices, now)
+
+
+def agree(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:
+    """A signer who is counted already agrees to be named to the officials of today."""
+    agreed = []
+    for item in request.items:
+        if item.signature is not None and "officials" in item.details and item.signature.state == "confirmed":
+            edition = session.get_one(Edition, item.signature.edition_id)
+            item.signature.agreed_again_at = now
+            wording = signing.wording(session, edition)
+            purpose = f"sign:{edition.hash}"
+            requests.record_consent(session, item.signature.mailbox, purpose, "confirmed", channel, wording, now)
+            agreed.append(item.signature)
+    return agreed

@@ -1,0 +1,123 @@
+"""The tree of an edition in the database: a leaf for each confirmation and each withdrawal, in order; heads and proofs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Row, insert, select
+from sqlalchemy.orm import Session
+
+from service.models import Edition, Leaf, Signature, TreeNode
+from service.proof import leaves, merkle
+from service.proof.merkle import Node
+
+LEVEL = 1 << 40
+CHUNK = 5_000
+
+
+def hold(session: Session, edition_id: int) -> Edition:
+    """The edition, its row ours until the commit and its tree complete: the next leaf is for us to add."""
+    edition = session.get_one(Edition, edition_id, with_for_update=True, populate_existing=True)
+    catch_up(session, edition)
+    return edition
+
+
+def append(session: Session, edition: Edition, entry: bytes) -> int:
+    """Adds a leaf to an edition that is held, and returns its position."""
+    position = edition.tree_size
+    session.execute(insert(Leaf).values(edition_id=edition.id, position=position, entry=entry))
+    grown = merkle.append(position, merkle.leaf_hash(entry), lambda wanted: nodes(session, edition.id, wanted))
+    rows = [_row(edition.id, node, found) for node, found in grown.items() if node[0] > 0]
+    if rows:
+        session.execute(insert(TreeNode), rows)
+    edition.tree_size = position + 1
+    return position
+
+
+def nodes(session: Session, edition_id: int, wanted: Sequence[Node]) -> dict[Node, bytes]:
+    """Stored hashes; a leaf's follows from its entry."""
+    positions = [position for level, position in wanted if level == 0]
+    places = [level * LEVEL + position for level, position in wanted if level > 0]
+    found: dict[Node, bytes] = {}
+    if positions:
+        of_leaves = select(Leaf.position, Leaf.entry).where(Leaf.edition_id == edition_id, Leaf.position.in_(positions))
+        found |= {(0, position): merkle.leaf_hash(entry) for position, entry in session.execute(of_leaves)}
+    if places:
+        of_nodes = select(TreeNode.place, TreeNode.hash).where(TreeNode.edition_id == edition_id, TreeNode.place.in_(places))
+        found |= {divmod(place, LEVEL): hashed for place, hashed in session.execute(of_nodes)}
+    return found
+
+
+def root(session: Session, edition_id: int, size: int) -> bytes:
+    return merkle.root(size, lambda wanted: nodes(session, edition_id, wanted))
+
+
+def inclusion(session: Session, edition_id: int, position: int, size: int) -> list[bytes]:
+    return merkle.inclusion(position, size, lambda wanted: nodes(session, edition_id, wanted))
+
+
+def consistency(session: Session, edition_id: int, old: int, new: int) -> list[bytes]:
+    return merkle.consistency(old, new, lambda wanted: nodes(session, edition_id, wanted))
+
+
+def entries(session: Session, edition_id: int, size: int) -> Iterator[bytes]:
+    """The first `size` leaves, in order."""
+    mine = select(Leaf.entry).where(Leaf.edition_id == edition_id, Leaf.position < size).order_by(Leaf.position)
+    return iter(session.scalars(mine.execution_options(yield_per=CHUNK)))
+
+
+def nonce() -> bytes:
+    return secrets.token_bytes(leaves.NONCE_BYTES)
+
+
+def catch_up(session: Session, edition: Edition) -> None:
+    """Leaves for signatures that came in without one: confirmed before there were trees, or put in by hand.
+
+    Where the row is gone already, or was withdrawn, its leaf is noise: the totals are right, and nobody can open it.
+    """
+    if edition.tree_size >= 2 * edition.last_sequence - edition.count:
+        return
+    if edition.tree_size:
+        raise RuntimeError(f"the tree of edition {edition.id} lacks leaves in its middle")
+    mine = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.sequence.is_not(None))
+    columns = (Signature.id, Signature.sequence, Signature.name, Signature.clp)
+    standing = {row.sequence: row for row in session.execute(select(*columns).where(*mine))}
+    made, opened = [], []
+    for sequence in range(1, edition.last_sequence + 1):
+        secret = nonce()
+        made.append(_entry(edition, secret, standing.get(sequence)))
+        if sequence in standing:
+            opened.append({"id": standing[sequence].id, "leaf": sequence - 1, "nonce": secret})
+    made += [leaves.KINDS["withdraw"] + nonce() for _ in range(edition.last_sequence - edition.count)]
+    _store(session, edition, made)
+    for start in range(0, len(opened), CHUNK):
+        session.bulk_update_mappings(Signature.__mapper__, opened[start : start + CHUNK])
+
+
+def _entry(edition: Edition, secret: bytes, row: Row[int, int | None, str, str] | None) -> bytes:
+    if row is None:
+        return leaves.KINDS["sign"] + secret
+    return leaves.entry("sign", secret, leaves.signed(edition.hash, row.sequence or 0, row.name, row.clp))
+
+
+def _store(session: Session, edition: Edition, made: list[bytes]) -> None:
+    """A whole tree at once."""
+    known: dict[Node, bytes] = {}
+
+    def all_of_them(_wanted: Sequence[Node]) -> dict[Node, bytes]:
+        return known
+
+    for position, entry in enumerate(made):
+        known |= merkle.append(position, merkle.leaf_hash(entry), all_of_them)
+    rows = [_row(edition.id, node, found) for node, found in known.items() if node[0] > 0]
+    leaf_rows = [{"edition_id": edition.id, "position": position, "entry": entry} for position, entry in enumerate(made)]
+    for start in range(0, len(made), CHUNK):
+        session.execute(insert(Leaf), leaf_rows[start : start + CHUNK])
+        if part := rows[start : start + CHUNK]:
+            session.execute(insert(TreeNode), part)
+    edition.tree_size = len(made)
+
+
+def _row(edition_id: int, node: Node, found: bytes) -> dict[str, object]:
+    return {"edition_id": edition_id, "place": node[0] * LEVEL + node[1], "hash": found}
