@@ -34,7 +34,8 @@ def objected(session: Session, delivery: Delivery) -> bool:
 def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, Any], *, direct: bool, now: datetime) -> None:
     """Writes an attempt into the evidence. `direct`: the server that answered is the recipient's own.
 
-    Where it refused for good, the address is flagged and the fallback is tried.
+    facts: at least `code` (None where no server spoke) and `text`, the deciding reply. Where it refused for good, the address
+    is flagged and the fallback is tried.
     """
     delivery = of_message(session, message_id)
     if delivery is None:
@@ -42,8 +43,7 @@ def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, 
     delivery.direct = direct
     evidence.append(session, delivery, "attempt", {"verdict": verdict, "direct": direct} | facts, now)
     if verdict == "refused":
-        last = facts["replies"][-1] if facts.get("replies") else {"code": "", "text": "could not be sent"}
-        _bounced(session, delivery, f"{last['code']} {last['text']}".strip(), now)
+        _bounced(session, delivery, f"{facts['code'] or ''} {facts['text']}".strip(), now)
 
 
 def notified(session: Session, message_id: int, action: str, text: str, now: datetime) -> bool:
