@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import emails, evidence, states
 from service.errors import NotFound, Refused
-from service.models import Delivery, Letter, Message, Official, Organiser, Serving
+from service.models import Delivery, Evidence, Letter, Message, Official, Organiser, Serving
 
 ACTIONS = {"delivered", "relayed", "expanded", "delayed", "failed"}
 """What a delivery status notification can say (RFC 3464 §2.3.3)."""
@@ -55,18 +55,28 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
     delivery = of_message(session, message_id)
     if delivery is None or action not in ACTIONS:
         return False
+    again = action == "failed" and _said_before(session, delivery, action)
     evidence.append(session, delivery, "notified", {"action": action, "text": text[:2000]}, now)
     mine = Message.id == message_id
     if action == "failed":
         for before in ("accepted", "unsure"):
-            if states.claim(session, Message, before, "bounced", mine, settled_at=now, reply_text=text[:500]):
-                _bounced(session, delivery, text, now)
+            states.claim(session, Message, before, "bounced", mine, settled_at=now, reply_text=text[:500])
+        if not again:
+            _bounced(session, delivery, text, now)
     elif action != "delayed":
         states.claim(session, Message, "unsure", "accepted", mine, settled_at=now, reply_text=text[:500])
     if action == "delivered":
         delivery.notified_at = delivery.notified_at or now
-    session.refresh(delivery.message)
+    session.flush()
+    session.refresh(session.get_one(Message, message_id))
     return True
+
+
+def _said_before(session: Session, delivery: Delivery, action: str) -> bool:
+    """Whether such a notification came in already: some servers send two."""
+    words = f'"action":"{action}"'
+    found = select(Evidence.id).where(Evidence.delivery_id == delivery.id, Evidence.record.contains(words)).limit(1)
+    return session.scalar(found) is not None
 
 
 def acknowledge(session: Session, delivery: Delivery, now: datetime) -> None:

@@ -10,8 +10,8 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import deliveries, links, notices, register, sources
-from service.cli.common import file_argument, json_option, now, read_text, say, says_why
+from service import deliveries, links, notices, officials, register, sources
+from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
 
@@ -58,6 +58,9 @@ def serve(slug: str, as_json: bool) -> None:
     with transaction() as session:
         notice = notices.find(session, slug)
         serving = deliveries.order(session, notice, notices.freeze(session, notice, now()), now())
+        stale = officials.stale(session, now())
+    for one in stale:
+        console.print(f"{one.office}: the address was verified on {one.verified_on}; look whether it is still right.")
     whom = "the organisers (rehearsal)" if serving.rehearsal else "the officials"
     document = {"serving": serving.id, "due_at": serving.due_at.isoformat(), "rehearsal": serving.rehearsal}
     say(

@@ -42,7 +42,8 @@ def _steps(given: Given, signed: list[Signed], now: datetime, trusted: str) -> I
     """Each check, with the name of the file that it is about."""
     published = list(given.keys.values())
     yield from ((name, check_keys(name, document)) for name, document in given.keys.items())
-    yield from ((one.name, check(one, published, now, trusted)) for one in signed)
+    once = {one.file: one for one in reversed(signed)}  # the same file twice is one
+    yield from ((one.name, check(one, published, now, trusted)) for one in reversed(once.values()))
     signed = [one for one in signed if one.whole]  # nothing is built on one that was changed
     yield from ((name, _consistency(name, proof, signed)) for name, proof in given.consistency.items())
     yield "The manifests", check_chain(signed, list(given.consistency.values()))

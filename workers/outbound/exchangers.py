@@ -33,7 +33,7 @@ class NotKnownNow(RuntimeError):
 def routes(domain: str, *, direct: bool) -> list[Route]:
     """Where letters to a domain go, in the order to try; none: to the relay. Raises TakesNoMail, NotKnownNow."""
     if (place := settings().mail_routes.get(domain)) is not None:
-        return [Route(*(place[0], *place))]
+        return [Route(domain, *place)]
     if not direct:
         return []
     return [Route(name, *settings().mail_routes.get(name, (name, SMTP_PORT))) for name in exchangers(domain)]
