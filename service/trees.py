@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import BindParameter, Row, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from service.models import Edition, Leaf, Signature, TreeNode
@@ -14,6 +14,12 @@ from service.proof.merkle import Node
 
 LEVEL = 1 << 40
 CHUNK = 5_000
+LEAF, NODE = Leaf.__table__, TreeNode.__table__
+WANTED: BindParameter[list[int]] = bindparam("wanted", expanding=True)
+ADD_LEAF, ADD_NODE = insert(Leaf), insert(TreeNode)
+LEAVES_AT = select(LEAF.c.position, LEAF.c.entry).where(LEAF.c.edition_id == bindparam("edition"), LEAF.c.position.in_(WANTED))
+NODES_AT = select(NODE.c.place, NODE.c.hash).where(NODE.c.edition_id == bindparam("edition"), NODE.c.place.in_(WANTED))
+"""Made once: to build a statement takes longer than to run it."""
 
 
 def hold(session: Session, edition_id: int) -> Edition:
@@ -25,12 +31,11 @@ def hold(session: Session, edition_id: int) -> Edition:
 
 def append(session: Session, edition: Edition, entry: bytes) -> int:
     """Adds a leaf to an edition that is held, and returns its position."""
-    position = edition.tree_size
-    session.execute(insert(Leaf).values(edition_id=edition.id, position=position, entry=entry))
+    position, connection = edition.tree_size, session.connection()
     grown = merkle.append(position, merkle.leaf_hash(entry), lambda wanted: nodes(session, edition.id, wanted))
-    rows = [_row(edition.id, node, found) for node, found in grown.items() if node[0] > 0]
-    if rows:
-        session.execute(insert(TreeNode), rows)
+    connection.execute(ADD_LEAF, {"edition_id": edition.id, "position": position, "entry": entry})
+    if rows := [_row(edition.id, node, found) for node, found in grown.items() if node[0] > 0]:
+        connection.execute(ADD_NODE, rows)
     edition.tree_size = position + 1
     return position
 
@@ -40,12 +45,13 @@ def nodes(session: Session, edition_id: int, wanted: Sequence[Node]) -> dict[Nod
     positions = [position for level, position in wanted if level == 0]
     places = [level * LEVEL + position for level, position in wanted if level > 0]
     found: dict[Node, bytes] = {}
+    connection = session.connection()
     if positions:
-        of_leaves = select(Leaf.position, Leaf.entry).where(Leaf.edition_id == edition_id, Leaf.position.in_(positions))
-        found |= {(0, position): merkle.leaf_hash(entry) for position, entry in session.execute(of_leaves)}
+        rows = connection.execute(LEAVES_AT, {"edition": edition_id, "wanted": positions})
+        found |= {(0, position): merkle.leaf_hash(entry) for position, entry in rows}
     if places:
-        of_nodes = select(TreeNode.place, TreeNode.hash).where(TreeNode.edition_id == edition_id, TreeNode.place.in_(places))
-        found |= {divmod(place, LEVEL): hashed for place, hashed in session.execute(of_nodes)}
+        rows = connection.execute(NODES_AT, {"edition": edition_id, "wanted": places})
+        found |= {divmod(place, LEVEL): hashed for place, hashed in rows}
     return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
 
 from service import config, deliveries, documents, notices, officials, sources, trees
 from service.app import create_app
@@ -92,7 +93,7 @@ def annex(_folder: Path) -> Iterator[Figure]:
     made = Annex(
         title="Open the books", addressed_to="the General Secretary", published_by="The Network",
         published_on=date(2026, 11, 2), edition=1, edition_hash="0" * 64, body="We demand:\n\n- the books.", count=SIGNERS,
-        cut_off=SIGNERS, served_at=datetime.now(UTC).replace(microsecond=0), imprint="Published by the Network.", rehearsal=False,
+        cut_off=SIGNERS, served_at=datetime.now(UTC).replace(microsecond=0), imprint="By the Network.", rehearsal=False,
         url="https://notices.example.org/notices/open-the-books/editions/1.txt",
     )  # fmt: skip
     signers = [Signer(f"Member Number{number}", f"Party {number % 40}", "", number) for number in range(SIGNERS)]
@@ -115,18 +116,19 @@ def tree(_folder: Path) -> Iterator[Figure]:
         with transaction() as session:
             edition = session.get_one(Edition, edition_id)
             trees._store(session, edition, [leaves.KINDS["sign"] + os.urandom(32) for _ in range(LEAVES)])
-        yield "merkle_append_us", _microseconds(1_000, lambda _: _append(edition_id)), "us"
+        with transaction() as session:
+            edition = trees.hold(session, edition_id)
+            yield "merkle_append_us", _microseconds(1_000, lambda _: _append(session, edition)), "us"
         with reading() as session:
             each = LEAVES // 1_000
             took = _microseconds(1_000, lambda turn: trees.inclusion(session, edition_id, turn * each, LEAVES))
         yield "merkle_proof_us", took, "us"
 
 
-def _append(edition_id: int) -> None:
-    with transaction() as session:
-        edition = session.get_one(Edition, edition_id)
-        trees.append(session, edition, leaves.KINDS["sign"] + os.urandom(32))
-        trees.root(session, edition_id, edition.tree_size)
+def _append(session: Session, edition: Edition) -> None:
+    """The next leaf, and the head that it makes."""
+    trees.append(session, edition, leaves.KINDS["sign"] + os.urandom(32))
+    trees.root(session, edition.id, edition.tree_size)
 
 
 def _microseconds(turns: int, act: Callable[[int], object]) -> float:
