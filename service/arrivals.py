@@ -15,6 +15,12 @@ from service.models import Delivery, Evidence, Letter, Message, Official, Organi
 
 ACTIONS = {"delivered", "relayed", "expanded", "delayed", "failed"}
 """What a delivery status notification can say (RFC 3464 §2.3.3)."""
+ARRIVED = (("unsure", "accepted"),)
+AFTER = {
+    "delivered": ARRIVED, "relayed": ARRIVED, "expanded": ARRIVED,
+    "failed": (("accepted", "bounced"), ("unsure", "bounced")),
+}  # fmt: skip
+"""How it moves the message. The message first, then the evidence, whose chain is locked: always in this order."""
 
 
 def of_message(session: Session, message_id: int) -> Delivery | None:
@@ -56,15 +62,11 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
     if delivery is None or action not in ACTIONS:
         return False
     again = action == "failed" and _said_before(session, delivery, action)
+    for before, after in AFTER.get(action, ()):
+        states.claim(session, Message, before, after, Message.id == message_id, settled_at=now, reply_text=text[:500])
     evidence.append(session, delivery, "notified", {"action": action, "text": text[:2000]}, now)
-    mine = Message.id == message_id
-    if action == "failed":
-        for before in ("accepted", "unsure"):
-            states.claim(session, Message, before, "bounced", mine, settled_at=now, reply_text=text[:500])
-        if not again:
-            _bounced(session, delivery, text, now)
-    elif action != "delayed":
-        states.claim(session, Message, "unsure", "accepted", mine, settled_at=now, reply_text=text[:500])
+    if action == "failed" and not again:
+        _bounced(session, delivery, text, now)
     if action == "delivered":
         delivery.notified_at = delivery.notified_at or now
     session.flush()
@@ -83,9 +85,9 @@ def acknowledge(session: Session, delivery: Delivery, now: datetime) -> None:
     """Somebody who has the letter says so; once. It arrived, then, whatever became of the final answer."""
     if delivery.acknowledged_at is not None:
         return
+    states.claim(session, Message, "unsure", "accepted", Message.id == delivery.message_id, settled_at=now)
     delivery.acknowledged_at = now
     evidence.append(session, delivery, "acknowledged", {}, now)
-    states.claim(session, Message, "unsure", "accepted", Message.id == delivery.message_id, settled_at=now)
 
 
 def settle(session: Session, message_id: int, verdict: str, organiser: Organiser, now: datetime) -> None:
