@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from service import emails, evidence, states
@@ -104,6 +104,28 @@ def settle(session: Session, message_id: int, verdict: str, organiser: Organiser
     evidence.append(session, delivery, "settled", {"verdict": verdict, "by": f"organiser {organiser.id}"}, now)
     if verdict == "bounced":
         _bounced(session, delivery, "an organiser says that it did not arrive", now)
+
+
+TOLD_BY = {
+    "accepted": ('"verdict":"accepted"', '"kind":"acknowledged"', '"action":'),
+    "refused": ('"verdict":"refused"',),
+    "unsure": ('"verdict":"lost"',),
+}
+"""What a record of the chain says where the evidence knows of a message's state."""
+
+
+def recover(session: Session, now: datetime) -> None:
+    """Writes down what a worker that was killed could not: its answers came back by the journal, or its lease lapsed."""
+    for state, by in TOLD_BY.items():
+        words = (*by, f'"state":"{state}"')
+        told = exists().where(Evidence.delivery_id == Delivery.id, or_(*(Evidence.record.contains(one) for one in words)))
+        lacking = (
+            select(Delivery).join(Message).join(Serving).where(Message.state == state, Serving.rehearsal.is_(False), ~told)
+        )
+        for delivery in session.scalars(lacking.order_by(Delivery.id)):
+            message = delivery.message
+            said = {"state": state, "code": message.reply_code, "text": message.reply_text}
+            evidence.append(session, delivery, "recovered", said, now)
 
 
 def _bounced(session: Session, delivery: Delivery, why: str, now: datetime) -> None:

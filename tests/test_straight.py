@@ -18,7 +18,7 @@ from tests import crowd
 from tests.certificates import Authority
 from tests.dns_server import DnsServer
 from tests.smtp_server import SmtpServer, answer
-from tests.test_served import tiers
+from tests.three_servers import tiers
 from tests.world import World
 from workers.outbound import exchangers
 

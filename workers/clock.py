@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import asking_again, corrections, deliveries, mailings, queue, retention, schedule
+from service import arrivals, asking_again, corrections, deliveries, mailings, queue, retention, schedule
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
@@ -61,6 +61,10 @@ def sweep_servings(session: Session, now: datetime) -> None:
         deliveries.wake_unfinished(session, now)
 
 
+def recover_evidence(session: Session, now: datetime) -> None:
+    arrivals.recover(session, now)
+
+
 def sweep_corrections(session: Session, now: datetime) -> None:
     corrections.send(session, now)
 
@@ -98,6 +102,7 @@ def duties() -> list[Duty]:
         Duty(sweep_letters, 5),
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),
+        Duty(recover_evidence, 60),
         Duty(sweep_corrections, 60),
         Duty(ask_again, 60),
         Duty(forget, 3600),
