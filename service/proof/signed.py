@@ -59,10 +59,8 @@ def check_keys(name: str, document: Document) -> Findings:
     for before, one in zip([known[0], *known], known, strict=False):
         if not keys.endorsed(before, one):
             yield Finding(False, f"{name}: the key before it does not vouch for the key {one['id']}.")
-    first, last = known[0]["id"], known[-1]["id"]
-    yield Finding(
-        None, f"{name}: {len(document['keys'])} key(s) of {document['service']}; the first is {first}, the last {last}."
-    )
+    which = " → ".join(one["id"] for one in known)
+    yield Finding(None, f"{name}: the keys of {document['service']}, the oldest first: {which}.")
 
 
 def check(one: Signed, published: list[Document], now: datetime, trusted: str) -> Findings:

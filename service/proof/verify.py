@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 
 def verify(files: list[tuple[str, bytes]], now: datetime, trusted: str = "") -> list[Finding]:
-    """Checks everything that can be checked with these files. `trusted`: a fingerprint that the key must have.
+    """Checks everything that can be checked with these files; what does not hold comes first, remarks last.
 
+    trusted: a fingerprint that the key must have.
     Raises Unreadable, with the file's name, for what cannot be read at all.
     """
     given = Given()
@@ -35,7 +36,7 @@ def verify(files: list[tuple[str, bytes]], now: datetime, trusted: str = "") -> 
     found: list[Finding] = []
     for name, step in _steps(given, signed, now, trusted):
         found += _readable(name, partial(list, step))
-    return list(dict.fromkeys(found))
+    return sorted(dict.fromkeys(found), key=lambda finding: (False, True, None).index(finding.holds))
 
 
 def _steps(given: Given, signed: list[Signed], now: datetime, trusted: str) -> Iterator[tuple[str, Findings]]:
