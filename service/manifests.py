@@ -67,9 +67,10 @@ def last(session: Session, notice: Notice) -> Manifest | None:
     return session.scalar(select(Manifest).where(*mine).order_by(Manifest.number.desc()).limit(1))
 
 
-def of_edition(session: Session, edition: Edition) -> list[Manifest]:
-    """The manifests that count this edition's signatures, the oldest first; no rehearsal's."""
-    mine = (Serving.edition_id == edition.id, Manifest.number.is_not(None))
+def of_edition(session: Session, edition: Edition, beyond: int = -1) -> list[Manifest]:
+    """The manifests that count this edition's signatures, the oldest first; no rehearsal's. `beyond`: those that count the leaf
+    at this position."""
+    mine = (Serving.edition_id == edition.id, Manifest.number.is_not(None), Serving.tree_size > beyond)
     return list(session.scalars(select(Manifest).join(Serving).where(*mine).order_by(Manifest.number)))
 
 

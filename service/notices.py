@@ -89,6 +89,16 @@ def freeze(session: Session, notice: Notice, now: datetime) -> Edition:
     return edition
 
 
+def to_serve(session: Session, notice: Notice, now: datetime) -> Edition:
+    """What a serving of now would hold: the edition in force; in rehearsal the present text, frozen."""
+    return notice.edition if notice.state != "rehearsal" and notice.edition is not None else freeze(session, notice, now)
+
+
+def unpublished(notice: Notice) -> bool:
+    """Whether the present text is another one than the edition in force."""
+    return notice.edition is None or notice.edition.hash != digest(canonical(notice.title, notice.addressed_to, notice.body))
+
+
 def publish(session: Session, slug: str, now: datetime) -> Edition:
     """Freezes the text as an edition and makes the notice live: open for signatures, served on its officials."""
     notice = find(session, slug)

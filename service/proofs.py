@@ -30,10 +30,9 @@ def receipt_of_withdrawal(session: Session, signature: Signature, edition: Editi
 
 
 def _receipt(session: Session, edition: Edition, statement: Document, nonce: bytes, position: int) -> Document:
-    counted = [one for one in manifests.of_edition(session, edition) if _tree(one)["size"] > position]
     servings = [
         {"manifest": decode(one.content), "path": _hex(trees.inclusion(session, edition.id, position, _tree(one)["size"]))}
-        for one in counted
+        for one in manifests.of_edition(session, edition, beyond=position)
     ]
     return receipts.receipt(settings().base_url, edition.notice.slug, statement, nonce, position, servings)
 

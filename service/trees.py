@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import BindParameter, Row, bindparam, insert, select
 from sqlalchemy.orm import Session
@@ -67,10 +67,10 @@ def consistency(session: Session, edition_id: int, old: int, new: int) -> list[b
     return merkle.consistency(old, new, lambda wanted: nodes(session, edition_id, wanted))
 
 
-def entries(session: Session, edition_id: int, size: int) -> Iterator[bytes]:
-    """The first `size` leaves, in order."""
-    mine = select(Leaf.entry).where(Leaf.edition_id == edition_id, Leaf.position < size).order_by(Leaf.position)
-    return iter(session.scalars(mine.execution_options(yield_per=CHUNK)))
+def entries(session: Session, edition_id: int, start: int, end: int) -> list[bytes]:
+    """The leaves from one position to before another, in order."""
+    mine = (Leaf.edition_id == edition_id, Leaf.position >= start, Leaf.position < end)
+    return list(session.scalars(select(Leaf.entry).where(*mine).order_by(Leaf.position)))
 
 
 def nonce() -> bytes:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from service import notices, officials, sources
 from service.db import transaction
-from service.models import Notice, Official, Proposal, Serving
+from service.models import Edition, Notice, Official, Proposal, Serving
 from tests import crowd
 from tests.people import AUGUST, NOTICE, OLIVE, PETRA, SLUG
 from tests.world import World
@@ -185,3 +185,20 @@ def test_a_removed_official_gets_nothing_more(world: World) -> None:
     world.work("notices")
     assert world.letters("secretary@nec.example") == []
     assert len(world.rows(select(Serving))) == 1
+
+
+def test_a_new_text_is_served_once_two_organisers_made_it_an_edition(world: World) -> None:
+    world.publish(milestones=(100,))
+    world.add_organisers()
+    petra, olive = world.sign_in(PETRA), world.sign_in(OLIVE)
+    crowd.sign(range(1))
+    with transaction() as session:
+        notices.take_in(session, sources.read_file(NOTICE.replace("every month", "every week")), datetime.now(UTC))
+    assert "is not published" in world.get(PAGE, olive).get_data(as_text=True)
+    world.post(PAGE, {"act": "serve"}, olive)
+    assert world.rows(select(Edition.number)) == [1]
+    assert world.rows(select(Serving.edition_id)) == [1]
+    world.post(PAGE, {"act": "live"}, petra)
+    assert decide(world, "approve", olive) == 303
+    assert world.rows(select(Edition.number).order_by(Edition.number)) == [1, 2]
+    assert "is not published" not in world.get(PAGE, olive).get_data(as_text=True)

@@ -28,7 +28,7 @@ def head(edition_id: int = 1) -> tuple[int, bytes]:
     """The tree's size and head as they are stored, which must be those of its leaves."""
     with reading() as session:
         edition = session.get_one(Edition, edition_id)
-        entries = list(trees.entries(session, edition_id, edition.tree_size))
+        entries = trees.entries(session, edition_id, 0, edition.tree_size)
         stored = edition.tree_size, trees.root(session, edition_id, edition.tree_size)
     assert stored == merkle.root_of(map(merkle.leaf_hash, entries))
     return stored

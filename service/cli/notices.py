@@ -57,7 +57,7 @@ def serve(slug: str, as_json: bool) -> None:
     """Serve the notice on its officials, after its waiting time; in rehearsal on its organisers."""
     with transaction() as session:
         notice = notices.find(session, slug)
-        serving = deliveries.order(session, notice, notices.freeze(session, notice, now()), now())
+        serving = deliveries.order(session, notice, notices.to_serve(session, notice, now()), now())
         stale = officials.stale(session, now())
     for one in stale:
         console.print(f"{one.office}: the address was verified on {one.verified_on}; look whether it is still right.")

@@ -42,6 +42,7 @@ def _page(database: Session, notice: Notice, entered: dict[str, str], errors: di
         waiting=[one for one in proposals.waiting(database) if one.notice_id == notice.id],
         about=proposals.described(database), stale=officials.stale(database, now()), repeats=sources.REPEATS,
         entered=entered or notices.schedule_of(notice), errors=errors, today=now().date(),
+        unpublished=notices.unpublished(notice),
     )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def _unknown(_database: Session, _notice: Notice) -> None:
 
 
 def _serve(database: Session, notice: Notice) -> None:
-    deliveries.order(database, notice, notices.freeze(database, notice, now()), now())
+    deliveries.order(database, notice, notices.to_serve(database, notice, now()), now())
 
 
 def _meet(database: Session, notice: Notice) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -51,12 +51,16 @@ def all_leaves(slug: str, number: int) -> ResponseReturnValue:
     """Every leaf of an edition's tree, so that anybody can count them and take the head again."""
     with reading() as session:
         edition = _edition(session, slug, number)
-        entries = list(trees.entries(session, edition.id, edition.tree_size))
-        return Response(_lines(edition.hash, entries), content_type="text/plain; charset=utf-8")
+        lines = leaves.write(edition.hash, _entries(edition.id, edition.tree_size))
+    return Response(lines, content_type="text/plain; charset=utf-8")
 
 
-def _lines(edition_hash: str, entries: Iterable[bytes]) -> Iterable[str]:
-    return leaves.write(edition_hash, entries)
+def _entries(edition_id: int, size: int) -> Iterator[bytes]:
+    """Some thousands at a time: a tree may have millions."""
+    for start in range(0, size, trees.CHUNK):
+        with reading() as session:
+            found = trees.entries(session, edition_id, start, min(start + trees.CHUNK, size))
+        yield from found
 
 
 @blueprint.get("/notices/<slug>/editions/<int:number>/consistency.json")
