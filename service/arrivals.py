@@ -40,16 +40,21 @@ def objected(session: Session, delivery: Delivery) -> bool:
 def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, Any], *, direct: bool, now: datetime) -> None:
     """Writes an attempt into the evidence. `direct`: the server that answered is the recipient's own.
 
-    facts: at least `code` (None where no server spoke) and `text`, the deciding reply. Where it refused for good, the address
-    is flagged and the fallback is tried.
+    facts: the deciding reply, the whole conversation, and what is known of the connection.
     """
     delivery = of_message(session, message_id)
     if delivery is None:
         return
     delivery.direct = direct
     evidence.append(session, delivery, "attempt", {"verdict": verdict, "direct": direct} | facts, now)
-    if verdict == "refused":
-        _bounced(session, delivery, f"{facts['code'] or ''} {facts['text']}".strip(), now)
+
+
+def given_up(session: Session, message_id: int, now: datetime) -> None:
+    """After an attempt: a letter that was refused, or is tried no more, flags its address, and goes to the fallback."""
+    delivery = of_message(session, message_id)
+    message = session.get_one(Message, message_id, populate_existing=True)
+    if delivery is not None and message.state == "refused":
+        _bounced(session, delivery, f"{message.reply_code or ''} {message.reply_text}".strip(), now)
 
 
 def notified(session: Session, message_id: int, action: str, text: str, now: datetime) -> bool:

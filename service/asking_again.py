@@ -11,8 +11,8 @@ from service import emails, requests, signing, suppressions
 from service.config import settings
 from service.models import Asking, Edition, Notice, Official, Request, Signature
 
-BATCH = 200
-"""People of one turn of the clock: confirmations must not wait behind them."""
+BATCH = 30
+"""People of one turn of the clock: what LIMIT_DOMAIN lets out in an hour is for confirmations, which must not wait."""
 
 
 def ask_some(session: Session, now: datetime) -> int:

@@ -65,6 +65,8 @@ def take_in(session: Session, lines: Iterable[dict[str, object]], now: datetime)
         changed += 1
         if official.email != line["email"]:
             official.bounced_at, official.bounced_because = None, ""
+        if official.name != line["name"]:  # somebody else holds the office now, and has not objected
+            official.objected_at = None
         for field, value in line.items():
             setattr(official, field, value)
         if official.removed_at is not None:  # somebody new to the names of those who signed meanwhile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
@@ -93,6 +93,18 @@ def test_a_refused_letter_goes_to_the_other_address_and_the_organisers_hear_of_i
     assert tiers(world) == {"Secretary": "recipient"}
     olive = world.sign_in(OLIVE)
     assert "A letter did not arrive" in world.get("/organise/officials", olive).get_data(as_text=True)
+
+
+def test_a_letter_that_was_tried_for_five_days_counts_as_not_arrived(world: World, servers: dict[str, SmtpServer]) -> None:
+    servers[SLOW].always("RCPT", answer("451 4.7.1 come back later"))
+    publish({"Chair": SLOW})
+    jobs.serve(1)
+    with transaction() as session:
+        long_ago = datetime.now(UTC) - timedelta(days=6)
+        session.execute(update(Message).where(Message.kind == "serving").values(created_at=long_ago))
+    world.work()
+    assert tiers(world) == {"Chair": "refused"}
+    assert "451 4.7.1 come back later" in world.rows(select(Official.bounced_because))
 
 
 def test_who_objects_gets_nothing_more(world: World, servers: dict[str, SmtpServer]) -> None:

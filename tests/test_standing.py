@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from service import corrections, notices, officials, schedule, signatures, sources
+from service import corrections, notices, officials, retention, schedule, signatures, sources
 from service.db import transaction
 from service.errors import Refused
 from service.models import Correction, Edition, Message, Serving, Signature
@@ -19,6 +20,7 @@ from tests.world import World, text_of
 from workers import clock
 
 DAY = timedelta(days=1)
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CHAIR = "chair@nec.example"
 TREASURER = {
     "office": "Treasurer", "name": "Kit Moss", "email": "treasurer@nec.example", "source": "x", "verified_on": "2026-11-01"
@@ -192,3 +194,28 @@ def test_a_met_demand_is_shown_and_opened_again(world: World) -> None:
         with transaction() as session:
             notices.meet(notices.find(session, SLUG), 1, on)
         assert shown in world.get(f"/notices/{SLUG}").get_data(as_text=True)
+
+
+def test_corrections_are_forgotten_a_year_after_they_were_sent(world: World) -> None:
+    with transaction() as session:
+        for sent_at in (datetime.now(UTC), None):
+            session.add(Correction(edition_id=_edition(session), sequence=1, agreed_at=AT, withdrawn_at=AT, sent_at=sent_at))
+    for days, left in ((364, 2), (366, 1)):
+        with transaction() as session:
+            retention.run(session, datetime.now(UTC) + days * DAY)
+        assert len(world.rows(select(Correction.id))) == left
+
+
+def _edition(session: Session) -> int:
+    notice = notices.take_in(session, sources.read_file(NOTICE), AT)
+    return notices.freeze(session, notice, AT).id
+
+
+def test_an_objection_ends_with_who_held_the_office(world: World) -> None:
+    with transaction() as session:
+        officials.take_in(session, [officials.read(TREASURER)], AT)
+        officials.find(session, 1).objected_at = AT
+        officials.take_in(session, [officials.read(TREASURER | {"email": "new@nec.example"})], AT)
+        assert officials.find(session, 1).objected_at == AT
+        officials.take_in(session, [officials.read(TREASURER | {"name": "Lou Marsh"})], AT)
+        assert officials.find(session, 1).objected_at is None
