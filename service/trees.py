@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
-from sqlalchemy import BindParameter, Row, bindparam, insert, select
+from sqlalchemy import BindParameter, Insert, Row, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from service.models import Edition, Leaf, Signature, TreeNode
@@ -109,20 +110,16 @@ def _entry(edition: Edition, secret: bytes, row: Row[int, int | None, str, str] 
 
 def _store(session: Session, edition: Edition, made: list[bytes]) -> None:
     """A whole tree at once."""
-    known: dict[Node, bytes] = {}
-
-    def all_of_them(_wanted: Sequence[Node]) -> dict[Node, bytes]:
-        return known
-
-    for position, entry in enumerate(made):
-        known |= merkle.append(position, merkle.leaf_hash(entry), all_of_them)
-    rows = [_row(edition.id, node, found) for node, found in known.items() if node[0] > 0]
-    leaf_rows = [{"edition_id": edition.id, "position": position, "entry": entry} for position, entry in enumerate(made)]
-    for start in range(0, len(made), CHUNK):
-        session.execute(insert(Leaf), leaf_rows[start : start + CHUNK])
-        if part := rows[start : start + CHUNK]:
-            session.execute(insert(TreeNode), part)
+    rows = ({"edition_id": edition.id, "position": position, "entry": entry} for position, entry in enumerate(made))
+    _in_chunks(session, ADD_LEAF, rows)
+    stored = merkle.complete([merkle.leaf_hash(entry) for entry in made])
+    _in_chunks(session, ADD_NODE, (_row(edition.id, node, found) for node, found in stored if node[0] > 0))
     edition.tree_size = len(made)
+
+
+def _in_chunks(session: Session, statement: Insert, rows: Iterator[dict[str, object]]) -> None:
+    while part := list(islice(rows, CHUNK)):
+        session.connection().execute(statement, part)
 
 
 def _row(edition_id: int, node: Node, found: bytes) -> dict[str, object]:

@@ -44,6 +44,11 @@ def test_the_head_is_the_rfcs(size: int) -> None:
     assert merkle.root(size, STORE.fetch) == mth(LEAVES[:size]) == merkle.root_of(LEAVES[:size])[1]
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 31, 32, 40])
+def test_a_whole_tree_is_stored_as_one_that_grew(size: int) -> None:
+    assert dict(merkle.complete(LEAVES[:size])) == Store().grow(LEAVES[:size])
+
+
 def test_each_node_is_stored_once() -> None:
     assert len(STORE) == 40 + 20 + 10 + 5 + 2 + 1
 

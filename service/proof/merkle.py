@@ -47,6 +47,15 @@ def append(size: int, leaf: bytes, fetch: Fetch) -> dict[Node, bytes]:
     return grown
 
 
+def complete(leaves: Sequence[bytes]) -> Iterator[tuple[Node, bytes]]:
+    """Every node of a tree that is stored, from all of its leaf hashes at once, level by level."""
+    level, hashes = 0, list(leaves)
+    while hashes:
+        yield from (((level, position), found) for position, found in enumerate(hashes))
+        hashes = [node_hash(hashes[at], hashes[at + 1]) for at in range(0, len(hashes) - 1, 2)]
+        level += 1
+
+
 def root(size: int, fetch: Fetch) -> bytes:
     """The tree head of the first `size` leaves."""
     return _hashes([(0, size)], fetch)[0] if size else EMPTY
