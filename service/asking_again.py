@@ -39,42 +39,64 @@ def _earlier(asking: Asking, edition: Edition) -> Select[Signature]:
     if asking.officials_added_at is None:
         earlier = select(Edition.id).join(Notice).where(Edition.notice_id == edition.notice_id, Edition.number < edition.number)
         return found.where(Signature.edition_id.in_(earlier))
-    agreed = func.coalesce(Signature.agreed_again_at, Signature.created_at)
+    agreed_at = func.coalesce(Signature.agreed_again_at, Signature.created_at)
     named = Signature.display.in_(("public", "officials"))
-    return found.where(Signature.edition_id == edition.id, named, agreed < asking.officials_added_at)
+    return found.where(Signature.edition_id == edition.id, named, agreed_at < asking.officials_added_at)
 
 
 def _ask(session: Session, asking: Asking, edition: Edition, one: Signature, now: datetime) -> None:
-    details = {name: getattr(one, name) for name in ("name", "email", "clp", "office", "display")}
-    offices: list[str] = []
-    target: Signature | None = one
     if asking.officials_added_at is None:
-        known = select(Signature.id).where(Signature.edition_id == edition.id, Signature.mailbox == one.mailbox,
-                                           Signature.name_key == one.name_key)  # fmt: skip
-        target = None if session.scalar(known) else signing.pending(session, edition, one.mailbox, details, now)
+        _ask_to_sign(session, edition, one, now)
     else:
-        new = (Official.added_at == asking.officials_added_at, Official.removed_at.is_(None))
-        offices = list(session.scalars(select(Official.office).where(*new).order_by(Official.id)))
-        details = {"officials": ", ".join(offices)}
-    if target is None or details == {"officials": ""}:
-        return
+        _ask_to_be_named(session, edition, one, asking.officials_added_at, now)
+
+
+def _ask_to_sign(session: Session, edition: Edition, one: Signature, now: datetime) -> None:
+    """Nobody who has signed or been asked already."""
+    same = (Signature.edition_id == edition.id, Signature.mailbox == one.mailbox, Signature.name_key == one.name_key)
+    details = {name: getattr(one, name) for name in ("name", "email", "clp", "office", "display")}
+    if session.scalar(select(Signature.id).where(*same)) is None:
+        pending = signing.pending(session, edition, one.mailbox, details, now)
+        if pending is not None:
+            _send(session, edition, pending, details, signing.wording(session, edition), [], now)
+
+
+def _ask_to_be_named(session: Session, edition: Edition, one: Signature, until: datetime, now: datetime) -> None:
+    """To all officials added since this person last agreed, up to `until`: so that one time says to whom the name may go."""
+    since = one.agreed_again_at or one.created_at
+    new = (Official.added_at > since, Official.added_at <= until, Official.removed_at.is_(None))
+    offices = list(session.scalars(select(Official.office).where(*new).order_by(Official.id)))
+    if offices:
+        details = {"officials": ", ".join(offices), "until": until.isoformat()}
+        _send(session, edition, one, details, _wording(details), offices, now)
+
+
+def _wording(details: dict[str, str]) -> str:
+    return (
+        "I agree that my name, with my support for this notice, which shows a political opinion, is given to: "
+        f"{details['officials']}. I can withdraw at any time."
+    )
+
+
+def _send(
+    session: Session, edition: Edition, one: Signature, details: dict[str, str], wording: str, offices: list[str], now: datetime
+) -> None:
     session.flush()
     lasts = timedelta(days=settings().unconfirmed_days)
-    request = requests.open_for(session, one.email, [requests.Item(target, details)], lasts, now)
-    wording = signing.wording(session, edition)
+    request = requests.open_for(session, one.email, [requests.Item(one, details)], lasts, now)
     requests.record_consent(session, one.mailbox, f"sign:{edition.hash}", "asked", "email", wording, now)
     emails.asked_again(session, request, one, edition, offices, now)
 
 
 def agree(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:
-    """A signer who is counted already agrees to be named to the officials of today."""
+    """A signer who is counted already agrees to be named to the officials whom the letter named, and to no later ones."""
     agreed = []
     for item in request.items:
-        if item.signature is not None and "officials" in item.details and item.signature.state == "confirmed":
-            edition = session.get_one(Edition, item.signature.edition_id)
-            item.signature.agreed_again_at = now
-            wording = signing.wording(session, edition)
-            purpose = f"sign:{edition.hash}"
-            requests.record_consent(session, item.signature.mailbox, purpose, "confirmed", channel, wording, now)
-            agreed.append(item.signature)
+        one = item.signature
+        if one is not None and "officials" in item.details and one.state == "confirmed":
+            one.agreed_again_at = max(one.agreed_again_at or one.created_at, datetime.fromisoformat(item.details["until"]))
+            edition = session.get_one(Edition, one.edition_id)
+            wording, purpose = _wording(item.details), f"sign:{edition.hash}"
+            requests.record_consent(session, one.mailbox, purpose, "confirmed", channel, wording, now)
+            agreed.append(one)
     return agreed

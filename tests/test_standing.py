@@ -85,13 +85,31 @@ def test_officials_added_later_get_counts_alone_until_signers_agree(either_world
     ask_again(world)
     letter = world.letter(ANN["email"], "May your name go to Treasurer?")
     assert "Treasurer" in world.get(world.link(letter, "confirm")).get_data(as_text=True)
-    assert "officials of today" in world.post(world.link(letter, "confirm")).get_data(as_text=True)
+    assert "goes to them, too" in world.post(world.link(letter, "confirm")).get_data(as_text=True)
     assert world.count() == 2
     crowd.sign(range(1))
     serve(world)
     assert names_given(world, "treasurer@nec.example") == [[ANN["name"], crowd.person(0).name]]
     assert names_given(world, CHAIR)[1] == [ANN["name"], BEN["name"], crowd.person(0).name]
     assert "(3 signatures)" in world.letter("treasurer@nec.example")["Subject"]
+
+
+def test_who_agrees_does_so_for_those_named_and_no_later_ones(world: World) -> None:
+    world.publish(milestones=(1, 2))
+    world.sign(ANN)
+    world.confirm(ANN["email"])
+    first, second = TREASURER, TREASURER | {"office": "Auditor", "email": "auditor@nec.example"}
+    for official in (first, second):
+        with transaction() as session:
+            officials.take_in(session, [officials.read(official)], datetime.now(UTC))
+        ask_again(world)
+    early, late = world.letters(ANN["email"], "May your name go to")
+    assert "Treasurer, Auditor?" in late["Subject"]
+    world.post(world.link(early, "confirm"))
+    crowd.sign(range(1))
+    serve(world)
+    assert names_given(world, "treasurer@nec.example")[0] == [ANN["name"], crowd.person(0).name]
+    assert names_given(world, "auditor@nec.example")[0] == [crowd.person(0).name]
 
 
 def test_a_withdrawal_after_a_letter_is_one_correction_by_numbers(either_world: World) -> None:
