@@ -30,6 +30,7 @@ from service.plausible import (
     line,
     mail_address,
     none_or_one,
+    place,
     port,
     positive,
     rate,
@@ -82,6 +83,14 @@ class Settings:
     dkim_key_file: str = setting("", "PEM file with the DKIM private key.", existing_file)
     dkim_ed25519_selector: str = setting("ed25519", "Selector of a second key, of the Ed25519 kind.", label)
     dkim_ed25519_key_file: str = setting("", "PEM file with that second key; empty: one signature (RFC 8463).", existing_file)
+    proof_key_file: str = setting("", "PEM file with the Ed25519 key that signs manifests; empty: one made in VAR_DIR.")
+    witness_email: str = setting("", "A mailbox elsewhere that gets a copy of each manifest; empty: none.", mail_address)
+    officials_direct: bool = setting("off", "Letters to officials go straight to their own mail servers (MX).", flag)
+    dns_server: str = setting("", "host:port of the name server to ask for MX; empty: the system's.", place)
+    address_days: int = setting("180", "After how many days an official's address should be verified again.", positive)
+    attach_names: int = setting("20000", "Most names that are attached to a letter; a longer list is a link.", amount)
+    correction_hours: int = setting("24", "How long withdrawals are gathered for one correction to officials.", amount)
+
     inbound_lmtp_port: int = setting("8024", "Port of the LMTP receiver.", port)
     inbound_smtp_port: int = setting("8026", "Port of the SMTP receiver.", port)
     postbox_smtp_port: int = setting("1025", "SMTP port of the development postbox.", port)

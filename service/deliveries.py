@@ -1,4 +1,4 @@
-"""Story: serve a notice on its officials: a serving falls due, takes its cut-off, writes one letter to each; the register."""
+"""Story: serve a notice on its officials: it falls due, takes its cut-off, writes one letter to each, and a manifest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import groupby
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import documents, emails, links, queue, schedule, states
+from service import documents, emails, links, manifests, queue, schedule, states, trees
 from service.config import settings
 from service.documents import Signer
 from service.errors import Refused
@@ -73,11 +73,11 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
         return False
     notice = session.get_one(Notice, serving.notice_id, with_for_update=True)
     session.refresh(serving)  # while we waited for the lock a new edition may have joined it
-    edition = session.get_one(Edition, serving.edition_id, with_for_update=True)
+    edition = trees.hold(session, serving.edition_id)
     if why := _why_not(session, serving, notice, edition):
         stop(session, serving_id, why)
         return False
-    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count}
+    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "tree_size": edition.tree_size}
     return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
 
 
@@ -91,7 +91,8 @@ def _why_not(session: Session, serving: Serving, notice: Notice, edition: Editio
 
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:
-    officials = session.scalars(select(Official).where(Official.removed_at.is_(None)).order_by(Official.added_at, Official.id))
+    written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None))
+    officials = session.scalars(select(Official).where(*written_to).order_by(Official.added_at, Official.id))
     return [
         Cohort(since.isoformat(), list(members), list(_signers(session, serving, since)))
         for since, members in groupby(officials, key=lambda official: official.added_at)
@@ -101,13 +102,13 @@ def cohorts(session: Session, serving: Serving) -> list[Cohort]:
 def _signers(session: Session, serving: Serving, since: datetime) -> Iterator[Signer]:
     """Those who agreed that these officials receive their name, up to the cut-off, by CLP."""
     rows = session.execute(
-        select(Signature.name, Signature.clp, Signature.office)
+        select(Signature.name, Signature.clp, Signature.office, Signature.sequence)
         .where(Signature.edition_id == serving.edition_id, Signature.state == "confirmed")
         .where(Signature.sequence <= (serving.cut_off or 0), Signature.display.in_(("public", "officials")))
-        .where(Signature.created_at >= since)
+        .where(func.coalesce(Signature.agreed_again_at, Signature.created_at) >= since)
         .order_by(Signature.clp == "", Signature.clp, Signature.sequence)
     )
-    return (Signer(*row) for row in rows)
+    return (Signer(name, clp, office, number or 0) for name, clp, office, number in rows)
 
 
 def enclosures(session: Session, serving: Serving, cohort: Cohort) -> list[Enclosure]:
@@ -120,14 +121,17 @@ def enclosures(session: Session, serving: Serving, cohort: Cohort) -> list[Enclo
         served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
         imprint=settings().imprint, rehearsal=serving.rehearsal, url=edition_url(notice, edition),
     )  # fmt: skip
-    made = {
-        f"{notice.slug}.pdf": ("application/pdf", documents.annex_pdf(annex, cohort.signers)),
-        f"{notice.slug}-signatures.csv": ("text/csv; charset=utf-8", documents.annex_csv(cohort.signers)),
-    }
+    made = [(f"edition-{edition.number}.txt", "text/plain; charset=utf-8", edition.text.encode(), False)]
+    linked = len(cohort.signers) > settings().attach_names
+    volumes = documents.annex_volumes(annex, cohort.signers)
+    for number, pdf in enumerate(volumes, 1):
+        name = f"{notice.slug}.pdf" if len(volumes) == 1 else f"{notice.slug}-{number}-of-{len(volumes)}.pdf"
+        made.append((name, "application/pdf", pdf, linked))
+    made.append((f"{notice.slug}-signatures.csv", "text/csv; charset=utf-8", documents.annex_csv(cohort.signers), linked))
     return [
         Enclosure(serving_id=serving.id, cohort=cohort.key, filename=filename, content_type=content_type, content=content,
-                  hash=digest(content))
-        for filename, (content_type, content) in made.items()
+                  hash=digest(content), linked=linked)
+        for filename, content_type, content, linked in made
     ]  # fmt: skip
 
 
@@ -147,44 +151,58 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, list[Enclo
         return False
     session.refresh(serving)
     notice = session.get_one(Notice, serving.notice_id)
-    before = _count_before(session, serving)
+    before = _last_before(session, serving)
     organisers = list(session.scalars(select(Organiser).order_by(Organiser.id))) if serving.rehearsal else []
     for cohort, documents_made in made:
         session.add_all(documents_made)
         context = _context(notice, serving, cohort, before, documents_made)
         for official in cohort.officials:
             for office, email in _addressees(serving, official, organisers):
-                message = emails.to_official(session, serving, official, email, cohort.key, context, now)
+                key = links.new_key()
+                message = emails.to_official(session, serving, official, email, cohort.key, context | {"key": key}, now)
                 session.add(
-                    Delivery(serving_id=serving.id, official_id=official.id, office=office, message_id=message.id,
+                    Delivery(serving_id=serving.id, official_id=official.id, office=office, message_id=message.id, key=key,
                              names_given=len(cohort.signers))
                 )  # fmt: skip
+    session.flush()
+    session.refresh(serving, ["deliveries"])
+    manifest = manifests.issue(session, notice, serving, now)
+    if settings().witness_email and not serving.rehearsal:
+        emails.witness(session, notice, manifest, now)
     return True
 
 
 def _addressees(serving: Serving, official: Official, organisers: list[Organiser]) -> list[tuple[str, str]]:
     """Where a letter goes: to the official; in rehearsal to every organiser instead."""
     if not serving.rehearsal:
-        return [(official.office, official.email)]
+        bounced = official.fallback_email if official.bounced_at is not None else ""
+        return [(official.office, bounced or official.email)]
     return [(f"{official.office} (rehearsal, organiser {one.id})", one.email) for one in organisers]
 
 
-def _count_before(session: Session, serving: Serving) -> int | None:
-    earlier = select(func.max(Serving.count)).where(
+def _last_before(session: Session, serving: Serving) -> Serving | None:
+    """The serving of the same edition before this one: what has changed since is said first."""
+    earlier = select(Serving).where(
         Serving.edition_id == serving.edition_id, Serving.id < serving.id, Serving.state == "written",
         Serving.rehearsal.is_(False),
     )  # fmt: skip
-    return session.scalar(earlier)
+    return session.scalar(earlier.order_by(Serving.id.desc()).limit(1))
 
 
-def _context(notice: Notice, serving: Serving, cohort: Cohort, before: int | None, made: list[Enclosure]) -> dict[str, object]:
-    count, named = serving.count or 0, len(cohort.signers)
-    shown = cohort.signers if named <= NAMES_IN_LETTER else []
+def _context(
+    notice: Notice, serving: Serving, cohort: Cohort, before: Serving | None, made: list[Enclosure]
+) -> dict[str, object]:
+    count, named, edition = serving.count or 0, len(cohort.signers), serving.edition
+    new = [one for one in cohort.signers if before is not None and one.number > (before.cut_off or 0)]
+    listed = new if before is not None else cohort.signers
+    shown = listed if len(listed) <= NAMES_IN_LETTER else []
+    met = [one for one in edition.demands if one.met_on]
     return {
-        "notice": notice, "edition": serving.edition, "count": count, "grown": count - before if before is not None else None,
-        "named": named, "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, key=lambda signer: signer.clp)],
-        "body_text": to_text(serving.edition.body), "body_html": to_html(serving.edition.body), "enclosures": made,
-        "page": links.url(f"/notices/{notice.slug}"), "edition_url": edition_url(notice, serving.edition),
+        "notice": notice, "edition": edition, "count": count, "grown": count - (before.count or 0) if before else None,
+        "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda one: one.clp)],
+        "before": before, "met": met, "body_text": to_text(edition.body), "body_html": to_html(edition.body),
+        "enclosures": [one for one in made if not one.linked], "linked": [one for one in made if one.linked],
+        "page": links.url(f"/notices/{notice.slug}"), "edition_url": edition_url(notice, edition),
     }  # fmt: skip
 
 
@@ -192,16 +210,6 @@ def unfinished(session: Session, now: datetime) -> list[int]:
     """Servings that wait for a worker: due by now, or started and not yet written."""
     waiting = (Serving.state == "due") & (Serving.due_at <= now) | (Serving.state == "started")
     return list(session.scalars(select(Serving.id).where(waiting).order_by(Serving.id)))
-
-
-def dated(session: Session, now: datetime) -> None:
-    """Makes servings due for live notices whose set date has come."""
-    for notice in session.scalars(
-        select(Notice).where(Notice.state == "live", Notice.serve_on <= now.date()).with_for_update()
-    ):
-        notice.serve_on = None
-        if notice.edition is not None:
-            schedule.fall_due(session, notice.edition, "date", now, merge=True)
 
 
 def wake_unfinished(session: Session, now: datetime) -> None:

@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from unicodedata import category, combining, normalize
@@ -14,7 +16,8 @@ import typst
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-_TEMPLATE = Path(__file__).resolve().parent.parent / "templates" / "documents" / "notice.typ"
+_ROOT = Path(__file__).resolve().parent.parent
+_TEMPLATE = _ROOT / "templates" / "documents" / "notice.typ"
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
@@ -24,11 +27,15 @@ _UNSHOWN = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 @dataclass(frozen=True)
 class Signer:
-    """Somebody who agreed to be named: `office` is free text ('' for none), `clp` the local party ('' if not given)."""
+    """Somebody who agreed to be named: `office` is free text ('' for none), `clp` the local party ('' if not given).
+
+    `number` is the signature's, in the order of confirmation: what a later correction names it by.
+    """
 
     name: str
     clp: str = ""
     office: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,34 @@ class Annex:
     imprint: str
     rehearsal: bool
     url: str
+    named: int | None = None
+    """How many are named in all volumes together; None: those of this one."""
+    volume: int = 1
+    volumes: int = 1
+
+
+VOLUME = 20_000
+"""Most names of one PDF."""
+QUICK = 2_000
+"""So many names are set in this process; typst keeps the memory of a larger document for as long as a process lives."""
+
+
+def annex_volumes(annex: Annex, signers: Sequence[Signer]) -> list[bytes]:
+    """The notice and its signatures as one PDF, or as several of at most VOLUME names, by local party across all of them."""
+    ordered = sorted(signers, key=lambda one: (not one.clp, _sort_key(_line(one.clp)))) if len(signers) > VOLUME else signers
+    parts = [ordered[start : start + VOLUME] for start in range(0, len(ordered), VOLUME)] or [[]]
+    found = []
+    for number, part in enumerate(parts, 1):
+        volume = replace(annex, named=len(signers), volume=number, volumes=len(parts))
+        found.append(annex_pdf(volume, part) if len(part) <= QUICK else _elsewhere(volume, part))
+    return found
+
+
+def _elsewhere(annex: Annex, signers: Sequence[Signer]) -> bytes:
+    """A volume made in a process of its own, whose memory ends with it."""
+    command = [sys.executable, "-m", "service.volume"]
+    content = json.dumps({"content": _content(annex, signers), "served_at": annex.served_at.isoformat()}).encode()
+    return subprocess.run(command, input=content, stdout=subprocess.PIPE, check=True, cwd=_ROOT).stdout
 
 
 def annex_pdf(annex: Annex, signers: Iterable[Signer]) -> bytes:
@@ -65,21 +100,18 @@ def annex_pdf(annex: Annex, signers: Iterable[Signer]) -> bytes:
         raise ValueError("served_at needs a time zone: the document states the time in UTC")
     if len(named) > annex.count:
         raise ValueError(f"{len(named)} names for {annex.count} signatures")
-    pdf = _compile(json.dumps(_content(annex, named), ensure_ascii=False), annex.served_at.astimezone(UTC))
-    if len(named) > 1000:
-        _forget()
-    return pdf
+    return compile_pdf(json.dumps(_content(annex, named), ensure_ascii=False), annex.served_at)
 
 
 def annex_csv(signers: Iterable[Signer]) -> bytes:
-    """The same names as CSV (RFC 4180: CRLF, quoted where needed), columns name, clp, office, in the order given.
+    """The same names as CSV (RFC 4180: CRLF, quoted where needed), columns number, name, clp, office, in the order given.
 
     UTF-8 with a byte order mark: without it Excel takes the file for the local 8-bit code page and spoils every accent.
     """
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(("name", "clp", "office"))
-    rows.writerows((plain_cell(one.name), plain_cell(one.clp), plain_cell(one.office)) for one in signers)
+    rows.writerow(("number", "name", "clp", "office"))
+    rows.writerows((one.number, plain_cell(one.name), plain_cell(one.clp), plain_cell(one.office)) for one in signers)
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
@@ -92,39 +124,34 @@ def plain_cell(value: str) -> str:
     return f"'{value}" if risky else value
 
 
-def _compile(content: str, served_at: datetime, unshown: frozenset[str] = frozenset()) -> bytes:
+def compile_pdf(content: str, served_at: datetime, unshown: frozenset[str] = frozenset()) -> bytes:
     """PDF/UA forbids text without a glyph, so typst names the characters it lacks and we compile again without them."""
     inputs = {"content": content.translate({ord(one): "□" for one in unshown}), "unshown": "yes" if unshown else ""}
     try:
         return typst.compile(
-            str(_TEMPLATE), sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=["ua-1"], timestamp=served_at
-        )
+            str(_TEMPLATE), sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=["ua-1"],
+            timestamp=served_at.astimezone(UTC),
+        )  # fmt: skip
     except typst.TypstError as error:
         lacking = {one for text in _UNSHOWN.findall(error.diagnostic) for one in text if not one.isascii()}
         if lacking <= unshown:
             raise
-        return _compile(content, served_at, unshown | lacking)
+        return compile_pdf(content, served_at, unshown | lacking)
 
 
-def _forget() -> None:
-    """typst caches its last ten compilations, 100 MB for 20,000 names each; blank documents push a large one out."""
-    for _ in range(12):
-        typst.compile(b"", ignore_system_fonts=True)
-
-
-def _content(annex: Annex, signers: list[Signer]) -> dict[str, object]:
+def _content(annex: Annex, signers: Sequence[Signer]) -> dict[str, object]:
     served = annex.served_at.astimezone(UTC)
     return {
         **{field: _line(value) if isinstance(value, str) else value for field, value in vars(annex).items()},
         "published_on": {part: getattr(annex.published_on, part) for part in ("year", "month", "day")},
         "served_at": {part: getattr(served, part) for part in ("year", "month", "day", "hour", "minute", "second")},
         "body": [_tree(block) for block in SyntaxTreeNode(_MARKDOWN.parse(annex.body)).children],
-        "named": len(signers),
+        "named": len(signers) if annex.named is None else annex.named,
         "parties": _by_party(signers),
     }
 
 
-def _by_party(signers: list[Signer]) -> list[dict[str, object]]:
+def _by_party(signers: Sequence[Signer]) -> list[dict[str, object]]:
     """[{clp, people: [[name, office], …]}, …], alphabetical; spellings that differ in case or accents are one party."""
     parties: dict[str, tuple[str, list[list[str]]]] = {}
     for one in signers:

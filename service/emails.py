@@ -22,7 +22,9 @@ from service.models import (
     Edition,
     Letter,
     Mailing,
+    Manifest,
     Message,
+    Notice,
     Official,
     Organiser,
     Request,
@@ -109,11 +111,14 @@ def already(session: Session, request: Request, what: str, now: datetime, due_at
     )  # fmt: skip
 
 
-def receipt(session: Session, signature: Signature, request: Request, edition: Edition, now: datetime) -> Message | None:
-    """Tells a signer that the signature counts, and how to change or withdraw it."""
+def receipt(
+    session: Session, signature: Signature, request: Request, edition: Edition, document: str, now: datetime
+) -> Message | None:
+    """Tells a signer that the signature counts, and how to change or withdraw it; `document` opens its leaf."""
+    proof = {"filename": "receipt.json", "content_type": "application/json", "content": document}
     return _store(
         session, "receipt", signature.email, now, to_name=signature.name, signature=signature, edition=edition,
-        url=links.manage_url(request.key),
+        url=links.manage_url(request.key), letter={"attached": proof},
     )  # fmt: skip
 
 
@@ -172,6 +177,61 @@ def to_official(
     )  # fmt: skip
     assert message is not None
     return message
+
+
+def again(session: Session, letter: Letter, email: str, original_id: int, now: datetime) -> Message:
+    """The same letter to an official's other address, with the Message-ID of the first."""
+    first = session.get_one(Message, letter.message_id)
+    message = Message(
+        kind=first.kind, queue=first.queue, email=email, mailbox=mailbox(email), state="queued", due_at=now, created_at=now
+    )
+    session.add(message)
+    session.flush()
+    same = ("to_name", "subject", "text", "html", "headers", "serving_id", "cohort")
+    session.add(Letter(message_id=message.id, original_id=original_id, **{name: getattr(letter, name) for name in same}))
+    queue.wake(session, "deliver", message.id, message.queue)
+    return message
+
+
+def official_bounced(
+    session: Session, organiser: Organiser, official: Official, why: str, fallback: str, now: datetime
+) -> Message | None:
+    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere."""
+    return _store(
+        session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback,
+        page=links.url("/organise/officials"),
+    )  # fmt: skip
+
+
+def correction(session: Session, official: Official, edition: Edition, numbers: list[int], now: datetime) -> Message | None:
+    """Tells an official which of the signatures in our letters were withdrawn since, by their numbers (UK GDPR Art 19).
+
+    A prompt letter: one whose final answer was lost goes again, which does no harm here.
+    """
+    return _store(
+        session, "correction", official.email, now, to_name=official.name,
+        headers={"Reply-To": settings().contact_email}, official=official, edition=edition, numbers=numbers,
+        page=links.url(f"/notices/{edition.notice.slug}"),
+    )  # fmt: skip
+
+
+def asked_again(
+    session: Session, request: Request, signature: Signature, edition: Edition, offices: list[str], now: datetime
+) -> Message | None:
+    """Asks an earlier signer: to sign the new edition, or (with `offices`) to be named to officials added since."""
+    return _store(
+        session, "asked_again", signature.email, now, to_name=signature.name, letter={"request_id": request.id},
+        url=links.confirm_url(request.key), signature=signature, edition=edition, offices=offices, until=request.expires_at,
+        page=links.url(f"/notices/{edition.notice.slug}"),
+    )  # fmt: skip
+
+
+def witness(session: Session, notice: Notice, manifest: Manifest, now: datetime) -> Message | None:
+    """A copy of a manifest for a mailbox elsewhere, so that we could not put another in its place."""
+    document = {"filename": "manifest.json", "content_type": "application/json", "content": manifest.content.decode()}
+    return _store(
+        session, "witness", settings().witness_email, now, notice=notice, manifest=manifest, letter={"attached": document}
+    )  # fmt: skip
 
 
 def list_headers(slug: str, unsubscribe: str, mail_to: str) -> dict[str, str]:

@@ -82,7 +82,8 @@ def export(held: Holdings) -> dict[str, object]:
         "signatures": [
             {"notice": notice.title, "edition": edition.hash, "name": one.name, "email": one.email, "clp": one.clp,
              "office": one.office, "display": one.display, "state": one.state, "number": one.sequence,
-             "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at), "withdrawn_at": _iso(one.withdrawn_at)}
+             "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at), "withdrawn_at": _iso(one.withdrawn_at),
+             "nonce": one.nonce.hex() if one.nonce else None}
             for one, edition, notice in held.signatures
         ],
         "subscriptions": [

@@ -152,6 +152,19 @@ def manage_url(key: str) -> str:
     return url(f"/manage/{sign('manage', key)}")
 
 
+def acknowledge_url(key: str) -> str:
+    return url(f"/acknowledge/{sign('acknowledge', key)}")
+
+
+def objection_url(key: str) -> str:
+    return url(f"/objection/{sign('objection', key)}")
+
+
+def served_url(key: str, filename: str) -> str:
+    """A list too large to attach: whoever has the letter's link may read what it names."""
+    return url(f"/served/{sign('served', key)}/{filename}")
+
+
 def sign_in_url(key: str) -> str:
     return url(f"/organise/sign-in/{sign('sign-in', key)}")
 

@@ -1,103 +1,23 @@
-"""Story: take in a notice, publish an edition, close; and the officials it is addressed to."""
+"""Story: take in a notice, publish an edition, set its schedule, mark demands met, close."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import ndiff
 from typing import Any
 
-from markdown_it import MarkdownIt
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import addresses, names, schedule, states
+from service import proposals, schedule, sources, states
 from service.errors import NotFound, Refused
-from service.models import Demand, Edition, MailingList, Milestone, Notice, Official, Serving
+from service.models import Asking, Demand, Edition, MailingList, Milestone, Notice, Organiser, Proposal, Serving
 from service.proof.canonical import canonical, digest
+from service.sources import Source
 
-FRONT_MATTER = ("title", "slug", "addressed_to", "published_by", "published_on")
-SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A notice as a file says it: front matter and Markdown."""
-
-    title: str
-    slug: str
-    addressed_to: str
-    published_by: str
-    published_on: date
-    body: str
-    milestones: tuple[int, ...] = ()
-    wait_minutes: int | None = None
-    serve_on: date | None = None
-
-
-def read_file(text: str) -> Source:
-    """Parses `---`, `key: value` lines, `---`, Markdown. Raises Refused with a sentence that names what is missing."""
-    match = re.match(r"---\n(.*?)\n---\n(.*)\Z", text.replace("\r\n", "\n").lstrip("\ufeff"), re.DOTALL)
-    if not match:
-        raise Refused("The file does not begin with front matter between two lines of three dashes.")
-    fields = dict(_pair(line) for line in match[1].split("\n") if line.strip())
-    if missing := [name for name in FRONT_MATTER if not fields.get(name)]:
-        raise Refused(f"The front matter lacks {', '.join(missing)}.")
-    if not SLUG.match(fields["slug"]):
-        raise Refused(f"The slug {fields['slug']!r} may hold small letters, digits and single dashes only.")
-    try:
-        published_on = date.fromisoformat(fields["published_on"])
-    except ValueError:
-        raise Refused(f"published_on is {fields['published_on']!r}; write it like 2021-01-18.") from None
-    texts = (names.clean(fields[name], name, longest=300) for name in ("title", "addressed_to", "published_by"))
-    title, addressed_to, published_by = texts
-    if not match[2].strip():
-        raise Refused("The notice has no text.")
-    return Source(title, fields["slug"], addressed_to, published_by, published_on, match[2].strip(), **_schedule(fields))
-
-
-def _schedule(fields: Mapping[str, str]) -> dict[str, Any]:
-    """What the front matter may say about servings: `milestones: 10, 100`, `wait_minutes: 15`, `serve_on: 2026-12-01`."""
-    found: dict[str, Any] = {}
-    try:
-        if "milestones" in fields:
-            found["milestones"] = tuple(sorted({int(part) for part in fields["milestones"].split(",")}))
-        if "wait_minutes" in fields:
-            found["wait_minutes"] = int(fields["wait_minutes"])
-        if "serve_on" in fields:
-            found["serve_on"] = date.fromisoformat(fields["serve_on"])
-    except ValueError:
-        raise Refused("Write milestones like 10, 100, wait_minutes like 15 and serve_on like 2026-12-01.") from None
-    if any(number < 1 for number in found.get("milestones", ())) or (found.get("wait_minutes") or 0) < 0:
-        raise Refused("Milestones begin at 1, and a wait cannot be negative.")
-    return found
-
-
-def _pair(line: str) -> tuple[str, str]:
-    key, colon, value = line.partition(":")
-    if not colon:
-        raise Refused(f"The front matter has a line without a colon: {line!r}.")
-    return key.strip(), value.strip().strip("\"'")
-
-
-def demands(body: str) -> list[str]:
-    """The points of the notice's first list, in order: what it demands."""
-    tokens = MarkdownIt("commonmark").parse(body)
-    found: list[str] = []
-    depth = 0
-    for token in tokens:
-        if token.type in {"bullet_list_open", "ordered_list_open"}:
-            depth += 1
-        elif token.type in {"bullet_list_close", "ordered_list_close"}:
-            depth -= 1
-            if depth == 0:
-                return found
-        elif token.type == "list_item_open" and depth == 1:
-            found.append("")
-        elif token.type == "inline" and depth >= 1:
-            found[-1] = f"{found[-1]} {token.content}".strip().replace("\n", " ").rstrip(";")
-    return found
+MARKS = {"  ": "same", "- ": "gone", "+ ": "new"}
+SCHEDULED = ("milestones", "wait_minutes", "serve_on", "at_publication", "repeats")
 
 
 def take_in(session: Session, source: Source, now: datetime) -> Notice:
@@ -111,13 +31,24 @@ def take_in(session: Session, source: Source, now: datetime) -> Notice:
         raise Refused(f"The notice {source.slug} is closed; its text can no longer change.")
     notice.title, notice.addressed_to, notice.body = source.title, source.addressed_to, source.body
     notice.published_by, notice.published_on = source.published_by, source.published_on
-    if source.milestones:
-        set_milestones(notice, source.milestones)
-    notice.wait_minutes = notice.wait_minutes if source.wait_minutes is None else source.wait_minutes
-    notice.serve_on = source.serve_on or notice.serve_on
+    reschedule(notice, vars(source))
     notice.list_id = notice.list_id or _updates_list(session, now).id
     session.flush()
     return notice
+
+
+def reschedule(notice: Notice, said: Mapping[str, Any]) -> None:
+    """Sets what is said about servings (as in Source) and leaves the rest as it is."""
+    if said.get("milestones"):
+        set_milestones(notice, said["milestones"])
+    if said.get("wait_minutes") is not None:
+        notice.wait_minutes = said["wait_minutes"]
+    if said.get("serve_on"):
+        notice.serve_on = said["serve_on"]
+    if said.get("at_publication") is not None:
+        notice.at_publication = said["at_publication"]
+    if said.get("repeats"):
+        notice.repeats = said["repeats"]
 
 
 def set_milestones(notice: Notice, thresholds: Iterable[int]) -> None:
@@ -146,11 +77,26 @@ def freeze(session: Session, notice: Notice, now: datetime) -> Edition:
     edition = Edition(
         number=len(notice.editions) + 1, title=notice.title, addressed_to=notice.addressed_to, body=notice.body,
         text=content.decode(), hash=digest(content), published_at=now, last_sequence=0, count=0,
-        demands=[Demand(number=number, text=text) for number, text in enumerate(demands(notice.body), 1)],
+        demands=[Demand(number=number, text=text) for number, text in enumerate(sources.demands(notice.body), 1)],
     )  # fmt: skip
+    before = notice.edition
     notice.editions.append(edition)
     session.flush()
+    if before is not None and notice.state == "live":  # who signed other words is asked again, never carried over
+        session.add(Asking(edition_id=edition.id, created_at=now))
+        if notice.at_publication:
+            schedule.fall_due(session, edition, "publication", now, merge=True)
     return edition
+
+
+def to_serve(session: Session, notice: Notice, now: datetime) -> Edition:
+    """What a serving of now would hold: the edition in force; in rehearsal the present text, frozen."""
+    return notice.edition if notice.state != "rehearsal" and notice.edition is not None else freeze(session, notice, now)
+
+
+def unpublished(notice: Notice) -> bool:
+    """Whether the present text is another one than the edition in force."""
+    return notice.edition is None or notice.edition.hash != digest(canonical(notice.title, notice.addressed_to, notice.body))
 
 
 def publish(session: Session, slug: str, now: datetime) -> Edition:
@@ -164,16 +110,81 @@ def publish(session: Session, slug: str, now: datetime) -> Edition:
         states.claim(session, Serving, "due", "stopped", *rehearsing, stopped_by="the notice was published")
         states.move(notice, "live")
         notice.published_at = now
+        session.flush()
+        if notice.at_publication:
+            schedule.fall_due(session, edition, "publication", now, merge=False)
     return edition
+
+
+def propose(
+    session: Session, notice: Notice, kind: str, content: Mapping[str, str], author: Organiser, now: datetime
+) -> Proposal:
+    """Going live with the present text, or another schedule: for a second organiser to approve. Raises Refused."""
+    if kind == "live":
+        fixed: dict[str, Any] = {"hash": digest(canonical(notice.title, notice.addressed_to, notice.body))}
+    else:
+        given = {name: str(content.get(name, "")).strip() for name in SCHEDULED}
+        sources.read_schedule({name: value for name, value in given.items() if value})
+        fixed = given
+    return proposals.propose(session, kind, notice, fixed, author, now)
+
+
+def approve(session: Session, proposal: Proposal, approver: Organiser, now: datetime) -> None:
+    """Does what was proposed, if it still is what was seen. Raises Refused."""
+    notice = session.get_one(Notice, proposal.notice_id, with_for_update=True)
+    proposals.decide(session, proposal, "approved", approver, now)
+    if proposal.kind == "schedule":
+        reschedule(notice, sources.read_schedule({name: value for name, value in proposal.content.items() if value}))
+    elif proposal.content["hash"] != digest(canonical(notice.title, notice.addressed_to, notice.body)):
+        raise Refused("The text has changed since it was proposed: propose it again.")
+    else:
+        publish(session, notice.slug, now)
+
+
+def meet(notice: Notice, number: int, on: date | None) -> None:
+    """Marks a demand of the edition in force met on a day, or (None) open again. Raises NotFound."""
+    demands = notice.edition.demands if notice.edition else []
+    for demand in demands:
+        if demand.number == number:
+            demand.met_on = on
+            return
+    raise NotFound(f"there is no demand {number}")
+
+
+def schedule_of(notice: Notice) -> dict[str, str]:
+    """The schedule as a form shows it."""
+    return {
+        "milestones": ", ".join(str(one.threshold) for one in notice.milestones),
+        "wait_minutes": "" if notice.wait_minutes is None else str(notice.wait_minutes),
+        "serve_on": str(notice.serve_on or ""),
+        "at_publication": "yes" if notice.at_publication else "no",
+        "repeats": notice.repeats,
+    }
+
+
+def changes(notice: Notice) -> list[tuple[Edition, list[tuple[str, str]]]]:
+    """The editions, the newest first, each with its lines against the edition before: (same | gone | new, text)."""
+    found = []
+    for before, edition in zip([None, *notice.editions], notice.editions, strict=False):
+        old = before.text.splitlines() if before else []
+        lines = [(MARKS[line[:2]], line[2:]) for line in ndiff(old, edition.text.splitlines()) if line[:2] in MARKS]
+        found.append((edition, lines if before else []))
+    return found[::-1]
 
 
 def close(session: Session, slug: str, now: datetime) -> Notice:
     notice = find(session, slug)
+    end(session, notice, now)
+    return notice
+
+
+def end(session: Session, notice: Notice, now: datetime) -> None:
+    """No more signatures, no more servings. Raises Refused where it is not live."""
     if notice.state != "live":
-        raise Refused(f"The notice {slug} is not live.")
+        raise Refused(f"The notice {notice.slug} is not live.")
     states.move(notice, "closed")
     notice.closed_at = now
-    return notice
+    session.flush()
 
 
 def find(session: Session, slug: str) -> Notice:
@@ -203,42 +214,3 @@ def all_of_them(session: Session) -> list[Notice]:
 def next_milestone(notice: Notice) -> int | None:
     count = notice.edition.count if notice.edition else 0
     return next((one.threshold for one in notice.milestones if not one.crossed_at and one.threshold > count), None)
-
-
-def officials(session: Session) -> list[Official]:
-    return list(session.scalars(select(Official).where(Official.removed_at.is_(None)).order_by(Official.id)))
-
-
-def read_official(fields: Mapping[str, str | None]) -> dict[str, object]:
-    """Checks a line of a CSV file (columns office,name,email,source,verified_on). Raises Refused."""
-    found: dict[str, object] = {}
-    for field in ("office", "name", "source"):
-        found[field] = names.clean(fields.get(field) or "", field, longest=300)
-        if not found[field]:
-            raise Refused(**{field: f"The {field} is missing."})
-    found["email"] = addresses.parse(fields.get("email") or "")
-    try:
-        found["verified_on"] = date.fromisoformat((fields.get("verified_on") or "").strip())
-    except ValueError:
-        raise Refused(verified_on="Write verified_on like 2026-11-22.") from None
-    return found
-
-
-def take_in_officials(session: Session, lines: Iterable[dict[str, object]], now: datetime) -> tuple[int, int]:
-    """Adds offices that are new and changes those that say something else; returns how many of each."""
-    added = changed = 0
-    for line in lines:
-        official = session.scalar(select(Official).where(Official.office == line["office"]))
-        if official is None:
-            session.add(Official(**line, added_at=now))
-            session.flush()
-            added += 1
-            continue
-        if all(getattr(official, field) == value for field, value in line.items()) and official.removed_at is None:
-            continue
-        changed += 1
-        for field, value in line.items():
-            setattr(official, field, value)
-        if official.removed_at is not None:  # somebody new to the names of those who signed meanwhile
-            official.added_at, official.removed_at = now, None
-    return added, changed

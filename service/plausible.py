@@ -138,6 +138,13 @@ def host(text: str) -> str:
     return text
 
 
+def place(text: str) -> str:
+    server, _, number = text.rpartition(":")
+    if not HOST.fullmatch(server):
+        raise ValueError("should look like 192.0.2.53:53")
+    return f"{server}:{port(number)}"
+
+
 def domain_name(text: str) -> str:
     if not DOMAIN.fullmatch(text) or len(text) > 253:
         raise ValueError("should be a domain, like lists.example.org")

@@ -16,6 +16,22 @@ TIERS = {
 """What the register says of a message's state: never more than we know."""
 
 
+def tier(delivery: Delivery) -> str:
+    """How far a letter got, never rounded up: what was said by the reader, by a delivery notice, by a server."""
+    if delivery.acknowledged_at is not None:
+        return "acknowledged"
+    found = TIERS[delivery.message.state]
+    if found == "relay" and delivery.notified_at is not None:
+        return "notified"
+    return "recipient" if found == "relay" and delivery.direct else found
+
+
+def _last_word_at(delivery: Delivery, tried_at: datetime | None) -> datetime:
+    message = delivery.message
+    said = {"acknowledged": delivery.acknowledged_at, "notified": delivery.notified_at}.get(tier(delivery))
+    return said or message.settled_at or tried_at or message.created_at
+
+
 def lines(session: Session, notice: Notice) -> list[dict[str, object]]:
     """What the public register says, the newest serving first, office by office."""
     return [line for _, found in by_serving(session, notice) for line in found]
@@ -31,10 +47,10 @@ def by_serving(session: Session, notice: Notice) -> list[tuple[Serving, list[dic
 
 def _line(serving: Serving, delivery: Delivery, tried_at: datetime | None) -> dict[str, object]:
     message = delivery.message
-    at = message.settled_at or tried_at or message.created_at
+    at = _last_word_at(delivery, tried_at)
     return {
         "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
-        "tier": TIERS[message.state], "at": at.isoformat(timespec="seconds"),
+        "tier": tier(delivery), "at": at.isoformat(timespec="seconds"),
         "reply": redact(f"{message.reply_code or ''} {message.reply_text}".strip()),
     }  # fmt: skip
 

@@ -87,6 +87,14 @@ def keep(session: Session, email: str, now: datetime) -> Request:
     return request
 
 
+def open_for(session: Session, email: str, items: Sequence[Item], lasts: timedelta, now: datetime) -> Request:
+    """A request that we make of somebody, whose letter the caller writes."""
+    request = _open(session, "confirm", email, now, lasts)
+    request.items = [_row(item) for item in items]
+    session.flush()
+    return request
+
+
 def find(session: Session, purpose: str, token: str, now: datetime) -> Request:
     """The request behind a link. Raises NotFound, or Settled where it was used or ran out."""
     request = session.scalar(select(Request).where(Request.key == links.read(purpose, token)))

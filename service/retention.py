@@ -16,6 +16,7 @@ from service.limits import ASKING
 from service.models import (
     Complaint,
     Consent,
+    Correction,
     Edition,
     Enclosure,
     Letter,
@@ -60,6 +61,14 @@ RULES: dict[str, str] = {
     "tallies": KEPT + "no personal data",
     "servings": KEPT + "the record of what was served",
     "deliveries": KEPT + "the record of what was served",
+    "leaves": KEPT + "noise to whoever lacks the nonce, which goes with its signature",
+    "tree_nodes": KEPT + "hashes of leaves",
+    "manifests": KEPT + "the record of what was served; no names of signers",
+    "evidence": KEPT + "the record of what was served; no names of signers",
+    "proof_keys": KEPT + "public keys",
+    "proposals": KEPT + "who changed what with whose approval",
+    "askings": KEPT + "no personal data",
+    "corrections": "sent: numbers of signatures alone, for a year",
     "enclosures": "emptied PSEUDONYMISE_DAYS after the notice closes; its hash is kept",
 }
 
@@ -166,6 +175,7 @@ def _names(session: Session, now: datetime) -> int:
         row.mailbox = row.name_key = keyed_hash(f"{row.mailbox} {row.name_key}")
         row.email = row.name = row.clp = row.office = ""
         row.display = "count"
+        row.nonce = row.withdrawal_nonce = None  # its leaves are noise from now on
     return len(rows)
 
 
@@ -174,6 +184,10 @@ def _enclosures(session: Session, now: datetime) -> int:
     old = select(Serving.id).join(Notice, Notice.id == Serving.notice_id).where(closed)
     statement = update(Enclosure).where(Enclosure.serving_id.in_(old), Enclosure.content != b"").values(content=b"")
     return len(list(session.scalars(statement.returning(Enclosure.id).execution_options(synchronize_session=False))))
+
+
+def _corrections(session: Session, now: datetime) -> int:
+    return _delete(session, Correction, Correction.sent_at < now - timedelta(days=365))
 
 
 def _delete(session: Session, model: type[Any], *where: ColumnElement[bool], key: Any = None) -> int:
@@ -198,4 +212,5 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "sign-in links": _sign_in_links,
     "sessions": _sessions,
     "enclosures": _enclosures,
+    "corrections": _corrections,
 }

@@ -7,12 +7,12 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import names, notices
+from service import names, notices, sources
 from service.addresses import mailbox
 from service.models import MailingList, Notice, Official, Signature
 from service.requests import record_consent
 
-NOTICE = notices.Source(
+NOTICE = sources.Source(
     title="We will not cooperate until our officers are back",
     slug="until-our-officers-are-back",
     addressed_to="the Leader and the National Executive Committee",

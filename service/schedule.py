@@ -13,6 +13,8 @@ from service.models import Edition, Milestone, Notice, Serving
 
 MERGE = timedelta(hours=24)
 """What falls due within this time of the last letter is merged into the next serving."""
+PERIODS = {"weekly": timedelta(days=7), "monthly": timedelta(days=30), "never": None}
+"""How often a notice is served again while its count grows."""
 DEFAULT_MILESTONES = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -55,3 +57,26 @@ def fall_due(session: Session, edition: Edition, cause: str, now: datetime, *, m
 def last_served_at(session: Session, notice: Notice) -> datetime | None:
     live = (Serving.notice_id == notice.id, Serving.started_at.is_not(None), Serving.rehearsal.is_(False))
     return session.scalar(select(Serving.started_at).where(*live).order_by(Serving.started_at.desc()).limit(1))
+
+
+def fall_due_by_date(session: Session, now: datetime) -> None:
+    """Makes servings due for live notices whose set date has come, or whose week or month is over while the count grew."""
+    for notice in session.scalars(select(Notice).where(Notice.state == "live").order_by(Notice.id).with_for_update()):
+        edition = notice.edition
+        if edition is None:
+            continue
+        if notice.serve_on is not None and notice.serve_on <= now.date():
+            notice.serve_on = None
+            fall_due(session, edition, "date", now, merge=True)
+        elif _period_is_over(session, notice, edition, now):
+            fall_due(session, edition, notice.repeats, now, merge=True)
+
+
+def _period_is_over(session: Session, notice: Notice, edition: Edition, now: datetime) -> bool:
+    period, last = PERIODS[notice.repeats], last_served_at(session, notice)
+    if period is None or last is None or last + period > now:
+        return False
+    waiting = select(Serving.id).where(Serving.notice_id == notice.id, Serving.state == "due")
+    served = select(Serving.count).where(Serving.edition_id == edition.id, Serving.state.in_(("started", "written")))
+    before = session.scalar(served.where(Serving.rehearsal.is_(False)).order_by(Serving.id.desc()).limit(1))
+    return session.scalar(waiting) is None and edition.count > (before or 0)

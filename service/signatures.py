@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import addresses, emails, names, requests, schedule, states, subscribing
+from service import addresses, corrections, emails, names, proofs, requests, schedule, signing, states, subscribing, trees
 from service.errors import Refused
-from service.models import Edition, MailingList, Notice, Official, Request, Signature
+from service.models import Edition, MailingList, Notice, Request, Signature
+from service.proof import leaves
+from service.proof.encoding import encode
 from service.suppressions import is_suppressed
 
 OFFICES = {"": "none", "chair": "chair", "secretary": "secretary", "other": "other office"}
@@ -21,8 +22,6 @@ DISPLAYS = {
     "officials": "My name goes to the officials only",
     "count": "Count me, without my name",
 }
-HOUSEHOLD = 2
-"""At most so many names at one mailbox, each confirmed by itself."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,6 @@ def read_form(fields: Mapping[str, str]) -> Form:
     return Form(name, email, clp, office, display, bool(fields.get("updates")))
 
 
-def wording(session: Session, edition: Edition) -> str:
-    """The consent that the form asks for, naming the officials who receive the name (UK GDPR Art 9(2)(a))."""
-    offices = list(session.scalars(select(Official.office).where(Official.removed_at.is_(None)).order_by(Official.id)))
-    recipients = ", ".join(offices) if offices else edition.addressed_to
-    return (
-        f"I agree that my support for this notice, which shows a political opinion, is recorded and given to: {recipients}; "
-        "in the way I chose above. I can withdraw at any time."
-    )
-
-
 def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: str = "web") -> None:
     """Records the wish to sign and sends the letter that asks to confirm it. What is known already is told by letter alone."""
     edition = notice.edition
@@ -86,13 +75,13 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
     if is_suppressed(session, key):
         return
     items, news = [], ""
-    signature = _pending(session, edition, key, form, now)
+    signature = signing.pending(session, edition, key, form.details, now)
     if signature is None:
         news = f"Your mailbox has signed “{edition.title}” already, so nothing was changed."
     else:
         items.append(requests.Item(signature, form.details))
         requests.record_consent(
-            session, key, f"sign:{edition.hash}", "asked", channel, wording(session, edition), now
+            session, key, f"sign:{edition.hash}", "asked", channel, signing.wording(session, edition), now
         )  # fmt: skip
     if form.updates and notice.list_id:
         mailing_list = session.get_one(MailingList, notice.list_id)
@@ -104,48 +93,18 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
         requests.tell(session, form.email, news, now)
 
 
-def _pending(session: Session, edition: Edition, key: str, form: Form, now: datetime) -> Signature | None:
-    """The pending row for this name at this mailbox; None where it is confirmed, or the household is complete."""
-    mine = (Signature.edition_id == edition.id, Signature.mailbox == key)
-    found = session.scalar(select(Signature).where(*mine, Signature.name_key == names.key(form.name)))
-    if found is None:
-        if _household(session, edition.id, key) >= HOUSEHOLD:
-            return None
-        found = Signature(
-            edition_id=edition.id,
-            mailbox=key,
-            name_key=names.key(form.name),
-            state="pending",
-            created_at=now,
-            **form.details,
-        )
-        try:
-            with session.begin_nested():
-                session.add(found)
-        except IntegrityError:  # the same form arrived twice at one time
-            return _pending(session, edition, key, form, now)
-    if found.state == "withdrawn":
-        states.move(found, "pending")
-    if found.state == "pending":
-        found.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
-    return found if found.state == "pending" else None
-
-
-def _household(session: Session, edition_id: int, key: str) -> int:
-    mine = (Signature.edition_id == edition_id, Signature.mailbox == key, Signature.state == "confirmed")
-    return session.scalar(select(func.count()).select_from(Signature).where(*mine)) or 0
-
-
 def confirm(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:
     """Counts the signatures that this request asked for; each gets the next number of its edition, and a receipt."""
     confirmed = []
     for item in request.items:
-        if item.signature and _count(session, item.signature, item.details, now):
+        if item.signature and "officials" not in item.details and _count(session, item.signature, item.details, now):
             signature = item.signature
             edition = session.get_one(Edition, signature.edition_id)
             purpose = f"sign:{edition.hash}"
-            requests.record_consent(session, signature.mailbox, purpose, "confirmed", channel, wording(session, edition), now)
-            emails.receipt(session, signature, requests.keep(session, signature.email, now), edition, now)
+            agreed = signing.wording(session, edition)
+            requests.record_consent(session, signature.mailbox, purpose, "confirmed", channel, agreed, now)
+            opens = encode(proofs.receipt(session, signature, edition)).decode()
+            emails.receipt(session, signature, requests.keep(session, signature.email, now), edition, opens, now)
             confirmed.append(signature)
     return confirmed
 
@@ -154,22 +113,19 @@ def _count(session: Session, signature: Signature, details: dict[str, str], now:
     notice = session.scalar(select(Notice).join(Edition).where(Edition.id == signature.edition_id).with_for_update())
     if notice is None or notice.state != "live":
         raise Refused("This notice has been closed; it takes no more signatures.")
-    if _household(session, signature.edition_id, signature.mailbox) >= HOUSEHOLD:
-        raise Refused(f"{HOUSEHOLD} people have signed from this mailbox already, which is the most that we can count.")
+    if signing.household(session, signature.edition_id, signature.mailbox) >= signing.HOUSEHOLD:
+        raise Refused(f"{signing.HOUSEHOLD} people have signed from this mailbox already, which is the most that we can count.")
     if not states.claim(session, Signature, "pending", "confirmed", Signature.id == signature.id, confirmed_at=now, **details):
         return False
-    last_sequence, count = session.execute(
-        update(Edition)
-        .where(Edition.id == signature.edition_id)
-        .values(last_sequence=Edition.last_sequence + 1, count=Edition.count + 1)
-        .returning(Edition.last_sequence, Edition.count)
-        .execution_options(synchronize_session=False)
-    ).one()
     session.refresh(signature)
-    signature.sequence = last_sequence
-    edition = session.get_one(Edition, signature.edition_id)
-    session.refresh(edition)
-    schedule.crossed(session, edition, count, now)
+    edition = trees.hold(session, signature.edition_id)
+    edition.last_sequence += 1
+    edition.count += 1
+    signature.sequence, signature.nonce = edition.last_sequence, trees.nonce()
+    signature.withdrawal_leaf = signature.withdrawal_nonce = None
+    statement = leaves.signed(edition.hash, signature.sequence, signature.name, signature.clp)
+    signature.leaf = trees.append(session, edition, leaves.entry("sign", signature.nonce, statement))
+    schedule.crossed(session, edition, edition.count, now)
     return True
 
 
@@ -177,18 +133,17 @@ def withdraw(session: Session, signature: Signature, now: datetime, channel: str
     """Takes a signature back; it counts no more from this moment. False where it did not count."""
     if not states.claim(session, Signature, "confirmed", "withdrawn", Signature.id == signature.id, withdrawn_at=now):
         return False
-    _less_one(session, signature.edition_id)
     session.refresh(signature)
-    edition = session.get_one(Edition, signature.edition_id)
+    edition = trees.hold(session, signature.edition_id)
+    edition.count -= 1
+    signature.withdrawal_nonce = trees.nonce()
+    statement = leaves.withdrawn(edition.hash, signature.sequence or 0)
+    signature.withdrawal_leaf = trees.append(session, edition, leaves.entry("withdraw", signature.withdrawal_nonce, statement))
+    corrections.owe(session, signature, now)
     requests.record_consent(
-        session, signature.mailbox, f"sign:{edition.hash}", "withdrawn", channel, wording(session, edition), now
+        session, signature.mailbox, f"sign:{edition.hash}", "withdrawn", channel, signing.wording(session, edition), now
     )  # fmt: skip
     return True
-
-
-def _less_one(session: Session, edition_id: int) -> None:
-    statement = update(Edition).where(Edition.id == edition_id).values(count=Edition.count - 1)
-    session.execute(statement.execution_options(synchronize_session="fetch"))
 
 
 def show(session: Session, signature: Signature, display: str) -> None:

@@ -59,6 +59,11 @@ MAILING = {
     "sent": set(),  # every message is settled
     "cancelled": set(),  # stopped for good
 }
+PROPOSAL = {
+    "open": {"approved", "refused"},  # waits for a second organiser
+    "approved": set(),  # done as it was proposed
+    "refused": set(),  # will not be done
+}
 COMPLAINT = {
     "open": {"answered"},  # acknowledged; an answer is due in 30 days
     "answered": set(),
@@ -72,6 +77,7 @@ MACHINES: dict[type[m.Base], dict[str, Any]] = {
     m.Serving: SERVING,
     m.Mailing: MAILING,
     m.Complaint: COMPLAINT,
+    m.Proposal: PROPOSAL,
 }
 
 

@@ -1,6 +1,6 @@
 """`make pictures`: starts a sample service of its own, lets somebody sign, and takes the README's pictures.
 
-docs/pictures/notice.png, register.png, letter.png, import.png; each at most 200 kB. Everybody in them is made up.
+docs/pictures/notice.png, register.png, check.png, letter.png, import.png; each at most 200 kB. Everybody in them is made up.
 """
 
 from __future__ import annotations
@@ -129,6 +129,9 @@ def take(environment: dict[str, str]) -> None:
         page.set_viewport_size({"width": 1060, "height": 700})
         page.goto(f"{notice}/deliveries")
         page.screenshot(path=PICTURES / "register.png")
+        page.set_viewport_size({"width": 1060, "height": 760})
+        check(page, site, postbox)
+        page.screenshot(path=PICTURES / "check.png")
         letter = browser.new_page(viewport={"width": 700, "height": 980}, color_scheme="light")
         letter.set_content(newest(postbox, "nec.example")["HTML"])
         letter.screenshot(path=PICTURES / "letter.png")
@@ -152,6 +155,17 @@ def sign(page: Page, notice: str, postbox: str) -> None:
     page.get_by_role("button", name="Confirm").click()
     wait_until(lambda: len(listed(postbox, "nec.example")) == len(sample.OFFICIALS), 60)
     wait_until(lambda: b"Waiting" not in urllib.request.urlopen(f"{notice}/deliveries").read())
+
+
+def check(page: Page, site: str, postbox: str) -> None:
+    """A letter to an official, as it was delivered, on the page that checks it."""
+    number = listed(postbox, "nec.example")[-1]["ID"]
+    with urllib.request.urlopen(f"{postbox}/api/v1/message/{number}/raw") as response:
+        letter = {"name": "letter.eml", "mimeType": "message/rfc822", "buffer": response.read()}
+    page.goto(f"{site}/verify")
+    page.get_by_label("Files").set_input_files(letter)
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("Everything that could be checked holds").wait_for()
 
 
 def fetched(url: str) -> Any:

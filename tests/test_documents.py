@@ -190,13 +190,13 @@ def test_no_cell_is_a_formula(value: str, cell: str) -> None:
 
 
 def test_the_csv_is_rfc_4180_with_a_byte_order_mark() -> None:
-    assert annex_csv([ADA, Signer('Bo "B", Jr', "Łódź")]) == (
-        '\ufeffname,clp,office\r\nAda Example,Upper Marsh,chair\r\n"Bo ""B"", Jr",Łódź,\r\n'.encode()
+    assert annex_csv([replace(ADA, number=4711), Signer('Bo "B", Jr', "Łódź", number=4712)]) == (
+        '\ufeffnumber,name,clp,office\r\n4711,Ada Example,Upper Marsh,chair\r\n4712,"Bo ""B"", Jr",Łódź,\r\n'.encode()
     )
-    assert annex_csv([]) == b"\xef\xbb\xbfname,clp,office\r\n"
+    assert annex_csv([]) == b"\xef\xbb\xbfnumber,name,clp,office\r\n"
 
 
 def test_the_csv_reads_back_as_the_same_names() -> None:
     signers = [ADA, CHLOE, Signer('A "q", x', "two\nlines", "王"), Signer("=HYPERLINK(1)", "@x", "a;b")]
-    cells = [[plain_cell(value) for value in (one.name, one.clp, one.office)] for one in signers]
+    cells = [["0", *(plain_cell(value) for value in (one.name, one.clp, one.office))] for one in signers]
     assert rows_of(annex_csv(signers))[1:] == cells

@@ -6,7 +6,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from service import emails, queue
+from service import emails, queue, requests
 from service.db import reading, transaction
-from service.models import Mailing, Message, Organiser
+from service.models import Edition, Mailing, Message, Official, Organiser, Signature
 from service.models.base import Base
 from tests.browser import chromium, site
 from tests.people import ANN, BEN, CHI, OLIVE
@@ -39,6 +40,7 @@ def every_letter(world: World) -> None:
         olive_herself = session.scalars(select(Organiser).where(Organiser.email == OLIVE)).one()
         held = Mailing(id=0, subject="Held", slug="held")
         emails.paused(session, olive_herself, held, "many were refused", datetime.now(UTC))
+        about_notices(session, olive_herself)
     world.sign(ANN)  # already
     world.post("/manage", {"email": CHI["email"]})  # manage_link
     world.post("/complaints", CHI | {"text": "Two letters."})  # complaint
@@ -51,6 +53,16 @@ def every_letter(world: World) -> None:
     world.sign(BEN, updates="yes")
     world.post("/organise/sign-in", {"email": OLIVE})
     world.work()
+
+
+def about_notices(session: Session, olive: Organiser) -> None:
+    """The letters of servings that take an accident: official_bounced, correction, asked_again."""
+    now = datetime.now(UTC)
+    official, edition = session.get_one(Official, 1), session.get_one(Edition, 1)
+    emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", now)
+    emails.correction(session, official, edition, [1], now)
+    asked = requests.open_for(session, CHI["email"], [], timedelta(days=7), now)
+    emails.asked_again(session, asked, Signature(**CHI), edition, [], now)
 
 
 def dump() -> dict[str, list[tuple[Any, ...]]]:
@@ -78,7 +90,7 @@ def ask(method: str, url: str) -> None:
         error.close()
 
 
-@pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", LIMIT_GAP_MINUTES="0", LIMIT_DAY="100")
+@pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", LIMIT_GAP_MINUTES="0", LIMIT_DAY="100", WITNESS_EMAIL="w@example.net")
 def test_a_scanner_that_opens_every_link_changes_nothing(site: World, chromium: Browser) -> None:
     every_letter(site)
     kinds = {"update" if kind == "mailing" else kind for kind in site.rows(select(Message.kind).distinct())}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service import deliveries, notices, signatures
+from service import deliveries, notices, signatures, sources
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Delivery, Edition, Milestone, Notice, Serving, Signature
@@ -151,7 +151,7 @@ def test_a_rehearsal_that_waits_never_reaches_officials(world: World) -> None:
     world.add_organisers()
     with transaction() as session:
         now = datetime.now(UTC)
-        notice = notices.take_in(session, notices.read_file(NOTICE), now)
+        notice = notices.take_in(session, sources.read_file(NOTICE), now)
         serving = deliveries.order(session, notice, notices.freeze(session, notice, now), now)
         notices.publish(session, notice.slug, now)
     world.work()

@@ -62,13 +62,13 @@ def test_the_letter_carries_the_list_as_pdf_and_csv(world: World) -> None:
     world.sign(ANN)
     world.confirm(ANN["email"])
     attached = {part.get_filename(): part for part in world.letter("chair@nec.example").iter_attachments()}
-    assert set(attached) == {f"{SLUG}.pdf", f"{SLUG}-signatures.csv"}
+    assert set(attached) == {"edition-1.txt", f"{SLUG}.pdf", f"{SLUG}-signatures.csv", "manifest.json"}
     assert attached[f"{SLUG}.pdf"].get_content().startswith(b"%PDF")
     content = attached[f"{SLUG}-signatures.csv"].get_content()
     rows = list(
         csv.DictReader(io.StringIO(content.decode("utf-8-sig") if isinstance(content, bytes) else content.lstrip("\ufeff")))
     )
-    assert rows == [{"name": ANN["name"], "clp": "Harbour", "office": ""}]
+    assert rows == [{"number": "1", "name": ANN["name"], "clp": "Harbour", "office": ""}]
 
 
 @pytest.mark.settings(APPROVALS="0")

@@ -24,6 +24,9 @@ STORIES = {
     "notices",
     "progress",
     "deliveries",
+    "arrivals",
+    "asking_again",
+    "officials",
     "mailings",
     "organisers",
     "complaints",
@@ -31,12 +34,26 @@ STORIES = {
     "retention",
 }
 BELOW_STORIES = {
-    "addresses", "config", "db", "documents", "emails", "errors", "forgetting", "limits", "links", "markdown", "models",
-    "names", "placeholders", "plausible", "proof", "queue", "requests", "schedule", "states", "subscribing", "suppressions",
-    "tallies",
+    "addresses", "config", "corrections", "db", "documents", "emails", "errors", "evidence", "forgetting", "limits",
+    "links", "manifests", "markdown", "models", "names", "placeholders", "plausible", "proof", "proof_keys", "proofs",
+    "proposals", "queue", "requests", "schedule", "signing", "sources", "states", "subscribing", "suppressions",
+    "tallies", "trees",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
-PUBLIC = {"notices", "lists", "confirmations", "unsubscribe", "holdings", "news", "complaints", "pages", "health", "sign_in"}
+PUBLIC = {
+    "notices",
+    "proof",
+    "received",
+    "lists",
+    "confirmations",
+    "unsubscribe",
+    "holdings",
+    "news",
+    "complaints",
+    "pages",
+    "health",
+    "sign_in",
+}
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 

@@ -18,7 +18,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from werkzeug.test import TestResponse
 
-from service import notices, organisers, queue
+from service import notices, officials, organisers, queue, sources
 from service.app import create_app
 from service.cli.tables import judge, lines_of
 from service.config import Settings
@@ -152,9 +152,9 @@ class World:
         with transaction() as session:
             path = self.settings.var_dir / "officials.csv"
             path.write_text(people.OFFICIALS)
-            read = judge(lines_of(path), lambda _, row: notices.read_official(row), [])
-            notices.take_in_officials(session, read, now)
-            notice = notices.take_in(session, notices.read_file(people.NOTICE), now)
+            read = judge(lines_of(path), lambda _, row: officials.read(row), [])
+            officials.take_in(session, read, now)
+            notice = notices.take_in(session, sources.read_file(people.NOTICE), now)
             notice.wait_minutes = wait
             notices.set_milestones(notice, milestones)
             notices.publish(session, people.SLUG, now)

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import deliveries, mailings, queue, retention
+from service import arrivals, asking_again, corrections, deliveries, mailings, queue, retention, schedule
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
@@ -56,9 +56,21 @@ def _waiting(name: str) -> int:
 
 def sweep_servings(session: Session, now: datetime) -> None:
     idle = not _waiting(queue.NOTICES)
-    deliveries.dated(session, now)
+    schedule.fall_due_by_date(session, now)
     if idle:
         deliveries.wake_unfinished(session, now)
+
+
+def recover_evidence(session: Session, now: datetime) -> None:
+    arrivals.recover(session, now)
+
+
+def sweep_corrections(session: Session, now: datetime) -> None:
+    corrections.send(session, now)
+
+
+def ask_again(session: Session, now: datetime) -> None:
+    asking_again.ask_some(session, now)
 
 
 def sweep_mailings(session: Session, _now: datetime) -> None:
@@ -90,6 +102,9 @@ def duties() -> list[Duty]:
         Duty(sweep_letters, 5),
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),
+        Duty(recover_evidence, 60),
+        Duty(sweep_corrections, 60),
+        Duty(ask_again, 60),
         Duty(forget, 3600),
     ]
 

@@ -10,8 +10,8 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import deliveries, links, notices, register
-from service.cli.common import file_argument, json_option, now, read_text, say, says_why
+from service import deliveries, links, notices, officials, register, sources
+from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
 
@@ -28,8 +28,8 @@ group = AppGroup("notices", help="Public notices.")
 @says_why
 def import_notice(file: Path, as_json: bool) -> None:
     """Take in a notice: front matter (title, slug, addressed_to, published_by, published_on), Markdown; it rehearses."""
-    source = notices.read_file(read_text(file))
-    found = notices.demands(source.body)
+    source = sources.read_file(read_text(file))
+    found = sources.demands(source.body)
     with transaction() as session:
         notice = notices.take_in(session, source, now())
     document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}
@@ -57,7 +57,10 @@ def serve(slug: str, as_json: bool) -> None:
     """Serve the notice on its officials, after its waiting time; in rehearsal on its organisers."""
     with transaction() as session:
         notice = notices.find(session, slug)
-        serving = deliveries.order(session, notice, notices.freeze(session, notice, now()), now())
+        serving = deliveries.order(session, notice, notices.to_serve(session, notice, now()), now())
+        stale = officials.stale(session, now())
+    for one in stale:
+        console.print(f"{one.office}: the address was verified on {one.verified_on}; look whether it is still right.")
     whom = "the organisers (rehearsal)" if serving.rehearsal else "the officials"
     document = {"serving": serving.id, "due_at": serving.due_at.isoformat(), "rehearsal": serving.rehearsal}
     say(

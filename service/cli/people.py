@@ -12,7 +12,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import IntegrityError
 
-from service import links, notices, organisers, subscriptions
+from service import links, officials, organisers, subscriptions
 from service.cli.common import Steps, count_lines, file_argument, json_option, now, report, say, says_why
 from service.cli.mentioned import Mentioned
 from service.cli.tables import Row, judge, lines_of
@@ -38,7 +38,7 @@ def import_officials(file: Path, as_json: bool) -> None:
     bad: list[tuple[int, str]] = []
     good = judge(lines_of(file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
-        added, changed = notices.take_in_officials(session, good, now())
+        added, changed = officials.take_in(session, good, now())
     report(as_json, {"added": added, "changed": changed}, bad, f"Officials: {added} added, {changed} changed.")
 
 
@@ -47,7 +47,7 @@ def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:
     lines: dict[object, int] = {}
 
     def read(number: int, row: Row) -> dict[str, object]:
-        official = notices.read_official(row)
+        official = officials.read(row)
         before = lines.setdefault(official["office"], number)
         if before != number:
             raise Refused(office=f"Line {before} names this office already.")

@@ -6,10 +6,13 @@ from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
 from service.models.organisers import Organiser, OrganiserSession, SignInLink
 from service.models.people import Complaint, Consent, Request, RequestItem, Signature
+from service.models.proof import Evidence, Leaf, Manifest, ProofKey, TreeNode
 from service.models.servings import Delivery, Serving
+from service.models.standing import Asking, Correction, Proposal
 
 __all__ = [
-    "Attempt", "Base", "Complaint", "Consent", "Delivery", "Demand", "Edition", "Enclosure", "Letter", "Mailing",
-    "MailingList", "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "Request",
-    "RequestItem", "Serving", "SignInLink", "Signature", "Subscription", "Suppression", "Tally",
+    "Asking", "Attempt", "Base", "Complaint", "Consent", "Correction", "Delivery", "Demand", "Edition", "Enclosure",
+    "Evidence", "Leaf", "Letter", "Mailing", "MailingList", "Manifest", "Message", "Milestone", "Notice", "Official",
+    "Organiser", "OrganiserSession", "ProofKey", "Proposal", "Request", "RequestItem", "Serving", "SignInLink",
+    "Signature", "Subscription", "Suppression", "Tally", "TreeNode",
 ]  # fmt: skip

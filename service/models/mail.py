@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, literal_column, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, false, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -75,6 +75,10 @@ class Letter(Base):
     serving_id: Mapped[int | None] = mapped_column(ForeignKey("servings.id"), type_=Ref)
     """Whose enclosures go with it, those of its cohort."""
     cohort: Mapped[str] = mapped_column(default="")
+    attached: Mapped[dict[str, str] | None] = mapped_column(JSON)
+    """A small document for this letter alone: {"filename", "content_type", "content"}."""
+    original_id: Mapped[int | None] = mapped_column(Ref)
+    """The message whose Message-ID it bears: the same letter, sent to an official's other address."""
 
 
 class Enclosure(Base):
@@ -90,6 +94,8 @@ class Enclosure(Base):
     content_type: Mapped[str]
     content: Mapped[bytes] = mapped_column(LargeBinary)
     hash: Mapped[str]
+    linked: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Too large to attach: the letter has a link to it, and its hash."""
 
 
 class Attempt(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import Date, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Ref, State
@@ -26,6 +26,10 @@ class Notice(Base):
     """How long its servings wait; None: the service's setting."""
     serve_on: Mapped[date | None] = mapped_column(Date)
     """A set date on which it is served."""
+    at_publication: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether it is served as soon as it is published, and each new edition again."""
+    repeats: Mapped[str] = mapped_column(default="monthly", server_default="monthly")
+    """How often it is served again while the count grows, beside its milestones: weekly | monthly | never"""
     list_id: Mapped[int | None] = mapped_column(ForeignKey("mailing_lists.id"), type_=Ref)
     """The list that "send me updates" on its form subscribes to."""
     created_at: Mapped[datetime]
@@ -59,6 +63,8 @@ class Edition(Base):
     """The sequence number of the last confirmed signature; it never goes back."""
     count: Mapped[int] = mapped_column(default=0)
     """How many confirmed signatures stand now."""
+    tree_size: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many leaves its tree has: one for each confirmation, one for each withdrawal."""
     notice: Mapped[Notice] = relationship(back_populates="editions")
     demands: Mapped[list[Demand]] = relationship(order_by="Demand.number")
 
@@ -99,3 +105,10 @@ class Official(Base):
     added_at: Mapped[datetime]
     """Names of people who signed before this are not given to this official."""
     removed_at: Mapped[datetime | None]
+    fallback_email: Mapped[str] = mapped_column(String(320), default="", server_default="")
+    """Where a letter goes that the first address did not take."""
+    bounced_at: Mapped[datetime | None]
+    """When a letter to the address came back, or was refused; a new address takes it away."""
+    bounced_because: Mapped[str] = mapped_column(Text, default="", server_default="")
+    objected_at: Mapped[datetime | None]
+    """When this official asked, by the link in a letter, to get nothing more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -37,6 +37,14 @@ class Signature(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
+    agreed_again_at: Mapped[datetime | None]
+    """When this person agreed once more, having been told of officials added since `created_at`."""
+    leaf: Mapped[int | None] = mapped_column(Ref)
+    """Its position in the edition's tree."""
+    nonce: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Opens its leaf. It stands here and in the signer's receipt, nowhere else, and goes with the row."""
+    withdrawal_leaf: Mapped[int | None] = mapped_column(Ref)
+    withdrawal_nonce: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class Request(Base):

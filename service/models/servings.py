@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Base, Id, Ref, State
@@ -34,6 +34,8 @@ class Serving(Base):
     written_at: Mapped[datetime | None]
     cut_off: Mapped[int | None]
     count: Mapped[int | None]
+    tree_size: Mapped[int | None]
+    """How many leaves the edition's tree had at the cut-off."""
     stopped_by: Mapped[str] = mapped_column(default="")
     edition: Mapped[Edition] = relationship()
     deliveries: Mapped[list[Delivery]] = relationship(back_populates="serving", order_by="Delivery.id")
@@ -51,6 +53,14 @@ class Delivery(Base):
     """The office as it was called when the letter was written; the register keeps it. Unique, as the offices are."""
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), type_=Ref, unique=True)
     names_given: Mapped[int]
+    key: Mapped[str | None] = mapped_column(unique=True)
+    """The opaque identifier inside the links of its letter."""
+    direct: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the server that answered is the recipient's own, not our relay."""
+    notified_at: Mapped[datetime | None]
+    """When a delivery status notification said that it arrived (RFC 3464)."""
+    acknowledged_at: Mapped[datetime | None]
+    """When somebody who had the letter pressed its button."""
     serving: Mapped[Serving] = relationship(back_populates="deliveries")
     official: Mapped[Official | None] = relationship()
     message: Mapped[Message] = relationship()

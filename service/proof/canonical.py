@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
+
+from service.proof.encoding import sha256 as digest
+
+__all__ = ["canonical", "digest"]
 
 
 def canonical(title: str, addressed_to: str, body: str) -> bytes:
@@ -12,8 +15,3 @@ def canonical(title: str, addressed_to: str, body: str) -> bytes:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     lines = [line.rstrip() for line in text.split("\n")]
     return ("\n".join(lines).strip("\n") + "\n").encode()
-
-
-def digest(content: bytes) -> str:
-    """Lower-case hexadecimal SHA-256, as `sha256sum` prints it."""
-    return hashlib.sha256(content).hexdigest()

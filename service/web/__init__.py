@@ -8,7 +8,21 @@ from typing import Any
 
 from flask import Blueprint
 
-from service.web import complaints, confirmations, health, holdings, lists, news, notices, organise, pages, sign_in
+from service.web import (
+    complaints,
+    confirmations,
+    health,
+    holdings,
+    lists,
+    news,
+    notices,
+    organise,
+    organise_notices,
+    pages,
+    proof,
+    received,
+    sign_in,
+)
 from service.web import unsubscribe as leaving
 from service.web.guards import needs_organiser
 
@@ -25,6 +39,8 @@ class Entry:
 
 BLUEPRINTS = (
     Entry(notices.blueprint, None, None),
+    Entry(proof.blueprint, None, None),
+    Entry(received.blueprint, None, None),
     Entry(lists.blueprint, "/lists", None),
     Entry(confirmations.blueprint, "/confirm", None),
     Entry(leaving.blueprint, "/unsubscribe", None, csrf_exempt=True),
@@ -35,4 +51,5 @@ BLUEPRINTS = (
     Entry(health.blueprint, None, None),
     Entry(sign_in.blueprint, "/organise/sign-in", None),
     Entry(organise.blueprint, "/organise", needs_organiser),
+    Entry(organise_notices.blueprint, "/organise", needs_organiser),
 )

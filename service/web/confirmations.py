@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from service import requests, signatures, subscriptions
+from service import asking_again, requests, signatures, subscriptions
 from service.db import reading, transaction
 from service.models import Edition
 from service.web.guards import now
@@ -31,9 +31,12 @@ def confirm(token: str) -> ResponseReturnValue:
         found = requests.find(session, "confirm", token, now())
         requests.use(session, found, now())
         signed = signatures.confirm(session, found, now())
+        agreed = asking_again.agree(session, found, now())
         joined = subscriptions.confirm(session, found, now())
-        if not signed and not joined:  # another letter's link had done it all, or it was taken back since
+        if not (signed or joined or agreed):  # another letter's link had done it all, or it was taken back since
             raise requests.Settled(found)
-        editions = {one.edition_id: session.get_one(Edition, one.edition_id) for one in signed}
+        editions = {one.edition_id: session.get_one(Edition, one.edition_id) for one in [*signed, *agreed]}
         notices = {edition.id: edition.notice for edition in editions.values()}
-        return render_template("pages/confirmed.html", signed=signed, joined=joined, editions=editions, notices=notices)
+        return render_template(
+            "pages/confirmed.html", signed=signed, joined=joined, agreed=agreed, editions=editions, notices=notices
+        )

@@ -8,10 +8,11 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, holdings, limits, links, requests, signatures, subscriptions
+from service import addresses, holdings, limits, links, proofs, requests, signatures, subscriptions
 from service.db import reading, transaction
 from service.errors import NotFound, Refused
-from service.models import Subscription
+from service.models import Edition, Signature, Subscription
+from service.proof.encoding import encode
 from service.web.guards import now, steady
 
 blueprint = Blueprint("holdings", __name__)
@@ -71,6 +72,8 @@ def act(token: str) -> ResponseReturnValue:
         match request.form.get("act", ""):
             case "export":
                 return _file(holdings.export(holdings.of(session, mailbox)))
+            case "receipt" | "receipt of withdrawal" as which:
+                return _receipt(session, holdings.signature(session, mailbox, request.form.get("id", "")), which)
             case "erase" if request.form.get("sure"):
                 for signature, _, _ in holdings.of(session, mailbox).signatures:
                     signatures.withdraw(session, signature, now())
@@ -95,6 +98,13 @@ def _change(session: Session, mailbox: str, what: str) -> str:
     if what == "erase":
         return "Nothing was erased: tick the box first."
     raise Refused("Choose one of the buttons.")
+
+
+def _receipt(session: Session, signature: Signature, which: str) -> Response:
+    make = proofs.receipt if which == "receipt" else proofs.receipt_of_withdrawal
+    content = encode(make(session, signature, session.get_one(Edition, signature.edition_id)))
+    headers = {"Content-Disposition": 'attachment; filename="receipt.json"'}
+    return Response(content, content_type="application/json; charset=utf-8", headers=headers)
 
 
 def _file(content: dict[str, object]) -> Response:

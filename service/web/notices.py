@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import limits, notices, signatures
+from service import limits, links, notices, signatures, signing
 from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
@@ -55,7 +55,7 @@ def sign_form(slug: str) -> ResponseReturnValue:
 def _form(session: Session, notice: Notice, entered: dict[str, str], errors: dict[str, str]) -> str:
     assert notice.edition is not None
     return render_template(
-        "pages/sign.html", notice=notice, edition=notice.edition, wording=signatures.wording(session, notice.edition),
+        "pages/sign.html", notice=notice, edition=notice.edition, wording=signing.wording(session, notice.edition),
         displays=signatures.DISPLAYS, entered=entered, errors=errors,
     )  # fmt: skip
 
@@ -121,6 +121,18 @@ def register(slug: str) -> ResponseReturnValue:
 def register_json(slug: str) -> ResponseReturnValue:
     with reading() as session:
         return jsonify(deliveries=public_register.lines(session, notices.find_public(session, slug)))
+
+
+@blueprint.get("/notices/<slug>/deliveries.atom")
+def register_feed(slug: str) -> ResponseReturnValue:
+    """Atom (RFC 4287)."""
+    with reading() as session:
+        notice = notices.find_public(session, slug)
+        servings = public_register.by_serving(session, notice)[:10]
+        times = [str(line["at"]) for _, found in servings for line in found]
+        updated = max(times, default=(notice.published_at or notice.created_at).isoformat(timespec="seconds"))
+        text = render_template("pages/deliveries.xml", notice=notice, servings=servings, updated=updated, url=links.url)
+        return Response(text, content_type="application/atom+xml; charset=utf-8")
 
 
 @blueprint.get("/notices")

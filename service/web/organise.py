@@ -187,8 +187,7 @@ def stop_serving(number: int) -> ResponseReturnValue:
 def serve(slug: str) -> ResponseReturnValue:
     with transaction() as database:
         notice = notices.find(database, slug)
-        edition = notices.freeze(database, notice, now())
-        deliveries.order(database, notice, edition, now())
+        deliveries.order(database, notice, notices.to_serve(database, notice, now()), now())
     return redirect(url_for("organise.dashboard"), 303)
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import delivery, growth, prompt
+from tests.benchmarks import delivery, growth, prompt, proof
 from tests.benchmarks.sinks import Missing
 
 Figure = tuple[str, float, str]
@@ -22,6 +22,10 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "growth": growth.fan_out_and_growth,
     "import": growth.import_rows,
     "prompt": prompt.prompt_beside_bulk,
+    "serving": proof.serving,
+    "annex": proof.annex,
+    "tree": proof.tree,
+    "verifier": proof.verifier,
 }
 
 

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parseaddr
 from functools import cache
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import links, queue, suppressions
+from service import arrivals, links, queue, suppressions
 from service.addresses import domain
 from service.config import settings
 from service.db import transaction
-from service.models import Attempt, Enclosure, Letter, Message
-from workers.outbound import dkim, journal, ledger, mime
+from service.models import Attempt, Enclosure, Letter, Manifest, Message
+from workers.outbound import dkim, exchangers, journal, ledger, mime
 from workers.outbound.exchange import Answer, Copy, Outcome
+from workers.outbound.exchangers import Route
 from workers.outbound.transport import Letter as MailLetter
 from workers.outbound.transport import VerifiedConnection, VerifiedMail
 
 log = logging.getLogger(__name__)
 
+VERSION = "undersigned 0.1.0"
+"""Which program wrote the evidence."""
 IDLE_SECONDS = 20
 """A connection that waited longer is closed before use: servers hang up, and a hang-up costs an attempt."""
 
@@ -36,8 +41,9 @@ def deliver(message_id: int) -> None:
         copy = _claim(session, message_id)
     if copy is None:
         return
-    outcome = connection(copy.recipient).deliver(copy, ledger.held)
-    now = datetime.now(UTC)
+    direct = copy.official and settings().officials_direct
+    tried = list(_outcomes(copy, direct=direct))
+    outcome, now = tried[-1], datetime.now(UTC)
     try:
         journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
     except OSError as error:  # the disk is full: the ledger comes next in any case
@@ -45,10 +51,36 @@ def deliver(message_id: int) -> None:
     with transaction() as session:
         if ledger.record(session, message_id, outcome, now):
             _close_attempt(session, message_id)
-            ledger.note_attempt(session, message_id, outcome, now)
+            for one in tried:
+                ledger.note_attempt(session, message_id, one, now)
+                if copy.official:
+                    arrivals.attempted(session, message_id, one.verdict, _evidence(one), direct=direct, now=now)
+            arrivals.given_up(session, message_id, now)
         else:  # somebody else has it, with a mark of its own that stays
             log.warning("message %d: its lease was lost, the answer %s is not recorded", message_id, outcome.code)
     journal.own().empty()
+
+
+def _outcomes(copy: Copy, *, direct: bool) -> Iterator[Outcome]:
+    """One attempt at each of the servers that take this letter, until one of them has spoken."""
+    try:
+        routes: list[Route | None] = [*exchangers.routes(domain(copy.recipient), direct=direct)] or [None]
+    except exchangers.TakesNoMail as error:
+        yield Outcome("refused", None, str(error))
+        return
+    except exchangers.NotKnownNow as error:
+        yield Outcome("unreachable", None, str(error))
+        return
+    for route in routes:
+        outcome = connection(route).deliver(copy, ledger.held)
+        yield outcome
+        if outcome.verdict != "unreachable":
+            return
+
+
+def _evidence(outcome: Outcome) -> dict[str, Any]:
+    said = {"host": outcome.host, "code": outcome.code, "text": outcome.text, "replies": outcome.replies}
+    return said | outcome.facts | {"worker": VERSION}
 
 
 def _claim(session: Session, message_id: int) -> Copy | None:
@@ -60,6 +92,10 @@ def _claim(session: Session, message_id: int) -> Copy | None:
     if letter is None or message.email is None or message.mailbox is None:
         ledger.settle(session, [message_id], "cancelled", "its letter was forgotten", now)
         return None
+    delivery = arrivals.of_message(session, message_id)
+    if delivery is not None and arrivals.objected(session, delivery):
+        ledger.settle(session, [message_id], "suppressed", "the official objected", now)
+        return None
     if message.queue != queue.NOTICES and suppressions.is_suppressed(session, message.mailbox):
         ledger.settle(session, [message_id], "suppressed", "must not be written to", now)
         return None
@@ -70,7 +106,7 @@ def _claim(session: Session, message_id: int) -> Copy | None:
         return None
     if message.queue == queue.NOTICES:
         ledger.note_attempt(session, message_id, Outcome("began"), now)
-    return Copy(message_id, links.bounce_address(message_id), message.email, content, message.queue == queue.NOTICES)
+    return Copy(message_id, links.bounce_address(message_id), message.email, content, official=delivery is not None)
 
 
 def _close_attempt(session: Session, message_id: int) -> None:
@@ -87,15 +123,19 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         mime.address_header("To", letter.to_name, message.email),
         mime.header("Subject", letter.subject),
         mime.header("Date", format_datetime(message.created_at)),
-        mime.header("Message-ID", links.message_id(message.id)),
+        mime.header("Message-ID", links.message_id(letter.original_id or message.id)),
         *(_header(key, value) for key, value in letter.headers.items()),
     ]
     files = session.execute(
         select(Enclosure.filename, Enclosure.content_type, Enclosure.content)
-        .where(Enclosure.serving_id == letter.serving_id, Enclosure.cohort == letter.cohort)
+        .where(Enclosure.serving_id == letter.serving_id, Enclosure.cohort == letter.cohort, Enclosure.linked.is_(False))
         .order_by(Enclosure.id)
     )
     enclosed = [mime.File(*row) for row in files] if letter.serving_id else []
+    if manifest := session.scalar(select(Manifest.content).where(Manifest.serving_id == letter.serving_id)):
+        enclosed.append(mime.File("manifest.json", "application/json", manifest))
+    if own := letter.attached:
+        enclosed.append(mime.File(own["filename"], own["content_type"], own["content"].encode()))
     letter_bytes = MailLetter(
         head, enclosed, subject=letter.subject, recipients=[message.email], body=letter.text, html=letter.html,
         sender=settings().mail_default_sender,
@@ -139,9 +179,9 @@ def hang_up() -> None:
                 host.sock.shutdown(socket.SHUT_RDWR)
 
 
-def connection(recipient: str) -> VerifiedConnection:
-    """The connection that this process keeps open between letters: to the relay, or to where MAIL_ROUTES sends this domain."""
-    now, route = datetime.now(UTC), settings().mail_routes.get(domain(recipient))
+def connection(route: Route | None) -> VerifiedConnection:
+    """The connection that this process keeps open between letters: to the relay, or to a server that bypasses it."""
+    now = datetime.now(UTC)
     kept = next((one for one in _kept() if one.connection.route == route), None)
     if kept is None:
         mail = current_app.extensions["undersigned.mail"]

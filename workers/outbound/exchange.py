@@ -19,7 +19,8 @@ class Copy(NamedTuple):
     recipient: str
     content: bytes
     official: bool = False
-    """A letter to an official: a lost final answer would hold it until a person decides, so it is awaited for longer."""
+    """A letter to an official: a lost final answer would hold it until a person decides, so it is awaited for longer; and
+    delivery status notifications are asked for, where the server offers to pass that on (RFC 3461)."""
 
 
 class Answer(NamedTuple):
@@ -40,6 +41,8 @@ class Outcome:
     text: str = ""
     host: str = ""
     replies: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What is known of the connection and the text: address, TLS, capabilities, the text's SHA-256; for the evidence."""
 
 
 def judge(code: int) -> Verdict:

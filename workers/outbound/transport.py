@@ -5,6 +5,7 @@ Flask-Mail 0.10 verifies no certificate, knows no time-out, and throws a server'
 
 from __future__ import annotations
 
+import hashlib
 import re
 import smtplib
 import socket
@@ -16,9 +17,11 @@ from flask import current_app
 from flask_mail import Connection, Mail
 from flask_mail import Message as FlaskMessage
 
+from service import links
 from service.config import Settings, settings
 from workers.outbound import mime, pipe
 from workers.outbound.exchange import Copy, Outcome, judge
+from workers.outbound.exchangers import Route
 
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 
@@ -39,6 +42,7 @@ class Conversation(smtplib.SMTP):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.replies: list[dict[str, Any]] = []
+        self.unverified = ""
         self.asked = "connect"
         super().__init__(*args, **options)
 
@@ -52,6 +56,19 @@ class Conversation(smtplib.SMTP):
         self.replies.append({"command": self.asked, "code": code, "text": text.decode("utf-8", "replace")})
         return code, text
 
+    def facts(self) -> dict[str, Any]:
+        """Address, TLS version and certificate, and what the server offers."""
+        address = self.sock.getpeername()[0] if self.sock is not None else ""
+        tls: dict[str, Any] | None = None
+        if isinstance(self.sock, ssl.SSLSocket):
+            certificate = hashlib.sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
+            tls = {"version": self.sock.version(), "certificate_sha256": certificate, "unverified": self.unverified}
+        return {
+            "address": address,
+            "tls": tls,
+            "capabilities": sorted(f"{k} {v}".strip() for k, v in self.esmtp_features.items()),
+        }
+
 
 class TlsConversation(Conversation, smtplib.SMTP_SSL):
     """The same, TLS from the first byte (RFC 8314)."""
@@ -60,11 +77,11 @@ class TlsConversation(Conversation, smtplib.SMTP_SSL):
 class VerifiedConnection(Connection):
     """A Flask-Mail connection with verified TLS, a time-out, and an Outcome for each copy."""
 
-    def __init__(self, mail: Any, known: Settings, route: tuple[str, int] | None = None) -> None:
+    def __init__(self, mail: Any, known: Settings, route: Route | None = None) -> None:
         super().__init__(mail)
         self.known, self.route = known, route
-        self.server: str = route[0] if route else mail.server
-        self.port: int = route[1] if route else mail.port
+        self.server: str = route.host if route else mail.server
+        self.port: int = route.port if route else mail.port
 
     def __exit__(self, *_: Any) -> None:
         self.close()
@@ -78,31 +95,55 @@ class VerifiedConnection(Connection):
             self.host = None
 
     def configure_host(self) -> smtplib.SMTP:
-        """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6).
-
-        A route (MAIL_ROUTES) is a server in tests or on the next host: it gets neither the relay's TLS nor its password.
-        """
-        timeout = self.known.mail_timeout_seconds
-        name = self.known.mail_domain
+        """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6)."""
+        if self.route is not None:
+            return self._configure_straight(self.route)
         context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
-        if self.mail.use_ssl and not self.route:
-            host: Conversation = TlsConversation(self.server, self.port, name, timeout=timeout, context=context)
-        else:
-            host = Conversation(self.server, self.port, name, timeout=timeout)
-        if host.sock is not None:
-            host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.mail.use_tls and not self.route:
+        host = self._connect(context if self.mail.use_ssl else None)
+        if self.mail.use_tls:
             host.starttls(context=context)
         host.ehlo_or_helo_if_needed()
-        if self.mail.username and self.mail.password and not self.route:
+        if self.mail.username and self.mail.password:
             host.login(self.mail.username, self.mail.password)
         return host
+
+    def _connect(self, implicit: ssl.SSLContext | None = None) -> Conversation:
+        options = {"local_hostname": self.known.mail_domain, "timeout": self.known.mail_timeout_seconds}
+        if implicit is not None:
+            host: Conversation = TlsConversation(self.server, self.port, context=implicit, **options)
+        else:
+            host = Conversation(self.server, self.port, **options)
+        if host.sock is not None:
+            host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return host
+
+    def _configure_straight(self, route: Route) -> Conversation:
+        """A server that we know by MX or MAIL_ROUTES alone: TLS where it is offered, a certificate that does not verify is
+        noted, not refused (RFC 7435); it never gets the relay's password."""
+        host = self._connect()
+        host.ehlo_or_helo_if_needed()
+        if not host.has_extn("starttls"):
+            return host
+        context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
+        try:
+            return _secured(host, route.name, context)
+        except ssl.SSLCertVerificationError as error:
+            host.close()
+            why = error.verify_message or "its certificate does not verify"
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        again = self._connect()
+        again.unverified = why
+        again.ehlo_or_helo_if_needed()
+        return _secured(again, route.name, context)
 
     def deliver(self, copy: Copy, held: Callable[[], bool] = lambda: True) -> Outcome:
         """Hands one copy over, if the claim is still `held`. Never raises for what a server or a network does."""
         if BARE.search(copy.content):
             return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
-        place = f"{self.server}:{self.port}"
+        place = f"{self.route.name if self.route else self.server}:{self.port}"
+        before = (
+            len(self.host.replies) if isinstance(self.host, Conversation) else 0
+        )  # a greeting is part of the first exchange
         try:
             self.host = self.host or self.configure_host()
         except (smtplib.SMTPException, OSError) as error:
@@ -110,9 +151,9 @@ class VerifiedConnection(Connection):
             return Outcome("unreachable", getattr(error, "smtp_code", None), _words(error), place)
         conversation = self.host
         assert isinstance(conversation, Conversation)
-        before = len(conversation.replies)
+        facts = conversation.facts() | {"sha256": hashlib.sha256(copy.content).hexdigest()}
         outcome = _exchange(conversation, copy, held)
-        outcome.host, outcome.replies = place, conversation.replies[before:]
+        outcome.host, outcome.replies, outcome.facts = place, conversation.replies[before:], facts
         if outcome.verdict in {"lost", "unreachable"}:
             conversation.close()
             self.host = None
@@ -128,7 +169,11 @@ def _exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outco
             return Outcome("refused", None, "the relay does not take addresses outside ASCII (RFC 6531)")
         if options:
             host.command_encoding = "utf-8"
-        for code, text in (host.mail(copy.sender, options), host.rcpt(copy.recipient)):
+        asked: tuple[str, ...] = ()
+        if copy.official and host.has_extn("dsn"):
+            options += ["RET=HDRS", f"ENVID={links.message_token(copy.message_id)}"]
+            asked = ("NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT=rfc822;{_xtext(copy.recipient)}")
+        for code, text in (host.mail(copy.sender, options), host.rcpt(copy.recipient, asked)):
             if code not in {250, 251}:
                 _reset(host)
                 return Outcome(judge(code), code, _decode(text))
@@ -173,6 +218,19 @@ def _spoke_ahead(host: Conversation) -> bool:
         host.sock.settimeout(host.timeout)
 
 
+def _secured(host: Conversation, name: str, context: ssl.SSLContext) -> Conversation:
+    """TLS on a connection that offers it; the certificate should be the one of `name`, wherever that was reached."""
+    host._host = name  # type: ignore[attr-defined]
+    host.starttls(context=context)
+    host.ehlo_or_helo_if_needed()
+    return host
+
+
+def _xtext(text: str) -> str:
+    """RFC 3461 §4: what is not printable ASCII, + and = as +XX."""
+    return "".join(one if "!" <= one <= "~" and one not in "+=" else f"+{ord(one):02X}" for one in text)
+
+
 def _reset(host: Conversation) -> None:
     try:
         host.rset()
@@ -197,5 +255,5 @@ def _words(error: BaseException) -> str:
 class VerifiedMail(Mail):
     """Flask-Mail with connections of ours."""
 
-    def connect(self, route: tuple[str, int] | None = None) -> VerifiedConnection:
+    def connect(self, route: Route | None = None) -> VerifiedConnection:
         return VerifiedConnection(current_app.extensions["mail"], settings(), route)

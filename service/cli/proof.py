@@ -1,0 +1,40 @@
+"""`flask proof …`: the key that signs manifests, and the chain of evidence."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from service import evidence, notices, proof_keys
+from service.cli.common import json_option, now, say, says_why
+from service.db import reading, transaction
+from service.proof.encoding import encode
+
+group = AppGroup("proof", help="What anyone can check. To check it: python -m service.proof FILE…")
+
+
+@group.command("rotate")
+@json_option
+@says_why
+def rotate(as_json: bool) -> None:
+    """Take a new key for manifests; the old one endorses it, and both stay published."""
+    with transaction() as session:
+        fingerprint = proof_keys.rotate(session, now())
+    say(as_json, {"key": fingerprint}, f"Manifests are signed with the key {fingerprint} from now on.")
+
+
+@group.command("keys")
+@says_why
+def keys() -> None:
+    """Print the published keys, as they stand at /.well-known/undersigned-keys.json."""
+    with reading() as session:
+        click.echo(encode(proof_keys.document(session)), nl=False)
+
+
+@group.command("evidence")
+@click.argument("slug")
+@says_why
+def chain(slug: str) -> None:
+    """Print the chain of evidence of a notice, as the verifier takes it."""
+    with reading() as session:
+        click.echo(encode(evidence.chain(session, notices.find(session, slug))), nl=False)

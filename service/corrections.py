@@ -1,0 +1,65 @@
+"""Corrections: who withdrew after officials had been given the name (UK GDPR Art 19): gathered, then one letter to each.
+
+A correction names signatures by their number in the list that was attached, never by name: whoever was erased is in no letter
+of ours again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from service import emails
+from service.config import settings
+from service.models import Correction, Delivery, Edition, Message, Official, Serving, Signature
+
+REACHED = ("queued", "sending", "accepted", "unsure", "complained")
+"""A letter in one of these states was read, or may yet be."""
+
+
+def owe(session: Session, signature: Signature, now: datetime) -> None:
+    """Notes a withdrawal that officials should know of; nothing where no letter has counted the signature yet."""
+    served = (Serving.edition_id == signature.edition_id, Serving.rehearsal.is_(False), Serving.state == "written")
+    counted = select(Serving.id).where(*served, Serving.cut_off >= (signature.sequence or 0)).limit(1)
+    if signature.sequence is None or session.scalar(counted) is None:
+        return
+    agreed = signature.agreed_again_at or signature.created_at
+    session.add(Correction(edition_id=signature.edition_id, sequence=signature.sequence, agreed_at=agreed, withdrawn_at=now))
+
+
+def due(session: Session, now: datetime) -> list[int]:
+    """Editions of which a correction has waited long enough."""
+    first = func.min(Correction.withdrawn_at)
+    gathered = now - timedelta(hours=settings().correction_hours)
+    waiting = select(Correction.edition_id).where(Correction.sent_at.is_(None)).group_by(Correction.edition_id)
+    return list(session.scalars(waiting.having(first <= gathered)))
+
+
+def send(session: Session, now: datetime) -> None:
+    """One letter to each official who was given signatures that have been withdrawn since."""
+    for edition_id in due(session, now):
+        edition = session.get_one(Edition, edition_id, with_for_update=True)
+        mine = (Correction.edition_id == edition_id, Correction.sent_at.is_(None))
+        owed = list(session.scalars(select(Correction).where(*mine).order_by(Correction.sequence)))
+        for official, cut_off in _given(session, edition):
+            numbers = [one.sequence for one in owed if one.sequence <= cut_off and one.agreed_at >= official.added_at]
+            if numbers:
+                emails.correction(session, official, edition, numbers, now)
+        session.execute(update(Correction).where(Correction.id.in_([one.id for one in owed])).values(sent_at=now))
+
+
+def _given(session: Session, edition: Edition) -> list[tuple[Official, int]]:
+    """Officials who had a letter about this edition and did not object, with the last cut-off that they know of."""
+    served = (Serving.edition_id == edition.id, Serving.rehearsal.is_(False), Message.state.in_(REACHED))
+    rows = session.execute(
+        select(Delivery.official_id, func.max(Serving.cut_off))
+        .join(Serving, Serving.id == Delivery.serving_id)
+        .join(Message, Message.id == Delivery.message_id)
+        .where(*served)
+        .group_by(Delivery.official_id)
+        .order_by(Delivery.official_id)
+    )
+    found = [(session.get(Official, official_id), cut_off or 0) for official_id, cut_off in rows]
+    return [(official, cut_off) for official, cut_off in found if official is not None and official.objected_at is None]

@@ -1,0 +1,153 @@
+"""Manifests as they were handed over: signed with a key that is theirs, in time, in an unbroken chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from service.proof import keys
+from service.proof.encoding import Document, decode, from_hex, sha256
+from service.proof.merkle import grew
+
+CLOCKS_DIFFER = timedelta(minutes=10)
+
+
+class Finding(NamedTuple):
+    """One thing that was checked. `holds` None: a remark, neither way."""
+
+    holds: bool | None
+    sentence: str
+
+
+Findings = Iterator[Finding]
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A manifest as it was handed over."""
+
+    name: str
+    file: bytes
+    body: Document
+    public_key: bytes
+    signature: str
+
+    @property
+    def whole(self) -> bool:
+        return keys.fits(self.public_key, "manifest", self.body, self.signature)
+
+    @property
+    def edition(self) -> str:
+        return str(self.body["edition"]["hash"])
+
+    @property
+    def what(self) -> str:
+        kind = "rehearsal" if self.body["rehearsal"] else f"serving {self.body['number']}"
+        return f"{kind} of “{self.body['notice']}” ({self.body['issued_at'][:16].replace('T', ' ')} UTC)"
+
+
+def read(name: str, file: bytes) -> Signed:
+    whole = decode(file)
+    return Signed(name, file, whole["manifest"], keys.from_base64(whole["public_key"]), whole["signature"])
+
+
+def check_keys(name: str, document: Document) -> Findings:
+    """The published keys: each is what its fingerprint says, and endorsed by the one before it."""
+    known = document["keys"]
+    for before, one in zip([known[0], *known], known, strict=False):
+        if not keys.endorsed(before, one):
+            yield Finding(False, f"{name}: the key before it does not vouch for the key {one['id']}.")
+    which = " → ".join(one["id"] for one in known)
+    yield Finding(None, f"{name}: the keys of {document['service']}, the oldest first: {which}.")
+
+
+def check(one: Signed, published: list[Document], now: datetime, trusted: str) -> Findings:
+    body, fingerprint = one.body, keys.key_id(one.public_key)
+    if not one.whole:
+        yield Finding(False, f"{one.name}: the signature does not fit. The manifest was changed, or another key signed it.")
+        return
+    yield Finding(True, f"{one.name}: the manifest of {one.what} is signed with the key {fingerprint}, and whole.")
+    yield _whose_key(one, fingerprint, published, trusted)
+    if datetime.fromisoformat(body["issued_at"]) > now + CLOCKS_DIFFER:
+        yield Finding(False, f"{one.name}: the manifest is dated {body['issued_at']}, which is in the future.")
+    tree = body["tree"]
+    if (tree["signed"] - tree["withdrawn"], tree["signed"] + tree["withdrawn"], tree["signed"]) != (
+        body["count"],
+        tree["size"],
+        body["cut_off"],
+    ):
+        yield Finding(False, f"{one.name}: its totals contradict each other.")
+    else:
+        said = f"{tree['signed']:,} signed, {tree['withdrawn']:,} withdrew, {body['count']:,} stood"
+        yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {said}; text {one.edition}.")
+
+
+def _whose_key(one: Signed, fingerprint: str, published: list[Document], trusted: str) -> Finding:
+    if trusted and trusted != fingerprint:
+        return Finding(False, f"{one.name}: the key is {fingerprint}, not the one that you trust.")
+    if trusted:
+        return Finding(True, f"{one.name}: that is the key that you trust.")
+    if not published:
+        where = f"{one.body['service']}/.well-known/undersigned-keys.json"
+        return Finding(None, f"{one.name}: whether that key is theirs, compare with {where}, or hand over that file, too.")
+    issued = datetime.fromisoformat(one.body["issued_at"])
+    for known in [document["keys"] for document in published if document["service"] == one.body["service"]]:
+        for key, after in zip(known, [*known[1:], None], strict=True):
+            if keys.from_base64(key["public_key"]) == one.public_key:
+                until = datetime.fromisoformat(after["from"]) if after else issued
+                in_use = datetime.fromisoformat(key["from"]) <= issued <= until
+                said = "is published, and was in use then" if in_use else "was not in use when the manifest was signed"
+                return Finding(in_use, f"{one.name}: the key {fingerprint} {said}.")
+    return Finding(False, f"{one.name}: the key {fingerprint} is none of those that are published.")
+
+
+def check_chain(signed: list[Signed], proofs: list[Document]) -> Findings:
+    """Manifests of one notice, each holding the hash of the one before it, each tree beginning with the one before it.
+
+    Some may be left out between two whose trees a consistency proof joins.
+    """
+    joined = {head(proof["new"]) for proof in proofs}
+    served = {(one.body["service"], one.body["notice"], one.body["number"]): one for one in signed if not one.body["rehearsal"]}
+    for (service, notice, number), one in sorted(served.items()):
+        before = served.get((service, notice, number - 1))
+        if (number == 1) != (one.body["previous"] is None):
+            yield Finding(False, f"{one.name}: the chain is truncated: {one.what} does not name the one before it.")
+        elif before is None and head(one.body["tree"]) in joined:
+            continue
+        elif before is None and any(key[:2] == (service, notice) and key[2] < number for key in served):
+            yield Finding(False, f"The chain is truncated: the manifest before {one.what} is missing between those given.")
+        elif before is not None and sha256(before.file) != one.body["previous"]:
+            yield Finding(False, f"{one.name}: {one.what} follows on another manifest than the one given before it.")
+        elif before is not None:
+            yield Finding(True, f"{one.name}: {one.what} follows on {before.what}.")
+            yield from _tree_grew(before, one)
+    if any(one.file != served[key].file for one in signed if (key := _place(one)) in served):
+        yield Finding(False, "Two different manifests claim to be the same serving.")
+
+
+def _place(one: Signed) -> tuple[str, str, int]:
+    return one.body["service"], one.body["notice"], one.body["number"]
+
+
+def _tree_grew(before: Signed, one: Signed) -> Findings:
+    proof, old, new = one.body["tree"]["grown_from"], before.body["tree"], one.body["tree"]
+    if before.edition != one.edition:
+        yield Finding(None, f"{one.name}: its text is another one than before, so its signatures begin anew.")
+    elif (
+        proof is None or (proof["size"], proof["root"]) != (old["size"], old["root"]) or not continues(old, new, proof["path"])
+    ):
+        yield Finding(False, f"{one.name}: its list of signatures does not continue the one before it: something was changed.")
+    else:
+        yield Finding(True, f"{one.name}: its list of signatures continues the one before it; nothing in it was changed.")
+
+
+def head(tree: Document) -> tuple[int, str]:
+    return tree["size"], tree["root"]
+
+
+def continues(old: Document, new: Document, path: list[str]) -> bool:
+    """Whether the tree of one head begins with the tree of the other."""
+    heads = (from_hex(old["root"]), from_hex(new["root"]))
+    return grew(old["size"], new["size"], *heads, [from_hex(step) for step in path])

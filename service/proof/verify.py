@@ -1,0 +1,174 @@
+"""What holds and what does not, of the files that somebody has: `verify` says it in sentences. Nothing is asked of any server.
+
+Read it from the top: a manifest is signed; manifests form a chain; a letter, a document, a receipt, a list of leaves and a
+chain of evidence each fit a manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from service.proof import evidence, leaves
+from service.proof.encoding import Document, Unreadable, encode, from_hex, sha256
+from service.proof.manifest import words_hash
+from service.proof.merkle import includes, leaf_hash, root_of
+from service.proof.reading import Given, Letter
+from service.proof.signed import Finding, Findings, Signed, check, check_chain, check_keys, continues, head, read
+
+T = TypeVar("T")
+
+
+def verify(files: list[tuple[str, bytes]], now: datetime, trusted: str = "") -> list[Finding]:
+    """Checks everything that can be checked with these files; what does not hold comes first, remarks last.
+
+    trusted: a fingerprint that the key must have.
+    Raises Unreadable, with the file's name, for what cannot be read at all.
+    """
+    given = Given()
+    for name, content in files:
+        _readable(name, partial(given.take, name, content))
+    signed = [_readable(name, partial(read, name, file)) for name, file in given.manifests.items()]
+    if not (signed or given.keys or given.evidence or given.receipts):
+        raise Unreadable("There is no manifest among these files, and without one nothing can be told.")
+    found: list[Finding] = []
+    for name, step in _steps(given, signed, now, trusted):
+        found += _readable(name, partial(list, step))
+    return sorted(dict.fromkeys(found), key=lambda finding: (False, True, None).index(finding.holds))
+
+
+def _steps(given: Given, signed: list[Signed], now: datetime, trusted: str) -> Iterator[tuple[str, Findings]]:
+    """Each check, with the name of the file that it is about."""
+    published = list(given.keys.values())
+    yield from ((name, check_keys(name, document)) for name, document in given.keys.items())
+    once = {one.file: one for one in reversed(signed)}  # the same file twice is one
+    yield from ((one.name, check(one, published, now, trusted)) for one in reversed(once.values()))
+    signed = [one for one in signed if one.whole]  # nothing is built on one that was changed
+    yield from ((name, _consistency(name, proof, signed)) for name, proof in given.consistency.items())
+    yield "The manifests", check_chain(signed, list(given.consistency.values()))
+    yield from ((letter.name, _letter(letter, signed)) for letter in given.letters)
+    yield from ((name, _document(name, content, signed)) for name, content in given.other.items())
+    yield from ((name, _receipt(name, receipt)) for name, receipt in given.receipts.items())
+    yield from ((name, _leaves(name, text, signed)) for name, text in given.leaves.items())
+    yield from ((name, _evidence(name, chain, signed)) for name, chain in given.evidence.items())
+
+
+def _readable(name: str, act: Callable[[], T]) -> T:
+    """A document of ours that lacks a field is none."""
+    try:
+        return act()
+    except Unreadable as error:
+        raise Unreadable(f"{name} cannot be read: {error}.") from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise Unreadable(f"{name} cannot be read: it is not built as it should be ({type(error).__name__}).") from None
+
+
+def _letter(letter: Letter, signed: list[Signed]) -> Findings:
+    of_it = [one for one in signed if one.file == letter.manifest]
+    mine = [each for one in of_it for each in one.body["deliveries"] if each["message_id"] == letter.message_id]
+    if not mine:
+        yield Finding(False, f"{letter.name}: no sound manifest knows a letter with the Message-ID {letter.message_id}.")
+        return
+    wrong = [Finding(False, f"{letter.name}: {sentence}") for sentence in _differs(letter, mine[0])]
+    yield from wrong
+    if not wrong:
+        office, what = mine[0]["office"], of_it[0].what
+        yield Finding(True, f"{letter.name}: the letter to {office} with {what}, its words and attachments whole.")
+
+
+def _differs(letter: Letter, delivery: Document) -> Iterator[str]:
+    """Each thing that is not as the manifest names it."""
+    for kind, words in (("text", letter.text), ("html", letter.html)):
+        if words_hash(words) != delivery[kind]:
+            yield f"the letter’s words ({kind}) are not those that were sent."
+    listed = {file["filename"]: file["sha256"] for file in delivery["attachments"]}
+    found = {filename: sha256(content) for filename, content in letter.attachments.items()}
+    for filename in sorted(listed.keys() | found.keys()):
+        if filename not in found:
+            yield f"{filename} was attached, and is missing."
+        elif found[filename] != listed.get(filename):
+            yield f"{filename} is not the file that was attached."
+
+
+def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:
+    found = sha256(content)
+    texts = [one for one in signed if found == one.edition]
+    given_to = [
+        (each["office"], one.what)
+        for one in signed
+        for each in one.body["deliveries"]
+        if any(found == file["sha256"] for file in [*each["attachments"], *each["linked"]])
+    ]
+    if texts:
+        yield Finding(True, f"{name}: this is the exact text that was served.")
+    elif given_to:
+        office, what = given_to[0]
+        others = f" and {len(given_to) - 1} other(s)" if len(given_to) > 1 else ""
+        yield Finding(True, f"{name}: this was given to {office}{others} with {what}.")
+    else:
+        yield Finding(False, f"{name}: no manifest here names this file: it was changed, or never served.")
+
+
+def _receipt(name: str, receipt: Document) -> Findings:
+    statement, position = receipt["statement"], receipt["position"]
+    leaf = leaf_hash(leaves.entry(statement["act"], from_hex(receipt["nonce"]), statement))
+    what = f"{statement['name']}, signature number {statement['number']:,}" if statement["act"] == "sign" else "a withdrawal"
+    for serving in receipt["servings"]:
+        one = read(name, encode(serving["manifest"]))
+        tree, path = one.body["tree"], [from_hex(step) for step in serving["path"]]
+        names = (receipt["service"], receipt["notice"], statement["edition"])
+        same = one.whole and names == (one.body["service"], one.body["notice"], one.edition)
+        if same and includes(position, tree["size"], leaf, path, from_hex(tree["root"])):
+            yield Finding(True, f"{name}: {what}, is counted in {one.what}.")
+        else:
+            yield Finding(False, f"{name}: {what}, is not in the tree of {one.what}: receipt or proof was changed.")
+    if not receipt["servings"]:
+        yield Finding(None, f"{name}: {what}; no serving has counted it yet. Get it again after the next one.")
+
+
+def _leaves(name: str, text: str, signed: list[Signed]) -> Findings:
+    edition, found = leaves.read(text)
+    mine = [one for one in signed if one.edition == edition]
+    if not mine:
+        yield Finding(False, f"{name}: none of these manifests is about the text {edition}.")
+    for one in mine:
+        tree = one.body["tree"]
+        part = found[: tree["size"]]
+        totals = {act: sum(kind == act for kind, _ in part) for act in leaves.KINDS}
+        same_head = root_of(leaf for _, leaf in part) == (tree["size"], from_hex(tree["root"]))
+        if same_head and totals == {"sign": tree["signed"], "withdraw": tree["withdrawn"]}:
+            yield Finding(True, f"{name}: these leaves have the head and the totals of {one.what}.")
+        else:
+            yield Finding(False, f"{name}: these leaves are not those of {one.what}: one was changed, left out or added.")
+
+
+def _evidence(name: str, chain: Document, signed: list[Signed]) -> Findings:
+    try:
+        heads = evidence.hashes(chain["notice"], chain["records"])
+    except ValueError as error:
+        yield Finding(False, f"{name}: {error}.")
+        return
+    if heads[-1] != chain["head"]:
+        yield Finding(False, f"{name}: the last record is not the one that the chain ends with: it was changed or cut off.")
+        return
+    yield Finding(True, f"{name}: {len(chain['records']):,} records, each following on the one before it.")
+    for one in signed:
+        state = one.body["evidence"]
+        if one.body["notice"] == chain["notice"] and not one.body["rehearsal"]:
+            whole = state["length"] < len(heads) and heads[state["length"]] == state["head"]
+            said = "stands here unchanged" if whole else "is not all here: the chain is truncated, or was changed"
+            yield Finding(whole, f"{name}: what had happened by {one.what} {said}.")
+
+
+def _consistency(name: str, proof: Document, signed: list[Signed]) -> Findings:
+    heads = [head(one.body["tree"]) for one in signed if one.edition == proof["edition"]]
+    if head(proof["old"]) not in heads or head(proof["new"]) not in heads:
+        yield Finding(False, f"{name}: it joins two heads that are not both in the manifests given.")
+    elif continues(proof["old"], proof["new"], proof["path"]):
+        yield Finding(
+            True, f"{name}: the list of {proof['new']['size']:,} leaves begins with the list of {proof['old']['size']:,}."
+        )
+    else:
+        yield Finding(False, f"{name}: the later list does not begin with the earlier one: something was changed.")

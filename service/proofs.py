@@ -1,0 +1,64 @@
+"""Proofs to take home: a signer's receipt, and that one serving's tree continues another's."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import manifests, trees
+from service.config import settings
+from service.errors import NotFound
+from service.models import Edition, Manifest, Serving, Signature
+from service.proof import leaves, receipts
+from service.proof.encoding import Document, decode
+
+
+def receipt(session: Session, signature: Signature, edition: Edition) -> Document:
+    """Opens a signature's leaf, with the proof of each serving that has counted it. Raises NotFound where it is noise."""
+    if signature.nonce is None or signature.leaf is None or signature.sequence is None:
+        raise NotFound("this signature has no leaf that could be opened")
+    statement = leaves.signed(edition.hash, signature.sequence, signature.name, signature.clp)
+    return _receipt(session, edition, statement, signature.nonce, signature.leaf)
+
+
+def receipt_of_withdrawal(session: Session, signature: Signature, edition: Edition) -> Document:
+    """The same for its withdrawal."""
+    if signature.withdrawal_nonce is None or signature.withdrawal_leaf is None:
+        raise NotFound("this signature was not withdrawn")
+    statement = leaves.withdrawn(edition.hash, signature.sequence or 0)
+    return _receipt(session, edition, statement, signature.withdrawal_nonce, signature.withdrawal_leaf)
+
+
+def _receipt(session: Session, edition: Edition, statement: Document, nonce: bytes, position: int) -> Document:
+    servings = [
+        {"manifest": decode(one.content), "path": _hex(trees.inclusion(session, edition.id, position, _tree(one)["size"]))}
+        for one in manifests.of_edition(session, edition, beyond=position)
+    ]
+    return receipts.receipt(settings().base_url, edition.notice.slug, statement, nonce, position, servings)
+
+
+def between(session: Session, edition: Edition, old_serving: int, new_serving: int) -> Document:
+    """That the tree of a later serving continues the one of an earlier. Raises NotFound."""
+    known = {one.serving_id: _tree(one) for one in manifests.of_edition(session, edition)}
+    old, new = known.get(old_serving), known.get(new_serving)
+    if old is None or new is None or old["size"] > new["size"]:
+        raise NotFound("these are not two servings of this text, the earlier one first")
+    path = trees.consistency(session, edition.id, old["size"], new["size"])
+    before, after = ({"size": tree["size"], "root": tree["root"]} for tree in (old, new))
+    return receipts.consistency(edition.hash, before, after, path)
+
+
+def manifest_of(session: Session, serving: Serving) -> bytes:
+    """The file of a serving that the public may know of. Raises NotFound."""
+    found = session.scalar(select(Manifest).where(Manifest.serving_id == serving.id))
+    if found is None or serving.rehearsal:
+        raise NotFound("this serving has no manifest")
+    return found.content
+
+
+def _tree(one: Manifest) -> Document:
+    return dict(manifests.body_of(one)["tree"])
+
+
+def _hex(path: list[bytes]) -> list[str]:
+    return [step.hex() for step in path]

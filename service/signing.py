@@ -1,0 +1,51 @@
+"""What a form and a second asking share: the wording, the pending row, how many names a mailbox may give."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import names, states
+from service.models import Edition, Official, Signature
+
+HOUSEHOLD = 2
+"""At most so many names at one mailbox, each confirmed by itself."""
+
+
+def wording(session: Session, edition: Edition) -> str:
+    """The consent that the form asks for, naming the officials who receive the name (UK GDPR Art 9(2)(a))."""
+    offices = list(session.scalars(select(Official.office).where(Official.removed_at.is_(None)).order_by(Official.id)))
+    recipients = ", ".join(offices) if offices else edition.addressed_to
+    return (
+        f"I agree that my support for this notice, which shows a political opinion, is recorded and given to: {recipients}; "
+        "in the way I chose above. I can withdraw at any time."
+    )
+
+
+def pending(session: Session, edition: Edition, key: str, details: dict[str, str], now: datetime) -> Signature | None:
+    """The pending row for this name at this mailbox; None where it is confirmed, or the household is complete."""
+    mine = (Signature.edition_id == edition.id, Signature.mailbox == key)
+    name_key = names.key(details["name"])
+    found = session.scalar(select(Signature).where(*mine, Signature.name_key == name_key))
+    if found is None:
+        if household(session, edition.id, key) >= HOUSEHOLD:
+            return None
+        found = Signature(edition_id=edition.id, mailbox=key, name_key=name_key, state="pending", created_at=now, **details)
+        try:
+            with session.begin_nested():
+                session.add(found)
+        except IntegrityError:  # the same form arrived twice at one time
+            return pending(session, edition, key, details, now)
+    if found.state == "withdrawn":
+        states.move(found, "pending")
+    if found.state == "pending":
+        found.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
+    return found if found.state == "pending" else None
+
+
+def household(session: Session, edition_id: int, key: str) -> int:
+    mine = (Signature.edition_id == edition_id, Signature.mailbox == key, Signature.state == "confirmed")
+    return session.scalar(select(func.count()).select_from(Signature).where(*mine)) or 0

@@ -1,0 +1,179 @@
+"""The organisers' pages for notices: editions, demands, schedule, servings and evidence, officials, what takes two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from service import arrivals, deliveries, evidence, notices, officials, proposals, servings, sources
+from service.config import settings
+from service.db import reading, transaction
+from service.errors import Refused
+from service.models import Notice, Proposal
+from service.proof.encoding import encode
+from service.web.guards import now
+
+blueprint = Blueprint("organise_notices", __name__)
+SETTLES = {"send again": "queued", "it arrived": "accepted", "it did not arrive": "bounced"}
+
+
+@blueprint.get("/notices")
+def index() -> ResponseReturnValue:
+    with reading() as database:
+        return render_template(
+            "organise/notices.html", notices=notices.all_of_them(database), waiting=proposals.waiting(database),
+            about=proposals.described(database), servings=servings.newest(database),
+        )  # fmt: skip
+
+
+@blueprint.get("/notices/<slug>")
+def show(slug: str) -> ResponseReturnValue:
+    with reading() as database:
+        return _page(database, notices.find(database, slug), {}, {})
+
+
+def _page(database: Session, notice: Notice, entered: dict[str, str], errors: dict[str, str]) -> str:
+    return render_template(
+        "organise/notice.html", notice=notice, changes=notices.changes(notice), servings=servings.of(database, notice),
+        waiting=[one for one in proposals.waiting(database) if one.notice_id == notice.id],
+        about=proposals.described(database), stale=officials.stale(database, now()), repeats=sources.REPEATS,
+        entered=entered or notices.schedule_of(notice), errors=errors, today=now().date(),
+        unpublished=notices.unpublished(notice),
+    )  # fmt: skip
+
+
+@blueprint.post("/notices/<slug>")
+def act(slug: str) -> ResponseReturnValue:
+    """Serve now, mark a demand, propose another schedule or going live."""
+    try:
+        with transaction() as database:
+            ACTS.get(request.form.get("act", ""), _unknown)(database, notices.find(database, slug))
+    except Refused as refused:
+        if request.form.get("act") != "schedule":
+            raise
+        with reading() as database:
+            return _page(database, notices.find(database, slug), request.form.to_dict(), refused.errors), 422
+    return redirect(url_for("organise_notices.show", slug=slug), 303)
+
+
+def _unknown(_database: Session, _notice: Notice) -> None:
+    raise Refused("Choose one of the buttons.")
+
+
+def _serve(database: Session, notice: Notice) -> None:
+    deliveries.order(database, notice, notices.to_serve(database, notice, now()), now())
+
+
+def _meet(database: Session, notice: Notice) -> None:
+    number, on = request.form.get("demand", 0, type=int), request.form.get("on", "")
+    try:
+        notices.meet(notice, number, date.fromisoformat(on) if on else None)
+    except ValueError:
+        raise Refused("Write the day like 2026-11-22.") from None
+
+
+def _propose(kind: str) -> Callable[[Session, Notice], None]:
+    def propose(database: Session, notice: Notice) -> None:
+        proposal = notices.propose(database, notice, kind, request.form, g.organiser, now())
+        _approve_alone(database, proposal)
+
+    return propose
+
+
+def _approve_alone(database: Session, proposal: Proposal) -> None:
+    """Where one organiser may do it all (APPROVALS=0), proposing is approving."""
+    if not settings().approvals and proposal.state == "open":
+        APPROVE[proposal.kind](database, proposal)
+
+
+ACTS: dict[str, Callable[[Session, Notice], None]] = {
+    "serve": _serve,
+    "demand": _meet,
+    "schedule": _propose("schedule"),
+    "live": _propose("live"),
+    "close": lambda database, notice: notices.end(database, notice, now()),
+}
+APPROVE: dict[str, Callable[[Session, Proposal], None]] = {
+    "official": lambda database, proposal: officials.approve(database, proposal, g.organiser, now()),
+    "live": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
+    "schedule": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
+}
+
+
+@blueprint.post("/proposals/<int:number>")
+def decide(number: int) -> ResponseReturnValue:
+    """Approve or refuse what another organiser proposed."""
+    with transaction() as database:
+        proposal = proposals.hold(database, number)
+        if request.form.get("act") == "approve":
+            APPROVE[proposal.kind](database, proposal)
+        else:
+            proposals.decide(database, proposal, "refused", g.organiser, now())
+    where = "organise_notices.all_officials" if proposal.kind == "official" else "organise_notices.index"
+    return redirect(url_for(where), 303)
+
+
+@blueprint.get("/servings/<int:number>")
+def serving(number: int) -> ResponseReturnValue:
+    with reading() as database:
+        found = servings.find(database, number)
+        lines = [(one, evidence.of_delivery(database, one)) for one in found.deliveries]
+        return render_template("organise/serving.html", serving=found, lines=lines, settles=SETTLES)
+
+
+@blueprint.post("/servings/<int:number>")
+def settle(number: int) -> ResponseReturnValue:
+    """What became of a letter whose final answer was lost: a person decides."""
+    with transaction() as database:
+        servings.find(database, number)
+        message_id = request.form.get("message", 0, type=int)
+        arrivals.settle(database, message_id, SETTLES.get(request.form.get("act", ""), ""), g.organiser, now())
+    return redirect(url_for("organise_notices.serving", number=number), 303)
+
+
+@blueprint.get("/notices/<slug>/evidence.json")
+def chain(slug: str) -> ResponseReturnValue:
+    with reading() as database:
+        content = encode(evidence.chain(database, notices.find(database, slug)))
+    headers = {"Content-Disposition": f'attachment; filename="{slug}-evidence.json"'}
+    return Response(content, content_type="application/json; charset=utf-8", headers=headers)
+
+
+@blueprint.get("/officials")
+def all_officials() -> ResponseReturnValue:
+    with reading() as database:
+        return _officials(database, {}, {})
+
+
+def _officials(database: Session, entered: dict[str, str], errors: dict[str, str]) -> str:
+    number = request.args.get("change", 0, type=int)
+    if number and not entered:
+        one = officials.find(database, number)
+        entered = {field: str(getattr(one, field)) for field in officials.FIELDS}
+    return render_template(
+        "organise/officials.html", officials=officials.present(database), stale=officials.stale(database, now()),
+        waiting=[one for one in proposals.waiting(database) if one.kind == "official"],
+        about=proposals.described(database), entered=entered, errors=errors,
+    )  # fmt: skip
+
+
+@blueprint.post("/officials")
+def propose_official() -> ResponseReturnValue:
+    try:
+        with transaction() as database:
+            _approve_alone(database, officials.propose(database, request.form, g.organiser, now()))
+    except Refused as refused:
+        with reading() as database:
+            return _officials(database, request.form.to_dict(), refused.errors), 422
+    return redirect(url_for("organise_notices.all_officials"), 303)
+
+
+@blueprint.post("/officials/<int:number>/remove")
+def remove_official(number: int) -> ResponseReturnValue:
+    with transaction() as database:
+        officials.remove(database, number, now())
+    return redirect(url_for("organise_notices.all_officials"), 303)

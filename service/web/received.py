@@ -1,0 +1,56 @@
+"""For whoever has a letter to an official: acknowledge it, ask for no more, fetch a list that was too large to attach."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound as NoPage
+
+from service import arrivals, officials
+from service.db import reading, transaction
+from service.models import Enclosure, Letter
+from service.web.guards import now
+
+blueprint = Blueprint("received", __name__)
+
+
+@blueprint.get("/acknowledge/<token>")
+def acknowledge_form(token: str) -> ResponseReturnValue:
+    with reading() as session:
+        return render_template("pages/acknowledge.html", delivery=officials.by_key(session, "acknowledge", token))
+
+
+@blueprint.post("/acknowledge/<token>")
+def acknowledge(token: str) -> ResponseReturnValue:
+    with transaction() as session:
+        delivery = officials.by_key(session, "acknowledge", token)
+        arrivals.acknowledge(session, delivery, now())
+        return render_template("pages/acknowledge.html", delivery=delivery)
+
+
+@blueprint.get("/objection/<token>")
+def objection_form(token: str) -> ResponseReturnValue:
+    with reading() as session:
+        return render_template("pages/objection.html", delivery=officials.by_key(session, "objection", token))
+
+
+@blueprint.post("/objection/<token>")
+def objection(token: str) -> ResponseReturnValue:
+    with transaction() as session:
+        delivery = officials.by_key(session, "objection", token)
+        officials.object_to(session, delivery, now())
+        return render_template("pages/objection.html", delivery=delivery)
+
+
+@blueprint.get("/served/<token>/<filename>")
+def served(token: str, filename: str) -> ResponseReturnValue:
+    with reading() as session:
+        delivery = officials.by_key(session, "served", token)
+        letter = session.get_one(Letter, delivery.message_id)
+        mine = (Enclosure.serving_id == delivery.serving_id, Enclosure.cohort == letter.cohort, Enclosure.linked)
+        found = session.scalar(select(Enclosure).where(*mine, Enclosure.filename == filename))
+        if found is None or not found.content:
+            raise NoPage
+        headers = {"Content-Disposition": f'attachment; filename="{found.filename}"', "X-Robots-Tag": "noindex"}
+        return Response(found.content, content_type=found.content_type, headers=headers)

@@ -1,0 +1,239 @@
+"""A notice that stays in force: who is asked again, when it is served again, what officials must be told later."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from service import corrections, notices, officials, retention, schedule, signatures, sources
+from service.db import transaction
+from service.errors import Refused
+from service.models import Correction, Edition, Message, Serving, Signature
+from tests import crowd
+from tests.people import ANN, BEN, NOTICE, SLUG
+from tests.world import World, text_of
+from workers import clock
+
+DAY = timedelta(days=1)
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CHAIR = "chair@nec.example"
+TREASURER = {
+    "office": "Treasurer", "name": "Kit Moss", "email": "treasurer@nec.example", "source": "x", "verified_on": "2026-11-01"
+}  # fmt: skip
+
+
+def ask_again(world: World) -> None:
+    with transaction() as session:
+        clock.ask_again(session, datetime.now(UTC))
+    world.work()
+
+
+def serve(world: World) -> None:
+    """What is due is served now, whatever it would have waited for."""
+    with transaction() as session:
+        session.execute(update(Serving).where(Serving.state == "due").values(due_at=datetime.now(UTC)))
+    world.sweep()
+    world.work("notices")
+
+
+def names_given(world: World, official: str) -> list[list[str]]:
+    """The names in the list of each letter to this official, the oldest letter first."""
+    found = []
+    for letter in world.letters(official):
+        [content] = [part.get_content() for part in letter.iter_attachments() if str(part.get_filename()).endswith(".csv")]
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else str(content).lstrip("\ufeff")
+        found.append([row["name"] for row in csv.DictReader(io.StringIO(text, newline=""))])
+    return found
+
+
+def test_a_changed_text_is_a_new_edition_and_earlier_signers_are_asked(either_world: World) -> None:
+    world = either_world
+    world.publish(milestones=(100,))
+    for person in (ANN, BEN):
+        world.sign(person)
+        world.confirm(person["email"])
+    with transaction() as session:
+        notices.take_in(session, sources.read_file(NOTICE.replace("every month", "every week")), datetime.now(UTC))
+        notices.publish(session, SLUG, datetime.now(UTC))
+    assert world.count() == 0
+    ask_again(world)
+    ask_again(world)
+    letter = world.letter(ANN["email"], "has a new text")
+    assert world.rows(select(Edition.hash).order_by(Edition.number))[1] in text_of(letter)
+    assert ANN["name"] in world.get(world.link(letter, "confirm")).get_data(as_text=True)
+    assert world.count() == 0
+    world.post(world.link(letter, "confirm"))
+    assert world.count() == 1
+    assert world.rows(select(Edition.count).order_by(Edition.number)) == [2, 1]
+    assert len(world.letters(BEN["email"], "has a new text")) == 1
+
+
+def test_officials_added_later_get_counts_alone_until_signers_agree(either_world: World) -> None:
+    world = either_world
+    world.publish(milestones=(2, 3))
+    for person in (ANN, BEN):
+        world.sign(person)
+        world.confirm(person["email"])
+    world.work()
+    with transaction() as session:
+        assert officials.take_in(session, [officials.read(TREASURER)], datetime.now(UTC)) == (1, 0)
+    ask_again(world)
+    letter = world.letter(ANN["email"], "May your name go to Treasurer?")
+    assert "Treasurer" in world.get(world.link(letter, "confirm")).get_data(as_text=True)
+    assert "goes to them, too" in world.post(world.link(letter, "confirm")).get_data(as_text=True)
+    assert world.count() == 2
+    crowd.sign(range(1))
+    serve(world)
+    assert names_given(world, "treasurer@nec.example") == [[ANN["name"], crowd.person(0).name]]
+    assert names_given(world, CHAIR)[1] == [ANN["name"], BEN["name"], crowd.person(0).name]
+    assert "(3 signatures)" in world.letter("treasurer@nec.example")["Subject"]
+
+
+def test_who_agrees_does_so_for_those_named_and_no_later_ones(world: World) -> None:
+    world.publish(milestones=(1, 2))
+    world.sign(ANN)
+    world.confirm(ANN["email"])
+    first, second = TREASURER, TREASURER | {"office": "Auditor", "email": "auditor@nec.example"}
+    for official in (first, second):
+        with transaction() as session:
+            officials.take_in(session, [officials.read(official)], datetime.now(UTC))
+        ask_again(world)
+    early, late = world.letters(ANN["email"], "May your name go to")
+    assert "Treasurer, Auditor?" in late["Subject"]
+    world.post(world.link(early, "confirm"))
+    crowd.sign(range(1))
+    serve(world)
+    assert names_given(world, "treasurer@nec.example")[0] == [ANN["name"], crowd.person(0).name]
+    assert names_given(world, "auditor@nec.example")[0] == [crowd.person(0).name]
+
+
+def test_a_withdrawal_after_a_letter_is_one_correction_by_numbers(either_world: World) -> None:
+    world = either_world
+    world.publish(milestones=(3,))
+    for person in (ANN, BEN):
+        world.sign(person)
+        world.confirm(person["email"])
+    crowd.sign(range(1))
+    world.work()
+    for person, act in ((ANN, {"act": "withdraw", "id": "1"}), (BEN, {"act": "erase", "sure": "yes"})):
+        world.post(world.link(world.letter(person["email"], "Your signature counts"), "manage"), act)
+    with transaction() as session:
+        corrections.send(session, datetime.now(UTC) + 23 * DAY / 24)
+    world.work()
+    assert world.letters(CHAIR, "Correction") == []
+    for _ in range(2):
+        with transaction() as session:
+            corrections.send(session, datetime.now(UTC) + DAY)
+        world.sweep(datetime.now(UTC) + 2 * DAY)
+        with transaction() as session:
+            session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
+        world.sweep(datetime.now(UTC) + DAY)
+        world.work()
+    said = text_of(world.letter(CHAIR, "Correction"))
+    assert "\r\n1, 2\r\n" in said or "\n1, 2\n" in said
+    assert "1 person stands" in said
+    assert ANN["name"] not in said
+    assert BEN["name"] not in said
+    assert all(world.rows(select(Correction.sent_at)))
+
+
+def test_a_withdrawal_before_any_letter_needs_no_correction(world: World) -> None:
+    world.publish(milestones=(100,))
+    crowd.sign(range(1))
+    with transaction() as session:
+        signatures.withdraw(session, session.scalars(select(Signature)).one(), datetime.now(UTC))
+    assert world.rows(select(Correction)) == []
+
+
+@pytest.mark.parametrize(
+    ("repeats", "days", "grown", "due"),
+    [("weekly", 6.9, 1, 0), ("weekly", 7.1, 1, 1), ("weekly", 7.1, 0, 0), ("monthly", 29, 1, 0), ("monthly", 31, 1, 1),
+     ("never", 400, 1, 0)],
+)  # fmt: skip
+def test_it_is_served_again_by_its_schedule_while_the_count_grows(
+    world: World, repeats: str, days: float, grown: int, due: int
+) -> None:
+    world.publish(milestones=(1,))
+    with transaction() as session:
+        notices.find(session, SLUG).repeats = repeats
+    crowd.sign(range(1))
+    world.work("notices")
+    crowd.sign(range(1, 1 + grown))
+    for _ in range(2):
+        with transaction() as session:
+            schedule.fall_due_by_date(session, datetime.now(UTC) + timedelta(days=days))
+    waiting = world.rows(select(Serving).where(Serving.state == "due"))
+    assert [one.causes for one in waiting] == [[repeats]] * due
+
+
+def test_it_is_served_at_publication_where_that_is_wished(world: World) -> None:
+    world.publish(milestones=(100,))
+    assert world.rows(select(Serving)) == []
+    text = NOTICE.replace("published_on", "at_publication: yes\nrepeats: weekly\nwait_minutes: 0\npublished_on")
+    with transaction() as session:
+        source = sources.read_file(text.replace(SLUG, "second-notice"))
+        notices.take_in(session, source, datetime.now(UTC))
+        notices.publish(session, "second-notice", datetime.now(UTC))
+    assert [one.causes for one in world.rows(select(Serving))] == [["publication"]]
+    world.work("notices")
+    assert "Nobody has signed yet" in text_of(world.letter(CHAIR))
+
+
+@pytest.mark.parametrize("line", ["repeats: daily", "at_publication: perhaps", "milestones: some", "serve_on: soon"])
+def test_a_schedule_that_cannot_be_meant_is_refused(line: str) -> None:
+    with pytest.raises(Refused):
+        sources.read_file(NOTICE.replace("published_on", f"{line}\npublished_on"))
+
+
+def test_a_letter_after_the_first_says_what_changed(world: World) -> None:
+    world.publish(milestones=(1, 2))
+    crowd.sign(range(1))
+    world.work("notices")
+    crowd.sign(range(1, 2))
+    with transaction() as session:
+        notices.meet(notices.find(session, SLUG), 2, datetime(2026, 11, 20, tzinfo=UTC).date())
+    serve(world)
+    said = text_of(world.letters(CHAIR)[1])
+    assert "1 more than in our last letter" in said
+    assert "Met on 20 November 2026: 2. that the minutes be published" in said
+    assert crowd.person(1).name in said
+    assert crowd.person(0).name not in said
+    assert names_given(world, CHAIR)[1] == [crowd.person(0).name, crowd.person(1).name]
+
+
+def test_a_met_demand_is_shown_and_opened_again(world: World) -> None:
+    world.publish()
+    for on, shown in ((datetime(2026, 11, 20, tzinfo=UTC).date(), "Met on 20 November 2026"), (None, "Open")):
+        with transaction() as session:
+            notices.meet(notices.find(session, SLUG), 1, on)
+        assert shown in world.get(f"/notices/{SLUG}").get_data(as_text=True)
+
+
+def test_corrections_are_forgotten_a_year_after_they_were_sent(world: World) -> None:
+    with transaction() as session:
+        for sent_at in (datetime.now(UTC), None):
+            session.add(Correction(edition_id=_edition(session), sequence=1, agreed_at=AT, withdrawn_at=AT, sent_at=sent_at))
+    for days, left in ((364, 2), (366, 1)):
+        with transaction() as session:
+            retention.run(session, datetime.now(UTC) + days * DAY)
+        assert len(world.rows(select(Correction.id))) == left
+
+
+def _edition(session: Session) -> int:
+    notice = notices.take_in(session, sources.read_file(NOTICE), AT)
+    return notices.freeze(session, notice, AT).id
+
+
+def test_an_objection_ends_with_who_held_the_office(world: World) -> None:
+    with transaction() as session:
+        officials.take_in(session, [officials.read(TREASURER)], AT)
+        officials.find(session, 1).objected_at = AT
+        officials.take_in(session, [officials.read(TREASURER | {"email": "new@nec.example"})], AT)
+        assert officials.find(session, 1).objected_at == AT
+        officials.take_in(session, [officials.read(TREASURER | {"name": "Lou Marsh"})], AT)
+        assert officials.find(session, 1).objected_at is None

@@ -1,0 +1,65 @@
+"""The mail servers of a receiving domain (RFC 5321 §5.1), for letters to officials that go there straight."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import dns.exception
+import dns.resolver
+
+from service.config import settings
+
+SMTP_PORT = 25
+LOOKUP_SECONDS = 10.0
+
+
+class Route(NamedTuple):
+    """A server that bypasses the relay: what it is called, for its certificate, and where it is reached."""
+
+    name: str
+    host: str
+    port: int
+
+
+class TakesNoMail(RuntimeError):
+    """The domain says that it takes no mail (RFC 7505), or is not there."""
+
+
+class NotKnownNow(RuntimeError):
+    """No name server answered; later is fine."""
+
+
+def routes(domain: str, *, direct: bool) -> list[Route]:
+    """Where letters to a domain go, in the order to try; none: to the relay. Raises TakesNoMail, NotKnownNow."""
+    if (place := settings().mail_routes.get(domain)) is not None:
+        return [Route(domain, *place)]
+    if not direct:
+        return []
+    return [Route(name, *settings().mail_routes.get(name, (name, SMTP_PORT))) for name in exchangers(domain)]
+
+
+def exchangers(domain: str) -> list[str]:
+    """The names of its MX, the preferred first; a domain without any is its own."""
+    try:
+        found = _resolver(settings().dns_server).resolve(domain, "MX")
+    except dns.resolver.NoAnswer:
+        return [domain]
+    except dns.resolver.NXDOMAIN:
+        raise TakesNoMail(f"there is no domain {domain}") from None
+    except dns.exception.DNSException as error:
+        raise NotKnownNow(f"its mail servers cannot be looked up ({type(error).__name__})") from None
+    names = [name for _, name in sorted((one.preference, str(one.exchange).rstrip(".").lower()) for one in found)]
+    if names == [""]:
+        raise TakesNoMail(f"{domain} says that it takes no mail (RFC 7505)")
+    return [name for name in names if name]
+
+
+@lru_cache
+def _resolver(server: str) -> dns.resolver.Resolver:
+    resolver = dns.resolver.Resolver(configure=not server)
+    if server:
+        host, _, port = server.rpartition(":")
+        resolver.nameservers, resolver.port = [host], int(port)
+    resolver.lifetime = LOOKUP_SECONDS
+    return resolver
