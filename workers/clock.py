@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import deliveries, mailings, queue, retention
+from service import arrivals, deliveries, mailings, queue, retention
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
@@ -66,6 +66,11 @@ def sweep_mailings(session: Session, _now: datetime) -> None:
         mailings.wake_unfinished(session)
 
 
+def sweep_arrivals(session: Session, now: datetime) -> None:
+    if not _waiting(queue.INBOUND):
+        arrivals.take_back(session, now)
+
+
 def forget(session: Session, now: datetime) -> None:
     forgotten = {name: count for name, count in retention.run(session, now).items() if count}
     if forgotten:
@@ -90,6 +95,7 @@ def duties() -> list[Duty]:
         Duty(sweep_letters, 5),
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),
+        Duty(sweep_arrivals, 5),
         Duty(forget, 3600),
     ]
 

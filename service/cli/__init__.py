@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from service import migrate, sample
-from service.cli import mailings, notices, people
+from service.cli import inbound, mailings, notices, people
 from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
@@ -21,6 +21,7 @@ def register(app: Flask) -> None:
         people.subscribers_group,
         people.organisers_group,
         mailings.group,
+        inbound.group,
     ):
         app.cli.add_command(group)
     app.cli.add_command(migrate_command)

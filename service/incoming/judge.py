@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from email import message_from_bytes
 from typing import Any, Literal
 
 from flufl.bounce import all_failures
 
-from service.incoming import automatic, failures, reasons, reports
-from service.incoming.reading import Hostile, Part, read
+from service.incoming import automatic, failures, letters, reasons, reports
+from service.incoming.reading import Hostile, Part, embedded, read
 from service.incoming.reasons import Verdict
 from service.incoming.reports import Recipient
 
@@ -22,36 +22,58 @@ COMPLAINTS = {"abuse", "fraud", "opt-out", "opt-out-list", "virus", "other", "mi
 WORST = ("hard", "blocked", "soft", "unknown", "delayed")
 
 
-LONGEST_FOR_FLUFL = 262_144
+LONGEST_FOR_FLUFL = 65_536
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """`kind` of message; of a bounce its `bounce_class`, the `status` (x.y.z), `recipient` and `action` of its report; the `reason`
-    in a few words; `text`: the server's own."""
+    """What is known of a message; the fields of its last lines are those of a person's letter."""
 
     kind: Kind
     bounce_class: str | None = None
     status: str | None = None
+    """x.y.z (RFC 3463)"""
     recipient: str | None = None
     action: str | None = None
+    """failed, delayed, delivered, relayed, expanded (RFC 3464 §2.3.3)"""
     reason: str = ""
     text: str = ""
+    """The words of the server that said no."""
     machine: str = ""
     """Why it must be neither answered nor obeyed; empty where a person may have written it."""
     quarantined: bool = False
+    tokens: list[str] = field(default_factory=list)
+    """What may be our own tokens, in the headers of a message that came back."""
+    author: str = ""
+    """The From, where it is exactly one plain address."""
+    subject: str = ""
+    body: str = ""
+    message_id: str = ""
+    failed_authentication: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def judge(raw: bytes, sender: str | None = None) -> Judgement:
+def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judgement:
     """Never raises for what a message holds; `sender` is the envelope's, None where nobody knows it."""
     try:
         message = read(raw)
     except Hostile as hostile:
         return Judgement("other", reason=str(hostile), machine="it is quarantined", quarantined=True)
-    return of(message, sender, raw)
+    found = of(message, sender, raw)
+    return replace(
+        found, tokens=_tokens(message), author=letters.author(message), subject=message.subject, body=letters.text(message),
+        message_id=letters.message_id(message), failed_authentication=letters.failed_authentication(message, authserv_id),
+    )  # fmt: skip
+
+
+def _tokens(message: Part) -> list[str]:
+    """Of the message that a report returns; and of the report's own fields (RFC 5965 §3.2: Original-Mail-From)."""
+    returned = reports.original(message)
+    inner = embedded(returned) if returned else None
+    named = letters.TOKEN.findall((reports.feedback(message) or {}).get("original-mail-from", ""))
+    return [one.lower() for one in named] + (letters.tokens(inner) if inner else [])
 
 
 def of(message: Part, sender: str | None, raw: bytes) -> Judgement:
@@ -63,7 +85,7 @@ def of(message: Part, sender: str | None, raw: bytes) -> Judgement:
     if (hostile := suspicious(message)) is not None:
         return Judgement("other", reason=hostile, machine="it is quarantined", quarantined=True)
     if machine:
-        kind: Kind = "auto-reply" if machine[:14] == "Auto-Submitted" or "null return" in machine else "other"
+        kind: Kind = "auto-reply" if machine in {"Auto-Submitted", "the null return path"} else "other"
         return Judgement(kind, reason=machine, machine=machine)
     is_answer = message.has("in-reply-to", "references") or message.subject[:3].lower() in {"re:", "aw:", "sv:"}
     return Judgement("reply" if is_answer else "other")

@@ -25,6 +25,8 @@ LONGEST_HEADER = 16_384
 MOST_HEADER_BYTES = 131_072
 LONGEST_TEXT = 262_144
 """Bytes of a text part that are looked at."""
+ADDRESS_HEADERS = {"message-id", "return-path", "list-unsubscribe", "x-original-return-path", "sender", "references"}
+"""Where a message of ours carries our own tokens."""
 HEADER = re.compile(rb"([!-9;-~]{1,100})[ \t]*:[ \t]*")
 PARAMETER = re.compile(r';\s*([\w!#$%&\'*+^`{|}~.-]{1,60})\s*=\s*(?:"([^"]{0,500})"|([^\s;"]{1,500}))')
 TAGS = re.compile(r"<(?:style|script|title)\b[^<>]*>[^<]*(?:</(?:style|script|title)>)?|<[^<>]*>", re.IGNORECASE)
@@ -114,7 +116,7 @@ ALIASES = {"": "us-ascii", "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-88
 
 
 def _codec(name: str) -> str | None:
-    """Python's name of a charset; None where there is none, or where the codec is no charset (zip, base64 and rot13 are codecs)."""
+    """Python's name of a charset; None where there is none, or where it is no charset: zip and base64 are codecs too."""
     name = name.strip().strip("'\"").lower()
     name = ALIASES.get(name, name)
     try:

@@ -20,7 +20,7 @@ FEEDBACK_TYPES = {"message/feedback-report"}
 DISPOSITION_TYPES = {"message/disposition-notification", "message/global-disposition-notification"}
 ORIGINAL_TYPES = {"message/rfc822", "message/global", "text/rfc822-headers", "text/rfc822", "message/rfc822-headers",
                   "message/partial", "message/global-headers"}  # fmt: skip
-MOST_RECIPIENTS = 200
+MOST_RECIPIENTS = 20
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,18 @@ def parts_of(message: Part, types: set[str]) -> Iterator[Part]:
 
 def recipients(message: Part) -> list[Recipient]:
     """The recipients that a delivery status speaks of."""
-    found = []
+    found: list[Recipient] = []
     for part in parts_of(message, STATUS_TYPES):
         for group in fields(part):
-            if (said := _recipient(group)) is not None:
+            if len(found) < MOST_RECIPIENTS and (said := _recipient(group)) is not None:
                 found.append(said)
-    return found[:MOST_RECIPIENTS]
+    return found
 
 
 def _recipient(group: dict[str, str]) -> Recipient | None:
     action = re.sub(r"[^a-z-].*", "", group.get("action", "").lower().strip())
     status = STATUS.search(group.get("status", ""))
-    address = next((group[name] for name in ("original-recipient", "final-recipient", "x-actual-recipient") if name in group), "")
+    address = group.get("original-recipient") or group.get("final-recipient") or group.get("x-actual-recipient", "")
     if not (address or action or status) or ("reporting-mta" in group and not (address or action)):
         return None
     diagnostic = _without_type(group.get("diagnostic-code") or group.get("x-display-name", ""))

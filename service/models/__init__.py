@@ -1,6 +1,7 @@
 """The tables, one file per family of nouns; no decisions are taken here."""
 
 from service.models.base import Base
+from service.models.incoming import Arrival, Bounce, RawMail
 from service.models.lists import Mailing, MailingList, Subscription, Tally
 from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
@@ -9,7 +10,7 @@ from service.models.people import Complaint, Consent, Request, RequestItem, Sign
 from service.models.servings import Delivery, Serving
 
 __all__ = [
-    "Attempt", "Base", "Complaint", "Consent", "Delivery", "Demand", "Edition", "Enclosure", "Letter", "Mailing",
-    "MailingList", "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "Request",
-    "RequestItem", "Serving", "SignInLink", "Signature", "Subscription", "Suppression", "Tally",
+    "Arrival", "Attempt", "Base", "Bounce", "Complaint", "Consent", "Delivery", "Demand", "Edition", "Enclosure",
+    "Letter", "Mailing", "MailingList", "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession",
+    "RawMail", "Request", "RequestItem", "Serving", "SignInLink", "Signature", "Subscription", "Suppression", "Tally",
 ]  # fmt: skip

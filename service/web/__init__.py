@@ -8,14 +8,27 @@ from typing import Any
 
 from flask import Blueprint
 
-from service.web import complaints, confirmations, health, holdings, lists, news, notices, organise, pages, sign_in
+from service.web import (
+    complaints,
+    confirmations,
+    health,
+    holdings,
+    hooks,
+    inbox,
+    lists,
+    news,
+    notices,
+    organise,
+    pages,
+    sign_in,
+)
 from service.web import unsubscribe as leaving
 from service.web.guards import needs_organiser
 
 
 @dataclass(frozen=True)
 class Entry:
-    """`guard` runs before every view of the blueprint; None: open to the public. CSRF is off for RFC 8058 alone."""
+    """`guard` runs before every view of the blueprint; None: open to the public. CSRF is off for RFC 8058 and providers."""
 
     blueprint: Blueprint
     prefix: str | None
@@ -34,5 +47,7 @@ BLUEPRINTS = (
     Entry(pages.blueprint, None, None),
     Entry(health.blueprint, None, None),
     Entry(sign_in.blueprint, "/organise/sign-in", None),
+    Entry(inbox.blueprint, "/organise", needs_organiser),
+    Entry(hooks.blueprint, "/hooks", None, csrf_exempt=True),
     Entry(organise.blueprint, "/organise", needs_organiser),
 )
