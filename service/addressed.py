@@ -32,10 +32,11 @@ class Destination(NamedTuple):
 
 def find(session: Session, address: str) -> Destination | None:
     """What an address stands for, in any case; None where it is not ours, or its token is not."""
-    local, _, domain = address.strip("<> ").rpartition("@")
-    if address.strip("<> ").lower() in own_mailboxes():
+    bare = address.strip("<> ")
+    local, _, domain = (bare if "@" in bare else f"{bare}@{settings().mail_domain}").rpartition("@")
+    if bare.lower() in own_mailboxes():
         return Destination("inbox")
-    if domain.lower() != settings().mail_domain and not (local and not domain):
+    if domain.lower() != settings().mail_domain:
         return None
     if found := TAGGED.fullmatch(local):
         return _tagged(found[1].lower(), found[2])

@@ -59,7 +59,7 @@ NONSENSE = {
     "SOFT_BOUNCES": ["0", "few"],
     "SOFT_DAYS": ["0", "-3"],
     "BLOCKED_SHARE": ["-1", "few"],
-    "SES_TOPIC": ["arn:aws:sns\n"],
+    "SES_TOPIC": ["arn:aws\nsns"],
     "POSTMARK_PASSWORD": ["short"],
     "POSTBOX_SMTP_PORT": ["x"],
     "POSTBOX_PORT": ["x"],

@@ -34,9 +34,9 @@ STORIES = {
     "retention",
 }
 BELOW_STORIES = {
-    "addressed", "addresses", "config", "db", "documents", "emails", "errors", "forgetting", "incoming", "limits", "links", "markdown", "models",
-    "names", "placeholders", "plausible", "proof", "providers", "queue", "requests", "schedule", "states", "subscribing", "suppressions",
-    "tallies",
+    "addressed", "addresses", "config", "db", "documents", "emails", "errors", "forgetting", "incoming", "limits",
+    "links", "markdown", "models", "names", "placeholders", "plausible", "proof", "providers", "queue", "requests",
+    "schedule", "states", "subscribing", "suppressions", "tallies",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

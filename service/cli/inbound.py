@@ -7,6 +7,7 @@ import os
 import smtplib
 import sys
 from collections.abc import Iterable
+from email import policy
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any
@@ -117,7 +118,7 @@ def send(to: str, author: str, subject: str, text: str, as_json: bool) -> None:
     port = settings().inbound_smtp_port
     try:
         with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
-            client.sendmail(author, [to], message.as_bytes())
+            client.sendmail(author, [to], message.as_bytes(policy=policy.SMTP))
     except smtplib.SMTPRecipientsRefused as refused:
         code, reply = next(iter(refused.recipients.values()))
         raise Refused(f"The receiver said no: {code} {reply.decode('utf-8', 'replace')}.") from None

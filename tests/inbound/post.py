@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email import policy
 from email.message import EmailMessage
 
 from service import arrivals, links
@@ -21,7 +22,7 @@ def letter(author: str, to: str, subject: str = "", text: str = "Hello.", **head
     for name, value in headers.items():
         del message[name.replace("_", "-")]
         message[name.replace("_", "-")] = value
-    return message.as_bytes()
+    return message.as_bytes(policy=policy.SMTP)
 
 
 def bounce(status: str = "5.1.1", diagnostic: str = "550 5.1.1 User unknown", action: str = "failed") -> bytes:
@@ -51,7 +52,7 @@ Status: {status}
 Diagnostic-Code: smtp; {diagnostic}
 
 --=_edge--
-""".encode()
+""".replace("\n", "\r\n").encode()
 
 
 def complaint(message_row: int, kind: str = "abuse") -> bytes:
@@ -82,7 +83,7 @@ Message-ID: {links.message_id(message_row)}
 Subject: The first week
 
 --=_edge--
-""".encode()
+""".replace("\n", "\r\n").encode()
 
 
 def receive(world: World, raw: bytes, to: str, sender: str | None = "someone@example.org", *, work: bool = True) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
-from service import mailings, subscriptions, suppressions
-from service.db import reading, transaction
-from service.models import Arrival, Mailing, Message, Subscription
+from service import links, mailings, subscriptions
+from service.db import transaction
+from service.models import Arrival, Message, Subscription
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
 from tests.people import ANN, BEN, OLIVE
 from tests.world import World, text_of
@@ -71,7 +71,7 @@ def test_a_members_whole_way_stands_on_the_timeline(world: World) -> None:
     join(world, BEN["email"])
     send_update(world)
     copies = world.rows(select(Message).where(Message.kind == "mailing").order_by(Message.id))
-    receive(world, bounce("4.2.2", "452 4.2.2 mailbox full"), f"bounce+{token(world, copies[0])}", "")
+    receive(world, bounce("4.2.2", "452 4.2.2 mailbox full"), links.bounce_address(copies[0].id), "")
     receive(world, complaint(copies[1].id), f"fbl@{DOMAIN}", "feedback@provider.example")
     assert (state(world, ANN["email"]), state(world, BEN["email"])) == ("confirmed", "left")
     leave = world.letter(ANN["email"], "The first week")["List-Unsubscribe"].split("mailto:")[1].strip(">")
@@ -91,9 +91,3 @@ def test_a_members_whole_way_stands_on_the_timeline(world: World) -> None:
     page = world.post("/organise/people", {"email": BEN["email"]}, olive).get_data(as_text=True)
     assert "Called it spam" in page
     assert "Written to no more" in page
-
-
-def token(world: World, message: Message) -> str:
-    from service import links
-
-    return links.bounce_address(message.id).removeprefix("bounce+")
