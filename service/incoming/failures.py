@@ -7,6 +7,7 @@ the text itself, not a quotation, says that a message could not be delivered.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from service.incoming import automatic
 from service.incoming.phrases import phrase
@@ -25,6 +26,7 @@ DELAYED_SUBJECT = re.compile(r"delay|warning|still|verzög|retard|遅延", re.IG
 LONGEST = 20_000
 
 
+@lru_cache(maxsize=2)
 def words(message: Part) -> str:
     """What the bounce itself says: its text parts before the returned message, without quotations."""
     said: list[str] = []
@@ -81,7 +83,7 @@ STRONG_TEXT = phrase("surely a failure")
 def _returns_something(message: Part) -> bool:
     if any(part.content_type in ORIGINAL_TYPES for part in message.walk()):
         return True
-    return any(COPY_BEGINS.search(part.text) for part in message.walk() if part.content_type.startswith("text/"))
+    return any(COPY_BEGINS.search(part.text[:LONGEST]) for part in message.walk() if part.content_type.startswith("text/"))
 
 
 def delayed(text: str, subject: str) -> bool:

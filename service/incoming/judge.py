@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, field, replace
 from email import message_from_bytes
+from functools import lru_cache
 from typing import Any, Literal
 
 from flufl.bounce import all_failures
@@ -175,10 +176,16 @@ def _by_text(text: str, status: str) -> Verdict:
 
 def _last_resort(raw: bytes, text: str) -> Verdict | None:
     """flufl.bounce knows many odd forms, and calls nearly all of them permanent: it is asked where no word says anything."""
-    temporary, permanent = all_failures(message_from_bytes(raw[:LONGEST_FOR_FLUFL]))
+    temporary, permanent = _flufl(raw[:LONGEST_FOR_FLUFL])
     if temporary:
         return Verdict("soft", "come back later")
     return Verdict("hard", "given up without a reason") if permanent and not failures.HEDGED.search(text) else None
+
+
+@lru_cache(maxsize=2)
+def _flufl(raw: bytes) -> tuple[bool, bool]:
+    temporary, permanent = all_failures(message_from_bytes(raw))
+    return bool(temporary), bool(permanent)
 
 
 def _line(text: str) -> str:

@@ -37,7 +37,7 @@ class Hostile(ValueError):
     """A message built to hurt, or so broken that nobody can say what it means; the text is the reason for the quarantine."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """One entity: its headers, its undecoded body, and the parts of a multipart."""
 

@@ -15,7 +15,7 @@ def old(text: str, sender: str = "MAILER-DAEMON@mx.example.net", subject: str = 
 
 REPORTS = [
     ("5.1.1", "550 5.1.1 <a@example.net>: Recipient address rejected: User unknown in local recipient table", "hard"),
-    ("5.1.2", "Host or domain name not found. Name service error for name=nowhere.example type=A: Host not found", "hard"),
+    ("5.1.2", "Host or domain name not found. Name service error for name=nowhere.example type=A", "hard"),
     ("5.1.3", "553 5.1.3 bad destination mailbox address syntax", "hard"),
     ("5.1.6", "551 5.1.6 mailbox has moved", "hard"),
     ("5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found by SMTP address lookup", "hard"),
@@ -61,9 +61,9 @@ OLD = [
     ("This message was created automatically by mail delivery software.\nA message that you sent could not be delivered to one "
      "or more of its recipients.\n\n  a@example.net\n    SMTP error from remote mail server after RCPT TO:<a@example.net>:\n"
      "    550 Unrouteable address\n", "hard"),
-    ("   ----- The following addresses had permanent fatal errors -----\n<a@example.net>\n    (reason: 550 5.1.1 User unknown)\n\n"
-     "   ----- Transcript of session follows -----\n... while talking to mx.example.net.:\n>>> DATA\n<<< 550 5.1.1 User unknown\n",
-     "hard"),
+    ("   ----- The following addresses had permanent fatal errors -----\n<a@example.net>\n"
+     "    (reason: 550 5.1.1 User unknown)\n\n   ----- Transcript of session follows -----\n"
+     "... while talking to mx.example.net.:\n>>> DATA\n<<< 550 5.1.1 User unknown\n", "hard"),
     ("Your message did not reach some or all of the intended recipients.\n\n  a@example.net\n    The e-mail account does not "
      "exist at the organization this message was sent to.\n", "hard"),
     ("Your message\n  Subject: News\nwas not delivered to:\n  a@example.net\nbecause:\n  User a (a@example.net) not listed in "
@@ -93,8 +93,10 @@ def test_a_bounce_of_no_standard_is_read_by_its_text(text: str, kind: str) -> No
 
 def test_what_nobody_understands_is_left_to_a_person_or_to_the_last_resort() -> None:
     assert judge(bounce("5.0.0", "554 transaction failed"), "").bounce_class == "unknown"
-    qmail = "Hi. This is the qmail-send program at mx.example.net.\nI'm afraid I wasn't able to deliver your message to the " \
-            "following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<a@example.net>:\nHm.\n"  # fmt: skip
+    qmail = (
+        "Hi. This is the qmail-send program at mx.example.net.\nI'm afraid I wasn't able to deliver your message to the "
+        "following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<a@example.net>:\nHm.\n"
+    )
     assert old(qmail).bounce_class == "hard"
 
 
@@ -134,9 +136,9 @@ NO_BOUNCES = [
     letter("ben@example.org", "x@lists.example.org", "Re: News", "I agree."),
     letter("ben@example.org", "x@lists.example.org", "Fwd: Undelivered Mail Returned to Sender",
            "What does this mean?\n\n> 550 5.1.1 User unknown\n> could not be delivered\n"),
-    letter("ben@example.org", "x@lists.example.org", "Delivery failed", "Your parcel could not be delivered: nobody was at home."),
-    letter("ben@example.org", "x@lists.example.org", "My mailbox was full", "I did not get your last update: user unknown, 550."),
-    letter("shop@example.org", "x@lists.example.org", "Your delivery status", "Delivery status notification: it comes on Monday."),
+    letter("ben@example.org", "x@lists.example.org", "Delivery failed", "Your parcel could not be delivered: you were out."),
+    letter("ben@example.org", "x@lists.example.org", "My mailbox was full", "I missed your last update: user unknown, 550."),
+    letter("shop@example.org", "x@lists.example.org", "Your delivery status", "Delivery status notification: on Monday."),
     letter("postmaster@example.org", "x@lists.example.org", "Hello from the postmaster", "We should talk about the meeting."),
     letter("list@example.org", "x@lists.example.org", "[list] bounces", "How do you treat bounces?", List_Id="<l.example.org>"),
 ]  # fmt: skip

@@ -51,8 +51,8 @@ def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> N
     about = {"mailbox": found.mailbox, "message_id": found.message_id}
     arrivals.finish(session, arrival, said, found.sentence, found.folder, **about)
     if found.folder == "replies" and settings().inbox_forward_to:
-        session.refresh(arrival)
-        emails.forwarded(session, settings().inbox_forward_to, arrival, now)
+        stored = session.get_one(Arrival, arrival.id, populate_existing=True)
+        emails.forwarded(session, settings().inbox_forward_to, stored, now)
 
 
 def _what_came(session: Session, arrival: Arrival, said: Judgement, to: Destination | None, now: datetime) -> Outcome:
