@@ -167,6 +167,7 @@ def _failure(message: Part, sender: str | None, raw: bytes) -> Judgement | None:
     return Judgement("bounce", verdict.kind, status or None, action="failed", reason=verdict.reason, **given)
 
 
+@lru_cache(maxsize=4)
 def _by_text(text: str, status: str) -> Verdict:
     """The servers' own replies first, the worst of them; then all the words."""
     said = [reasons.judge(reasons.specific("", reply), reply) for reply in failures.replies(text)]
