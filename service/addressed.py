@@ -47,6 +47,11 @@ def find(session: Session, address: str) -> Destination | None:
     return None
 
 
+def names_a_list(address: str) -> bool:
+    """Whether the database must be asked."""
+    return COMMAND.match(address.strip("<> ")) is not None
+
+
 def own_mailboxes() -> set[str]:
     """Where replies to our letters go, and where people write to us."""
     return {parseaddr(settings().mail_default_sender)[1].lower(), settings().contact_email.lower()}

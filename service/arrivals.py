@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session, joinedload
@@ -26,16 +27,32 @@ FOLDERS = {
 }
 
 
-def store(
-    session: Session, source: str, sender: str | None, recipients: Sequence[str], raw: bytes, now: datetime,
-    external_id: str | None = None,
-) -> None:  # fmt: skip
-    """One message for its recipients: the bytes once, a row for each. Whoever commits this may say 250, and ring."""
-    raw_id = session.execute(insert(RawMail).values(content=raw).returning(RawMail.id)).scalar_one()
-    same = {"source": source, "sender": sender, "raw_id": raw_id, "due_at": now, "received_at": now, "external_id": external_id,
-            "state": "waiting", "attempts": 0, "kind": "", "reason": "", "outcome": "", "author": "", "subject": "", "body": "",
-            "folder": ""}  # fmt: skip
-    session.execute(insert(Arrival), [same | {"recipient": recipient} for recipient in recipients])
+class Mail(NamedTuple):
+    """A message as it came: `source` as the row has it, `sender` None where nobody knows the envelope."""
+
+    source: str
+    sender: str | None
+    recipients: Sequence[str]
+    content: bytes
+    external_id: str | None = None
+
+
+def store(session: Session, mails: Sequence[Mail], now: datetime) -> None:
+    """The bytes of each once, and a row for each recipient. Whoever commits this may say 250, and ring."""
+    contents = [{"content": mail.content} for mail in mails]
+    ids = session.scalars(insert(RawMail).returning(RawMail.id, sort_by_parameter_order=True), contents)
+    rows = [
+        NEW | {"source": mail.source, "sender": mail.sender, "recipient": recipient, "external_id": mail.external_id,
+               "raw_id": raw_id, "due_at": now, "received_at": now}
+        for mail, raw_id in zip(mails, ids, strict=True)
+        for recipient in mail.recipients
+    ]  # fmt: skip
+    session.execute(insert(Arrival), rows)
+
+
+NEW = {"state": "waiting", "attempts": 0} | dict.fromkeys(
+    ("kind", "reason", "outcome", "author", "subject", "body", "folder"), ""
+)
 
 
 def ring(session: Session) -> None:

@@ -81,7 +81,7 @@ def _addresses(value: str) -> Iterable[str]:
 
 def _store(raw: bytes, sender: str | None, recipient: str) -> None:
     with transaction() as session:
-        arrivals.store(session, "pipe", sender, [recipient], raw, now())
+        arrivals.store(session, [arrivals.Mail("pipe", sender, [recipient], raw)], now())
         arrivals.ring(session)
 
 

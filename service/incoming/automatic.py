@@ -35,7 +35,7 @@ def null_sender(message: Part, sender: str | None) -> bool:
     if sender is not None:
         return not sender.strip("<> ")
     paths = [path.strip() for path in message.all("return-path")]
-    return bool(paths) and paths[0] in {"<>", "<#@[]>", ""}
+    return bool(paths) and (paths[0] in {"<>", "<#@[]>", ""} or "MAILER-DAEMON" in paths[0])
 
 
 def vacation(message: Part) -> str:

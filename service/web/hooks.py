@@ -31,6 +31,6 @@ def take(name: str) -> ResponseReturnValue:
         for event in events:
             if not arrivals.known(session, event.external_id):
                 content = json.dumps(event.judgement.as_json()).encode()
-                arrivals.store(session, name, None, [""], content, now(), event.external_id)
+                arrivals.store(session, [arrivals.Mail(name, None, [""], content, event.external_id)], now())
         arrivals.ring(session)
     return {"taken": len(events)}

@@ -89,7 +89,7 @@ Subject: The first week
 def receive(world: World, raw: bytes, to: str, sender: str | None = "someone@example.org", *, work: bool = True) -> None:
     """As if the receiver had said 250; then the workers do what there is to do."""
     with transaction() as session:
-        arrivals.store(session, "smtp", sender, [to], raw, datetime.now(UTC))
+        arrivals.store(session, [arrivals.Mail("smtp", sender, [to], raw)], datetime.now(UTC))
         arrivals.ring(session)
     if work:
         world.work()

@@ -24,6 +24,7 @@ def main() -> None:
     logging.getLogger("mail").setLevel(logging.WARNING)  # aiosmtpd would log every address
     if settings().database_url.startswith("sqlite"):
         event.listen(engine_for(settings().database_url), "connect", _sync)
+    sys.setswitchinterval(0.0005)  # else each reply waits up to 5 ms while the thread that commits computes
     asyncio.run(serve())
 
 
@@ -37,7 +38,7 @@ async def serve() -> None:
     stop, spool = asyncio.Event(), Spool()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    writer = asyncio.create_task(spool.run())
+    tasks = [asyncio.create_task(spool.run()), asyncio.create_task(spool.ring())]
     servers = [
         await _listen(spool, "lmtp", settings().inbound_lmtp_port),
         await _listen(spool, "smtp", settings().inbound_smtp_port),
@@ -49,7 +50,8 @@ async def serve() -> None:
     while not spool.queue.empty():
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)  # the replies of the last commit
-    writer.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 async def _listen(spool: Spool, source: str, port: int) -> asyncio.Server:
