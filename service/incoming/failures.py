@@ -19,7 +19,11 @@ FAILED_TEXT = phrase("a failure")
 COPY_BEGINS = re.compile(rf"^[ >\t]*{phrase('where the returned message begins').pattern}$", re.IGNORECASE | re.MULTILINE)
 """Where the returned message begins; what stands behind it is our own text, and says nothing of the failure."""
 TRANSCRIPT = re.compile(r"(?:<<<|>>>|\b(?:550|551|552|553|554|571|450|451|452|421)[ -])")
-QUOTED = re.compile(r"^[ \t]{0,4}[>|].*$", re.MULTILINE)
+QUOTED = re.compile(
+    r"^[ \t]{0,4}[>|].*$|^[ \t]*(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|тема|件名|主题)[ \t]*:.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Quotations, and our own subject, which may speak of spam and quotas."""
 DELAYED_TEXT = phrase("a delay")
 GAVE_UP = phrase("given up")
 DELAYED_SUBJECT = re.compile(r"delay|warning|still|verzög|retard|遅延", re.IGNORECASE)

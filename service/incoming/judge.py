@@ -125,7 +125,7 @@ def _of_recipient(said: Recipient, message: Part, raw: bytes) -> Judgement:
         given["text"] = said.diagnostic or _line(written)
         more = _by_text(written, status)
         verdict = more if more.kind != "unknown" else verdict
-    if verdict.kind == "unknown" and not said.diagnostic:
+    if verdict.kind == "unknown" and not reports.REPLY.search(said.diagnostic):
         verdict = _last_resort(raw, failures.words(message)) or verdict
     return Judgement("bounce", verdict.kind, status or None, reason=verdict.reason, **given)
 

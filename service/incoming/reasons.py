@@ -52,7 +52,7 @@ BY_SUBJECT: dict[str, Verdict] = {
     "5": Verdict("soft", "server trouble"), "6": Verdict("soft", "content"), "7": Verdict("blocked", "policy"),
 }  # fmt: skip
 SURE = {"1.1", "1.2", "1.3", "1.6", "1.10"}
-NOT_ABOUT_THE_READER = {"authentication", "reputation", "no reverse name", "spam", "too fast", "relaying denied"}
+ABOUT_THE_SENDER = {"1.7", "1.8"}
 
 
 NAMES = re.compile(
@@ -78,6 +78,8 @@ def judge(status: str, text: str) -> Verdict:
     if kind == "4" or (not kind and temporary(text)):
         return _temporary(said)
     known = BY_STATUS.get(detail)
+    if detail in ABOUT_THE_SENDER:
+        return BY_STATUS[detail]
     if detail in SURE and (said is None or said.reason in {"account disabled", "policy", "no answer", "server trouble"}):
         return known or Verdict("hard", "no such user")
     if said is not None:

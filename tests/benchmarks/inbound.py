@@ -39,9 +39,10 @@ CONNECTIONS = 20
 PACKAGE = "flufl.bounce==6.0.0"
 TESTED = re.compile(r"\('\w+',\s*'([\w.]+)',\s*(\[[^\]]*\]),\s*(True|False)\)")
 NOT_HARD = {
-    "aol_01", "bounce_03", "dsn_02", "dsn_03", "hotpop_01", "netscape_01", "newmailru_01", "postfix_03", "qmail_02", "qmail_06",
-    "qmail_07", "sendmail_01", "simple_07", "simple_09", "simple_14", "simple_32", "simple_38", "simple_44", "smtp32_01",
-    "smtp32_02", "yahoo_01", "yahoo_02", "yahoo_04",
+    "aol_01", "bounce_03", "dsn_02", "dsn_03", "hotpop_01", "netscape_01", "newmailru_01", "postfix_03",
+    "postfix_04", "qmail_02", "qmail_06", "qmail_07", "sendmail_01", "simple_01", "simple_07", "simple_09",
+    "simple_14", "simple_32", "simple_38", "simple_44", "simple_45", "smtp32_01", "smtp32_02", "yahoo_01",
+    "yahoo_02", "yahoo_04",
 }  # fmt: skip
 
 
