@@ -91,8 +91,8 @@ def test_one_command_starts_everything_and_ctrl_c_stops_it(service: Launched) ->
         assert link
         assert answers(f"http://127.0.0.1:{service.ports['WEB_PORT']}{link[1]}")
         running = " ".join(processes_of(service.var).values())
-        for part in ("gunicorn", "workers.run prompt", "workers.run notices", "workers.run bulk", "workers.run inbound", "workers.inbound",
-                     "workers.clock", "postbox"):  # fmt: skip
+        workers = [f"workers.run {name}" for name in queue.QUEUES]
+        for part in ("gunicorn", *workers, "workers.inbound", "workers.clock", "postbox"):
             assert part in running
         counts.append([service.rows(table) for table in ("notices", "signatures", "officials", "organisers", "mailing_lists")])
         assert service.stop() < 8
