@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from service import queue, states
 from service.errors import NotFound, Refused
@@ -71,7 +71,12 @@ def claim(session: Session, now: datetime) -> list[Arrival]:
     values = {"leased_until": now + LEASE, "attempts": Arrival.attempts + 1}
     ids = states.claim_returning(session, Arrival, "waiting", "reading", select(locked.c.id), (Arrival.id,), **values)
     wanted = select(Arrival).where(Arrival.id.in_([row.id for row in ids])).order_by(Arrival.id)
-    return list(session.scalars(wanted.options(joinedload(Arrival.raw))))
+    return list(session.scalars(wanted))
+
+
+def content(session: Session, arrival: Arrival) -> bytes:
+    """The bytes of one message: read one by one, for each may be as large as we take."""
+    return session.scalar(select(RawMail.content).where(RawMail.id == arrival.raw_id)) or b""
 
 
 def take_back(session: Session, now: datetime) -> None:

@@ -24,6 +24,8 @@ REASONS = {
     "soft": "bounced: too many temporary failures",
     "complaint": "said that it was spam",
 }
+NEVER = {"serving", "sign_in", "paused", "forwarded", "test_copy"}
+"""Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
 ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
 
@@ -48,8 +50,7 @@ def mailbox_of(session: Session, message: Message) -> str | None:
 def returned(session: Session, message: Message, kind: str, status: str, text: str, now: datetime, *, wait: bool) -> bool:
     """Writes down that a message failed, and suppresses its address where that is due. False where this was known already.
 
-    Raises NotYet while the message is on its way, unless `wait` is over. An official's address is public, and is never
-    suppressed: people look at the register.
+    Raises NotYet while the message is on its way, unless `wait` is over.
     """
     if message.state in {"queued", "sending"} and wait:
         raise NotYet
@@ -77,13 +78,13 @@ def complained(session: Session, message: Message, text: str, now: datetime) -> 
         return None
     _move(session, message, "complained", ("accepted", "bounced"))
     _note(session, message, mailbox, "complaint", "", text, now)
-    if message.kind != "serving":
+    if message.kind not in NEVER:
         suppress(session, mailbox, REASONS["complaint"], now)
     return mailbox
 
 
 def _note(session: Session, message: Message, mailbox: str, kind: str, status: str, text: str, now: datetime) -> None:
-    said = ADDRESS.sub("…@…", text)[:500]
+    said = "".join(c for c in ADDRESS.sub("…@…", text)[:500] if c.isprintable())
     session.add(
         Bounce(hash=keyed_hash(mailbox), message_id=message.id, mailing_id=message.mailing_id, kind=kind, status=status,
                text=said, at=now)

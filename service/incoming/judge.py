@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import asdict, dataclass, field, replace
 from email import message_from_bytes
 from functools import lru_cache
@@ -96,7 +97,7 @@ def _complaint(message: Part) -> Judgement | None:
     said = reports.feedback(message)
     if said is None:
         return None
-    kind = said.get("feedback-type", "").strip().lower()
+    kind = re.sub(r"[^a-z-]", "", said.get("feedback-type", "").lower())[:40]
     address = reports.ADDRESS.search(said.get("original-rcpt-to", "") or said.get("removal-recipient", ""))
     given: dict[str, Any] = {"recipient": address[0] if address else None, "reason": kind or "abuse"}
     return Judgement("complaint" if kind in COMPLAINTS else "other", **given)

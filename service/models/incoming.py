@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, Text, literal_column, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
 
@@ -63,7 +63,6 @@ class Arrival(Base):
     folder: Mapped[str] = mapped_column(default="")
     """Where an organiser finds it: replies | automatic | unclear | quarantine; empty: nothing for a person to do."""
     put_away_at: Mapped[datetime | None]
-    raw: Mapped[RawMail | None] = relationship()
 
 
 IS_WAITING = Arrival.state == literal_column("'waiting'")

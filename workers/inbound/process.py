@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import arrivals, bounces
 from service.config import settings
-from service.db import transaction
+from service.db import reading, transaction
 from service.incoming.child import Reader
 from service.incoming.judge import Judgement
 from service.models import Arrival
@@ -61,7 +61,8 @@ def take_in(arrival: Arrival) -> None:
 
 
 def _read(arrival: Arrival) -> Judgement:
-    content = arrival.raw.content if arrival.raw is not None else b""
+    with reading() as session:
+        content = arrivals.content(session, arrival)
     if arrival.source in RECEIVED:
         return reader().judge(content, arrival.sender, settings().inbound_authserv_id)
     return Judgement(**json.loads(content))

@@ -99,12 +99,17 @@ class Handler:
         content = envelope.original_content or b""
         if b"\0" in content or bare_line_ends(content):
             return self._reply(envelope, "554 5.6.0 A bare CR or LF, or a NUL, stands in this message")
-        sender = "" if envelope.mail_from in {None, "<>"} else envelope.mail_from or ""
-        stored = await self.spool.store(Mail(self.source, sender, list(envelope.rcpt_tos), content))
+        sender = "" if envelope.mail_from in {None, "<>"} else clean(envelope.mail_from or "")
+        stored = await self.spool.store(Mail(self.source, sender, [clean(to) for to in envelope.rcpt_tos], content))
         return self._reply(envelope, "250 2.0.0 Stored" if stored else "451 4.3.0 It could not be stored; try again later")
 
     def _reply(self, envelope: Envelope, reply: str) -> str:
         return "\r\n".join([reply] * (len(envelope.rcpt_tos) if self.per_recipient else 1))
+
+
+def clean(address: str) -> str:
+    """What every database can store: one bad byte must not keep the messages that share its commit from theirs."""
+    return address.encode("utf-8", "replace").decode().replace("\0", "")[:1_000]
 
 
 def answers_to(address: str) -> bool:
