@@ -8,7 +8,7 @@ from service.incoming.phrases import phrase
 from service.incoming.reading import Part
 
 DAEMON = phrase("a mail system's address", r"(?:^|[<\s\"'(]){}(?=[@+>\s\"')=-]|$)")
-NAMED_DAEMON = phrase("a mail system by name")
+NAMED_DAEMON = phrase("a mail system by name", r"\b{}\b")
 AUTOMATIC_SUBJECT = phrase("begins the subject of an automatic answer", r"^\W*(?:(?:re|aw|sv|antw|wg|fwd?)\s*:\s*)*\W*{}")
 CHALLENGE = phrase("a challenge")
 VACATION_HEADERS = (

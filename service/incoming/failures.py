@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from service.incoming import automatic
+from service.incoming import automatic, letters
 from service.incoming.phrases import phrase
 from service.incoming.reading import Part, embedded
 from service.incoming.reports import ADDRESS, ORIGINAL_TYPES
@@ -18,7 +18,7 @@ FAILED_SUBJECT = phrase("subject of a bounce")
 FAILED_TEXT = phrase("a failure")
 COPY_BEGINS = re.compile(rf"^[ >\t]*{phrase('where the returned message begins').pattern}$", re.IGNORECASE | re.MULTILINE)
 """Where the returned message begins; what stands behind it is our own text, and says nothing of the failure."""
-TRANSCRIPT = re.compile(r"(?:<<<|>>>|\b(?:550|551|552|553|554|571|450|451|452|421)[ -])")
+TRANSCRIPT = re.compile(r"<<<|>>>|\b(?:55[0-4]|571|45[0-2]|421)[ -](?:- )?(?:\d\.\d\.\d|[A-Za-z<\"'(:])")
 QUOTED = re.compile(
     r"^[ \t]{0,4}[>|].*$|^[ \t]*(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|тема|件名|主题)[ \t]*:.*$",
     re.IGNORECASE | re.MULTILINE,
@@ -55,6 +55,8 @@ def seems(message: Part, sender: str | None) -> bool:
         return False
     subject, says_so = bool(FAILED_SUBJECT.search(message.subject)), bool(FAILED_TEXT.search(text))
     by_daemon, null = automatic.comes_from_daemon(message), automatic.null_sender(message, sender)
+    if automatic.vacation(message) and not (by_daemon or subject):
+        return False
     if by_daemon or null:
         empty_report = message.parameters.get("report-type", "").lower() == "delivery-status"
         strong = subject or empty_report or bool(TRANSCRIPT.search(text)) or bool(STRONG_TEXT.search(text[:1_500]))
@@ -75,7 +77,8 @@ COMMANDED = re.compile(r"\W*>>>")
 
 def _report_of_a_gateway(message: Part, text: str) -> bool:
     """Some gateways sign with a person's address: then subject, text and a returned message, all three, must say so."""
-    if message.has("in-reply-to") and not message.has("auto-submitted"):
+    answered = message.has("in-reply-to") and not message.has("auto-submitted")
+    if answered or letters.REPLY_MARK.match(message.subject):
         return False
     first = text.lstrip()[:1_500]
     return bool(FAILED_SUBJECT.search(message.subject) and STRONG_TEXT.search(first)) and _returns_something(message)

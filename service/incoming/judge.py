@@ -96,11 +96,19 @@ def of(message: Part, sender: str | None, raw: bytes) -> Judgement:
 def _complaint(message: Part) -> Judgement | None:
     said = reports.feedback(message)
     if said is None:
-        return None
+        return _complaint_of_hotmail(message)
     kind = re.sub(r"[^a-z-]", "", said.get("feedback-type", "").lower())[:40]
     address = reports.ADDRESS.search(said.get("original-rcpt-to", "") or said.get("removal-recipient", ""))
     given: dict[str, Any] = {"recipient": address[0] if address else None, "reason": kind or "abuse"}
     return Judgement("complaint" if kind in COMPLAINTS else "other", **given)
+
+
+def _complaint_of_hotmail(message: Part) -> Judgement | None:
+    """Microsoft's junk mail reports return the message alone, with the reader's address in a header of theirs."""
+    returned = reports.original(message)
+    inner = embedded(returned) if returned else None
+    reader = inner.get("x-hmxmroriginalrecipient") if inner else ""
+    return Judgement("complaint", recipient=reader, reason="abuse") if reader else None
 
 
 def _report(message: Part, raw: bytes) -> Judgement | None:
@@ -125,7 +133,8 @@ def _of_recipient(said: Recipient, message: Part, raw: bytes) -> Judgement:
         written = failures.words(message)
         given["text"] = said.diagnostic or _line(written)
         more = _by_text(written, status)
-        verdict = more if more.kind != "unknown" else verdict
+        if more.kind != "unknown" and not (more.kind == "hard" and status[:1] == "4"):
+            verdict = more
     if verdict.kind == "unknown" and not reports.REPLY.search(said.diagnostic):
         verdict = _last_resort(raw, failures.words(message)) or verdict
     return Judgement("bounce", verdict.kind, status or None, reason=verdict.reason, **given)
