@@ -24,7 +24,7 @@ COMPLAINTS = {"abuse", "fraud", "opt-out", "opt-out-list", "virus", "other", "mi
 WORST = ("hard", "blocked", "soft", "unknown", "delayed")
 
 
-LONGEST_FOR_FLUFL = 65_536
+LONGEST_FOR_FLUFL = 16_384
 
 
 @dataclass(frozen=True)
