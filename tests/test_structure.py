@@ -18,7 +18,7 @@ from tests.world import World
 
 ROOT = Path(__file__).parent.parent
 STORIES = {
-    "arrivals",
+    "spool",
     "bounces",
     "timeline",
     "subscriptions",

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import arrivals, deliveries, mailings, queue, retention
+from service import deliveries, mailings, queue, retention, spool
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
@@ -68,7 +68,7 @@ def sweep_mailings(session: Session, _now: datetime) -> None:
 
 def sweep_arrivals(session: Session, now: datetime) -> None:
     if not _waiting(queue.INBOUND):
-        arrivals.take_back(session, now)
+        spool.take_back(session, now)
 
 
 def forget(session: Session, now: datetime) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from service import addressed, arrivals
+from service import addressed, spool
 from service.cli.common import console, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
@@ -81,8 +81,8 @@ def _addresses(value: str) -> Iterable[str]:
 
 def _store(raw: bytes, sender: str | None, recipient: str) -> None:
     with transaction() as session:
-        arrivals.store(session, [arrivals.Mail("pipe", sender, [recipient], raw)], now())
-        arrivals.ring(session)
+        spool.store(session, [spool.Mail("pipe", sender, [recipient], raw)], now())
+        spool.ring(session)
 
 
 def _line(name: str, said: Judgement, recipient: str) -> dict[str, Any]:

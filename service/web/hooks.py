@@ -7,7 +7,7 @@ import json
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
-from service import arrivals
+from service import spool
 from service.db import transaction
 from service.providers import PROVIDERS, Forged
 from service.web.guards import now
@@ -29,8 +29,8 @@ def take(name: str) -> ResponseReturnValue:
         abort(403)
     with transaction() as session:
         for event in events:
-            if not arrivals.known(session, event.external_id):
+            if not spool.known(session, event.external_id):
                 content = json.dumps(event.judgement.as_json()).encode()
-                arrivals.store(session, [arrivals.Mail(name, None, [""], content, event.external_id)], now())
-        arrivals.ring(session)
+                spool.store(session, [spool.Mail(name, None, [""], content, event.external_id)], now())
+        spool.ring(session)
     return {"taken": len(events)}

@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, arrivals, bounces, timeline
+from service import addresses, bounces, spool, timeline
 from service.db import reading, transaction
 from service.errors import NotFound, Refused
 from service.models import Arrival
@@ -19,12 +19,12 @@ PAGE = 50
 @blueprint.get("/inbox")
 def show() -> ResponseReturnValue:
     folder, before = request.args.get("folder", "replies"), request.args.get("before", 0, type=int)
-    if folder not in arrivals.FOLDERS:
+    if folder not in spool.FOLDERS:
         raise NotFound("there is no such folder")
     with reading() as database:
-        rows = arrivals.inbox(database, folder, max(before, 0), PAGE + 1)
+        rows = spool.inbox(database, folder, max(before, 0), PAGE + 1)
         return render_template(
-            "organise/inbox.html", folder=folder, folders=arrivals.FOLDERS, counts=arrivals.counts(database), rows=rows[:PAGE],
+            "organise/inbox.html", folder=folder, folders=spool.FOLDERS, counts=spool.counts(database), rows=rows[:PAGE],
             more=len(rows) > PAGE,
         )  # fmt: skip
 
@@ -33,11 +33,11 @@ def show() -> ResponseReturnValue:
 def act(number: int) -> ResponseReturnValue:
     """Put a message away; of a failure that no program understood, say first that it is for good."""
     with transaction() as database:
-        arrival = arrivals.find(database, number)
+        arrival = spool.find(database, number)
         folder = arrival.folder
         if request.form.get("act") == "give up":
             _give_up(database, arrival)
-        arrivals.put_away(database, arrival, now())
+        spool.put_away(database, arrival, now())
     return redirect(url_for("inbox.show", folder=folder), 303)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 
-from service import arrivals, links
+from service import links, spool
 from service.db import transaction
 from tests.world import World
 
@@ -89,7 +89,7 @@ Subject: The first week
 def receive(world: World, raw: bytes, to: str, sender: str | None = "someone@example.org", *, work: bool = True) -> None:
     """As if the receiver had said 250; then the workers do what there is to do."""
     with transaction() as session:
-        arrivals.store(session, [arrivals.Mail("smtp", sender, [to], raw)], datetime.now(UTC))
-        arrivals.ring(session)
+        spool.store(session, [spool.Mail("smtp", sender, [to], raw)], datetime.now(UTC))
+        spool.ring(session)
     if work:
         world.work()

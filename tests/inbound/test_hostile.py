@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service import arrivals
+from service import spool
 from service.db import transaction
 from service.incoming.child import Reader
 from service.incoming.reading import LARGEST
@@ -107,9 +107,9 @@ def test_a_message_that_ends_its_worker_is_not_tried_for_ever(world: World) -> N
     now = datetime.now(UTC)
     for turn in range(4):
         with transaction() as session:
-            arrivals.claim(session, now + timedelta(minutes=2 * turn))
+            spool.claim(session, now + timedelta(minutes=2 * turn))
         with transaction() as session:
-            arrivals.take_back(session, now + timedelta(minutes=2 * turn + 1.5))
+            spool.take_back(session, now + timedelta(minutes=2 * turn + 1.5))
     assert world.rows(select(Arrival.state)) == ["quarantined"]
     assert world.rows(select(Arrival.attempts)) == [3]
 

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from service import (
     addressed,
     addresses,
-    arrivals,
     bounces,
     deliveries,
     emails,
@@ -20,6 +19,7 @@ from service import (
     mailings,
     requests,
     signatures,
+    spool,
     subscriptions,
 )
 from service.addressed import Destination
@@ -49,7 +49,7 @@ def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> N
     to = addressed.find(session, arrival.recipient)
     found = _what_came(session, arrival, said, to, now)
     about = {"mailbox": found.mailbox, "message_id": found.message_id}
-    arrivals.finish(session, arrival, said, found.sentence, found.folder, **about)
+    spool.finish(session, arrival, said, found.sentence, found.folder, **about)
     if found.folder == "replies" and settings().inbox_forward_to:
         stored = session.get_one(Arrival, arrival.id, populate_existing=True)
         emails.forwarded(session, settings().inbox_forward_to, stored, now)
@@ -169,7 +169,7 @@ def _command(session: Session, said: Judgement, to: Destination, now: datetime) 
     except Refused:
         return Outcome("not answered: its From is no address that we could write to")
     mailbox = addresses.mailbox(email)
-    if arrivals.answers_today(session, mailbox, now) >= MOST_ANSWERS:
+    if spool.answers_today(session, mailbox, now) >= MOST_ANSWERS:
         return Outcome("not answered: ten answers a day are enough", mailbox=mailbox)
     asked = {"subscribe": "subscribe", "leave": "unsubscribe"}.get(to.role) or letters.command(said.subject, said.body)
     mailing_list = subscriptions.find_list(session, to.slug)

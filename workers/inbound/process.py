@@ -10,7 +10,7 @@ from functools import cache
 
 from sqlalchemy.exc import DBAPIError
 
-from service import arrivals, bounces
+from service import bounces, spool
 from service.config import settings
 from service.db import reading, transaction
 from service.incoming.child import Reader
@@ -37,13 +37,13 @@ def run() -> None:
     until = time.monotonic() + SHIFT_SECONDS
     while time.monotonic() < until:
         with transaction() as session:
-            claimed = arrivals.claim(session, datetime.now(UTC))
+            claimed = spool.claim(session, datetime.now(UTC))
         if not claimed:
             return
         for arrival in claimed:
             take_in(arrival)
     with transaction() as session:
-        arrivals.ring(session)
+        spool.ring(session)
 
 
 def take_in(arrival: Arrival) -> None:
@@ -51,18 +51,18 @@ def take_in(arrival: Arrival) -> None:
     said = _read(arrival)
     try:
         with transaction() as session:
-            if arrivals.hold(session, arrival):
+            if spool.hold(session, arrival):
                 act(session, arrival, said, datetime.now(UTC))
     except bounces.NotYet:
         with transaction() as session:
-            arrivals.later(session, arrival, datetime.now(UTC), SOON)
+            spool.later(session, arrival, datetime.now(UTC), SOON)
     except DBAPIError as error:
         log.warning("arrival %d: not taken in: %s", arrival.id, type(error).__name__)
 
 
 def _read(arrival: Arrival) -> Judgement:
     with reading() as session:
-        content = arrivals.content(session, arrival)
+        content = spool.content(session, arrival)
     if arrival.source in RECEIVED:
         return reader().judge(content, arrival.sender, settings().inbound_authserv_id)
     return Judgement(**json.loads(content))

@@ -15,10 +15,10 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import addressed, arrivals, queue
-from service.arrivals import Mail
+from service import addressed, queue, spool
 from service.db import reading, transaction
 from service.incoming.reading import LARGEST
+from service.spool import Mail
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Spool:
 def commit(mails: list[Mail]) -> bool:
     try:
         with transaction() as session:
-            arrivals.store(session, mails, datetime.now(UTC))
+            spool.store(session, mails, datetime.now(UTC))
     except SQLAlchemyError as error:
         log.warning("%d messages not stored: %s", len(mails), type(error).__name__)
         return False
