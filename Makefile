@@ -21,6 +21,7 @@ bench: .venv/.tests
 
 faults: .venv/.tests
 	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.faults.leaving
 
 pictures: .venv/.tests
 	@$(BIN)/python -m tests.pictures

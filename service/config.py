@@ -46,7 +46,7 @@ class SettingRefused(ValueError):
     """A setting that cannot be meant; the text says which, and what would do."""
 
 
-SECRETS = {"secret_key", "hash_key", "metrics_token", "mail_password", "database_url", "redis_url"}
+SECRETS = {"secret_key", "hash_key", "metrics_token", "mail_password", "postmark_password", "database_url", "redis_url"}
 """Settings whose value no error repeats."""
 
 
@@ -93,6 +93,16 @@ class Settings:
 
     inbound_lmtp_port: int = setting("8024", "Port of the LMTP receiver.", port)
     inbound_smtp_port: int = setting("8026", "Port of the SMTP receiver.", port)
+    inbound_host: str = setting("127.0.0.1", "Address that both receivers listen on.", host)
+    inbound_authserv_id: str = setting("", "Our mail server's name in Authentication-Results; empty: MAIL_DOMAIN.", host)
+    inbox_forward_to: str = setting("", "Where people's replies are sent on to; empty: they stay on the page.", mail_address)
+    soft_bounces: int = setting(
+        "5", "Temporary failures, one a day counted, after which an address is written to no more.", positive
+    )
+    soft_days: int = setting("30", "For how many days a temporary failure counts.", positive)
+    blocked_share: int = setting("5", "Per cent of messages turned away as ours above which a mailing pauses itself.", amount)
+    ses_topic: str = setting("", "ARN of the SNS topic that Amazon SES reports to; empty: /hooks/ses does not exist.")
+    postmark_password: str = setting("", "Password of Postmark's web hook; empty: /hooks/postmark does not exist.", secret)
     postbox_smtp_port: int = setting("1025", "SMTP port of the development postbox.", port)
     postbox_port: int = setting("8025", "Web port of the development postbox.", port)
 
@@ -178,6 +188,7 @@ def _derive(values: dict[str, Any]) -> None:
         values["mail_default_sender"] or f"{values['organisation'].split(' (')[0]} <notices@{values['mail_domain']}>"
     )
     values["contact_email"] = values["contact_email"] or f"contact@{values['mail_domain']}"
+    values["inbound_authserv_id"] = values["inbound_authserv_id"] or values["mail_domain"]
     values["imprint"] = values["imprint"] or (
         f"Published and promoted by {values['organisation']}, {values['postal_address']}."
     )

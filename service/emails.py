@@ -18,10 +18,12 @@ from service.addresses import domain, mailbox
 from service.config import settings
 from service.markdown import tidy
 from service.models import (
+    Arrival,
     Complaint,
     Edition,
     Letter,
     Mailing,
+    MailingList,
     Manifest,
     Message,
     Notice,
@@ -90,10 +92,22 @@ def _store(
     return message
 
 
-def confirm(session: Session, request: Request, name: str, now: datetime, due_at: datetime) -> Message | None:
-    """Asks the mailbox's owner to confirm all that one form asked."""
+def _headers(answering: str | None) -> dict[str, str]:
+    """None: nobody wrote to us; else the Message-ID of what we answer, empty where it had none (RFC 3834 §3.1)."""
+    if answering is None:
+        return NOT_A_PERSON
+    thread = {"In-Reply-To": answering, "References": answering} if answering else {}
+    return NOT_A_PERSON | {"Auto-Submitted": "auto-replied"} | thread
+
+
+def confirm(
+    session: Session, request: Request, name: str, now: datetime, due_at: datetime, answering: str | None = None
+) -> Message | None:  # fmt: skip
+    """Asks the mailbox's owner to confirm all that one form asked; who asked by e-mail may answer by e-mail."""
+    by_reply = {"Reply-To": links.confirm_address(request.id)} if answering is not None else {}
     return _store(
         session, "confirm", request.email, now, due_at=due_at, to_name=name, letter={"request_id": request.id},
+        headers=_headers(answering) | by_reply, by_reply=bool(by_reply),
         url=links.confirm_url(request.key), request=request, editions=_editions(session, request),
     )  # fmt: skip
 
@@ -103,11 +117,13 @@ def _editions(session: Session, request: Request) -> dict[int, Edition]:
     return {number: session.get_one(Edition, number) for number in numbers}
 
 
-def already(session: Session, request: Request, what: str, now: datetime, due_at: datetime) -> Message | None:
+def already(
+    session: Session, request: Request, what: str, now: datetime, due_at: datetime, answering: str | None = None
+) -> Message | None:  # fmt: skip
     """What was asked for is so already; the news goes to the mailbox, never on a page. `what` is a whole sentence."""
     return _store(
         session, "already", request.email, now, due_at=due_at, letter={"request_id": request.id},
-        what=what, url=links.manage_url(request.key),
+        headers=_headers(answering), what=what, url=links.manage_url(request.key),
     )  # fmt: skip
 
 
@@ -130,12 +146,39 @@ def welcome(session: Session, subscription: Subscription, request: Request, now:
     )  # fmt: skip
 
 
-def manage_link(session: Session, request: Request, now: datetime, due_at: datetime) -> Message | None:
+def manage_link(
+    session: Session, request: Request, now: datetime, due_at: datetime, answering: str | None = None
+) -> Message | None:  # fmt: skip
     """A fresh link to everything that we hold about a mailbox, good for an hour."""
     return _store(
         session, "manage_link", request.email, now, due_at=due_at, letter={"request_id": request.id},
-        url=links.manage_url(request.key),
+        headers=_headers(answering), url=links.manage_url(request.key),
     )  # fmt: skip
+
+
+def commands(
+    session: Session, email: str, mailing_list: MailingList, now: datetime, due_at: datetime, answering: str
+) -> Message | None:  # fmt: skip
+    """Says what can be asked of us by e-mail."""
+    return _store(
+        session, "commands", email, now, due_at=due_at, headers=_headers(answering), mailing_list=mailing_list
+    )  # fmt: skip
+
+
+def leaving(session: Session, subscription: Subscription, now: datetime, due_at: datetime, answering: str) -> Message | None:
+    """Asks whether it was really its reader who wants to leave a list."""
+    return _store(
+        session, "leaving", subscription.email, now, due_at=due_at, to_name=subscription.name, headers=_headers(answering),
+        subscription=subscription, leave=links.unsubscribe_url(subscription.id),
+        leave_address=links.unsubscribe_address(subscription.id),
+    )  # fmt: skip
+
+
+def forwarded(session: Session, email: str, arrival: Arrival, now: datetime) -> Message | None:
+    """A reader's reply, sent on to where the organisers want it; answering it writes to its author."""
+    headers = NOT_A_PERSON | ({"Reply-To": arrival.author} if arrival.author else {})
+    page = links.url("/organise/inbox")
+    return _store(session, "forwarded", email, now, headers=headers, arrival=arrival, page=page)
 
 
 def sign_in(session: Session, organiser: Organiser, link: SignInLink, now: datetime) -> Message | None:

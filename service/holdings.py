@@ -14,12 +14,14 @@ from service import requests, states
 from service.errors import NotFound
 from service.forgetting import forget_letters
 from service.models import (
+    Arrival,
     Consent,
     Edition,
     Letter,
     Mailing,
     Message,
     Notice,
+    RawMail,
     Request,
     Serving,
     Signature,
@@ -35,6 +37,7 @@ class Holdings:
     subscriptions: list[Subscription]
     consents: list[Consent]
     letters: list[Message]
+    arrivals: list[Arrival]
 
 
 def of(session: Session, mailbox: str) -> Holdings:
@@ -51,6 +54,7 @@ def of(session: Session, mailbox: str) -> Holdings:
         list(session.scalars(select(Subscription).where(Subscription.mailbox == mailbox).order_by(Subscription.id))),
         list(session.scalars(select(Consent).where(Consent.mailbox == mailbox).order_by(Consent.id))),
         list(session.scalars(select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None)))),
+        list(session.scalars(select(Arrival).where(Arrival.mailbox == mailbox).order_by(Arrival.id))),
     )
 
 
@@ -102,6 +106,11 @@ def export(held: Holdings) -> dict[str, object]:
              "server_said": one.reply_text}
             for one in held.letters
         ],
+        "came_in": [
+            {"kind": one.kind, "at": _iso(one.received_at), "what_came_of_it": one.outcome, "subject": one.subject,
+             "text": one.body}
+            for one in held.arrivals
+        ],
     }  # fmt: skip
 
 
@@ -121,7 +130,9 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     for found in (list(session.scalars(letters)), list(session.scalars(copies))):
         states.claim(session, Message, "queued", "suppressed", Message.id.in_(found), settled_at=now)
         forget_letters(session, found)
-    for model in (Signature, Subscription, Request):
+    raw = select(Arrival.raw_id).where(Arrival.mailbox == mailbox, Arrival.raw_id.is_not(None))
+    session.execute(delete(RawMail).where(RawMail.id.in_(raw)))
+    for model in (Signature, Subscription, Request, Arrival):
         session.execute(delete(model).where(model.mailbox == mailbox))
     session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
     suppress(session, mailbox, "erased at their own request", now)

@@ -32,7 +32,7 @@ from service.models import Message
 
 log = logging.getLogger(__name__)
 
-ASKING = ("confirm", "already", "manage_link", "complaint")
+ASKING = ("confirm", "already", "manage_link", "complaint", "commands", "leaving")
 """Kinds of letter that a stranger can make us send to an address."""
 
 
@@ -111,6 +111,14 @@ def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> dat
     if not _hit(settings().limit_domain, "domain", domain(email)):
         earliest = max(earliest, now + timedelta(minutes=10))
     return earliest
+
+
+def room_at(session: Session, email: str, mailbox: str, now: datetime) -> datetime | None:
+    """When an answer that somebody asked for by e-mail may go; None where too many wait, and this one is left unsent."""
+    one_at_a_time(session, mailbox)
+    if held_back(session, mailbox, now) >= settings().limit_day:
+        return None
+    return hold_until(session, email, mailbox, now)
 
 
 def _asked_for(mailbox: str, kinds: Sequence[str] = ASKING) -> tuple[ColumnElement[bool], ...]:

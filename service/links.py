@@ -181,6 +181,10 @@ def bounce_address(message_id: int) -> str:
     return f"bounce+{message_token(message_id)}@{settings().mail_domain}"
 
 
+def confirm_address(request_id: int) -> str:
+    return f"confirm+{compact('confirm by mail', request_id)}@{settings().mail_domain}"
+
+
 def message_id(row_id: int) -> str:
     return f"<{message_token(row_id)}@{settings().mail_domain}>"
 
@@ -188,3 +192,10 @@ def message_id(row_id: int) -> str:
 def message_token(row_id: int) -> str:
     """Names a message row in its Message-ID and its bounce address: the same on every attempt, whatever SECRET_KEY does."""
     return coder("message", settings().hash_key).token(row_id)
+
+
+def read_message_token(token: str) -> int:
+    """The message row that a bounce address or a Message-ID of ours names. Raises NotFound."""
+    if (row_id := coder("message", settings().hash_key).row_id(token)) is None:
+        raise NotFound("this token is not one of ours")
+    return row_id

@@ -21,13 +21,15 @@ log = logging.getLogger(__name__)
 PROMPT = "prompt"  # letters that somebody waits for: confirmations, receipts, sign-in links
 NOTICES = "notices"  # servings and their letters to officials
 BULK = "bulk"  # mailings
-QUEUES = (PROMPT, NOTICES, BULK)
+INBOUND = "inbound"  # mail that comes in
+QUEUES = (PROMPT, NOTICES, BULK, INBOUND)
 
 JOBS = {
     "deliver": "workers.jobs.deliver",
     "serve": "workers.jobs.serve",
     "fan_out": "workers.jobs.fan_out",
     "shift": "workers.jobs.shift",
+    "take_in": "workers.jobs.take_in",
 }
 
 

@@ -39,8 +39,12 @@ class Item:
         return type(self.row).__name__, self.row.id
 
 
-def ask(session: Session, email: str, name: str, items: Sequence[Item], now: datetime) -> Request | None:
+def ask(
+    session: Session, email: str, name: str, items: Sequence[Item], now: datetime, answering: str | None = None
+) -> Request | None:  # fmt: skip
     """One request for everything on one form, and its letter; held back while the address has had enough for now.
+
+    `answering`: the Message-ID of the e-mail that asked, empty where it had none; None for a form.
 
     None where a letter that asks the very same already waits, or too many wait.
     """
@@ -51,17 +55,17 @@ def ask(session: Session, email: str, name: str, items: Sequence[Item], now: dat
     request = _open(session, "confirm", email, now, timedelta(days=settings().unconfirmed_days))
     request.items = [_row(item) for item in items]
     session.flush()
-    emails.confirm(session, request, name, now, limits.hold_until(session, email, key, now))
+    emails.confirm(session, request, name, now, limits.hold_until(session, email, key, now), answering)
     return request
 
 
-def tell(session: Session, email: str, what: str, now: datetime) -> None:
+def tell(session: Session, email: str, what: str, now: datetime, answering: str | None = None) -> None:
     """Answers by letter, never on the page, that what was asked for is so already."""
     if _room_for(session, "already", mailbox(email), now):
         due_at = limits.hold_until(session, email, mailbox(email), now)
         request = _open(session, "manage", email, due_at, timedelta(hours=1))
         session.flush()
-        emails.already(session, request, what, now, due_at)
+        emails.already(session, request, what, now, due_at, answering)
 
 
 def _room_for(session: Session, kind: str, key: str, now: datetime) -> bool:
@@ -71,13 +75,13 @@ def _room_for(session: Session, kind: str, key: str, now: datetime) -> bool:
     return waiting == 0 or (waiting < settings().limit_day and limits.held_back(session, key, now, [kind]) == 0)
 
 
-def manage_link(session: Session, email: str, now: datetime) -> None:
+def manage_link(session: Session, email: str, now: datetime, answering: str | None = None) -> None:
     """Sends a fresh link to the page of everything we hold, good for an hour from when it goes."""
     if _room_for(session, "manage_link", mailbox(email), now):
         due_at = limits.hold_until(session, email, mailbox(email), now)
         request = _open(session, "manage", email, due_at, timedelta(hours=1))
         session.flush()
-        emails.manage_link(session, request, now, due_at)
+        emails.manage_link(session, request, now, due_at, answering)
 
 
 def keep(session: Session, email: str, now: datetime) -> Request:
@@ -100,6 +104,16 @@ def find(session: Session, purpose: str, token: str, now: datetime) -> Request:
     request = session.scalar(select(Request).where(Request.key == links.read(purpose, token)))
     if request is None or request.purpose != purpose:
         raise NotFound("this link is not one of ours")
+    if request.used_at or (request.expires_at and request.expires_at <= now):
+        raise Settled(request)
+    return request
+
+
+def by_number(session: Session, request_id: int, now: datetime) -> Request:
+    """The request that a reply's address names. Raises NotFound, or Settled where it was used or ran out."""
+    request = session.get(Request, request_id)
+    if request is None or request.purpose != "confirm":
+        raise NotFound("this address is not one of ours")
     if request.used_at or (request.expires_at and request.expires_at <= now):
         raise Settled(request)
     return request

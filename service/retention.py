@@ -14,6 +14,8 @@ from service.config import settings
 from service.forgetting import forget_letters
 from service.limits import ASKING
 from service.models import (
+    Arrival,
+    Bounce,
     Complaint,
     Consent,
     Correction,
@@ -23,6 +25,7 @@ from service.models import (
     Message,
     Notice,
     OrganiserSession,
+    RawMail,
     Request,
     Serving,
     Signature,
@@ -46,6 +49,9 @@ RULES: dict[str, str] = {
     "servings: kept; mailings: with the mailing",
     "letters": "30 days after they were accepted, for they may hold links; letters to officials: kept",
     "attempts": "with their message",
+    "arrivals": "90 days after they came in",
+    "raw_mail": "30 days after it came in",
+    "bounces": "a year; whose they are is a keyed hash",
     "suppressions": KEPT + "a keyed hash alone",
     "complaints": "six years after they were answered",
     "sign_in_links": "a day after they ran out",
@@ -190,6 +196,22 @@ def _corrections(session: Session, now: datetime) -> int:
     return _delete(session, Correction, Correction.sent_at < now - timedelta(days=365))
 
 
+def _arrivals(session: Session, now: datetime) -> int:
+    return _delete(session, Arrival, Arrival.received_at < now - timedelta(days=90))
+
+
+def _raw_mail(session: Session, now: datetime) -> int:
+    """The bytes of what came in, once it is read and old, or nothing speaks of it any more."""
+    settled = select(Arrival.raw_id).where(
+        Arrival.received_at < now - timedelta(days=30), Arrival.state.in_(("done", "quarantined"))
+    )
+    return _delete(session, RawMail, RawMail.id.in_(settled) | ~exists().where(Arrival.raw_id == RawMail.id))
+
+
+def _bounces(session: Session, now: datetime) -> int:
+    return _delete(session, Bounce, Bounce.at < now - timedelta(days=365))
+
+
 def _delete(session: Session, model: type[Any], *where: ColumnElement[bool], key: Any = None) -> int:
     key = model.id if key is None else key
     chosen = select(key).where(*where).limit(BATCH)
@@ -209,6 +231,9 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "messages": _messages,
     "consents": _consents,
     "complaints": _complaints,
+    "mail that came in": _arrivals,
+    "its bytes": _raw_mail,
+    "bounces": _bounces,
     "sign-in links": _sign_in_links,
     "sessions": _sessions,
     "enclosures": _enclosures,

@@ -68,6 +68,12 @@ COMPLAINT = {
     "open": {"answered"},  # acknowledged; an answer is due in 30 days
     "answered": set(),
 }
+ARRIVAL = {
+    "waiting": {"reading"},  # stored; its sender was told 250
+    "reading": {"waiting", "done", "quarantined"},  # leased by a worker
+    "done": set(),  # what it asked for has happened, or stands on an organiser's page
+    "quarantined": {"done"},  # it cannot be read safely, or killed whoever tried; an organiser may put it away
+}
 
 MACHINES: dict[type[m.Base], dict[str, Any]] = {
     m.Message: MESSAGE,
@@ -78,6 +84,7 @@ MACHINES: dict[type[m.Base], dict[str, Any]] = {
     m.Mailing: MAILING,
     m.Complaint: COMPLAINT,
     m.Proposal: PROPOSAL,
+    m.Arrival: ARRIVAL,
 }
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, func, insert, literal, literal_column, select
 from sqlalchemy.orm import Session
 
-from service import addresses, emails, names, requests, states, subscribing
+from service import addresses, emails, limits, names, requests, states, subscribing
 from service.errors import NotFound, Refused
 from service.models import MailingList, Request, Subscription
 from service.models.base import UTCDateTime
@@ -49,17 +49,28 @@ def find_list(session: Session, slug: str) -> MailingList:
     return found
 
 
-def ask(session: Session, lists: Sequence[MailingList], form: Form, now: datetime, channel: str = "web") -> None:
-    """Records the wish and sends the letter that asks to confirm it; what is so already is told by letter alone."""
+def ask(
+    session: Session,
+    lists: Sequence[MailingList],
+    form: Form,
+    now: datetime,
+    channel: str = "web",
+    answering: str | None = None,
+) -> None:
+    """Records the wish and sends the letter that asks to confirm it; what is so already is told by letter alone.
+
+    `answering`: as for `requests.ask`.
+    """
     if is_suppressed(session, addresses.mailbox(form.email)):
         return
     details = {"email": form.email, "name": form.name}
     items = subscribing.pending(session, lists, details, now, channel)
     if items:
-        requests.ask(session, form.email, form.name, items, now)
+        requests.ask(session, form.email, form.name, items, now, answering)
     else:
         titles = ", ".join(f"“{one.title}”" for one in lists)
-        requests.tell(session, form.email, f"Your mailbox is on the list {titles} already, so nothing was changed.", now)
+        what = f"Your mailbox is on the list {titles} already, so nothing was changed."
+        requests.tell(session, form.email, what, now, answering)
 
 
 def confirm(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Subscription]:
@@ -90,6 +101,33 @@ def leave(session: Session, subscription_id: int, now: datetime, channel: str = 
     purpose, wording = f"list:{row.mailing_list.slug}", subscribing.wording(row.mailing_list)
     requests.record_consent(session, row.mailbox, purpose, "withdrawn", channel, wording, now)
     return True
+
+
+def ask_to_leave(session: Session, mailing_list: MailingList, email: str, now: datetime, answering: str) -> None:
+    """A wish to leave that anybody could have written in this name: its answer goes to the mailbox; leaving takes its link."""
+    key = addresses.mailbox(email)
+    mine = (Subscription.list_id == mailing_list.id, Subscription.mailbox == key, Subscription.state == "confirmed")
+    row = session.scalar(select(Subscription).where(*mine))
+    if row is None:
+        what = f"Your mailbox is not on the list “{mailing_list.title}”, so nothing was changed."
+        return requests.tell(session, email, what, now, answering)
+    due_at = limits.room_at(session, row.email, key, now)
+    if due_at is not None:
+        emails.leaving(session, row, now, due_at, answering)
+    return None
+
+
+def help_with(session: Session, mailing_list: MailingList, email: str, now: datetime, answering: str) -> None:
+    """What can be asked of a list by e-mail."""
+    due_at = limits.room_at(session, email, addresses.mailbox(email), now)
+    if due_at is not None:
+        emails.commands(session, email, mailing_list, now, due_at, answering)
+
+
+def leave_all(session: Session, mailbox: str, now: datetime, channel: str) -> int:
+    """Off every list; how many there were."""
+    mine = select(Subscription.id).where(Subscription.mailbox == mailbox, Subscription.state == "confirmed")
+    return sum(leave(session, subscription_id, now, channel) for subscription_id in list(session.scalars(mine)))
 
 
 class Line(NamedTuple):

@@ -35,12 +35,15 @@ def processes_of(var: Path) -> dict[int, str]:
     return {number: line for number, line in found.items() if line}
 
 
+PORTS = ("WEB_PORT", "POSTBOX_SMTP_PORT", "POSTBOX_PORT", "INBOUND_LMTP_PORT", "INBOUND_SMTP_PORT")
+
+
 class Launched:
     """A whole service in a folder; started again, it is the same service."""
 
     def __init__(self, var: Path) -> None:
         self.var = var
-        self.ports = {name: str(free_port()) for name in ("WEB_PORT", "POSTBOX_SMTP_PORT", "POSTBOX_PORT")}
+        self.ports = {name: str(free_port()) for name in PORTS}
         own = {"VAR_DIR": str(var), "WEB_CONCURRENCY": "1"} | self.ports
         self.environment = {key: value for key, value in os.environ.items() if key != "REDIS_URL"} | own
 
@@ -88,7 +91,8 @@ def test_one_command_starts_everything_and_ctrl_c_stops_it(service: Launched) ->
         assert link
         assert answers(f"http://127.0.0.1:{service.ports['WEB_PORT']}{link[1]}")
         running = " ".join(processes_of(service.var).values())
-        for part in ("gunicorn", "workers.run prompt", "workers.run notices", "workers.run bulk", "workers.clock", "postbox"):
+        workers = [f"workers.run {name}" for name in queue.QUEUES]
+        for part in ("gunicorn", *workers, "workers.inbound", "workers.clock", "postbox"):
             assert part in running
         counts.append([service.rows(table) for table in ("notices", "signatures", "officials", "organisers", "mailing_lists")])
         assert service.stop() < 8
@@ -129,7 +133,7 @@ def one_sentence(process: subprocess.Popen[str]) -> str:
     return said
 
 
-@pytest.mark.parametrize("name", ["WEB_PORT", "POSTBOX_SMTP_PORT", "POSTBOX_PORT"])
+@pytest.mark.parametrize("name", PORTS)
 def test_a_taken_port_is_said_in_one_sentence(service: Launched, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
@@ -188,7 +192,7 @@ def test_an_idle_worker_ends_at_once(world: World, environment: dict[str, str], 
 
 def test_an_unknown_queue_is_said_in_one_sentence() -> None:
     ended = subprocess.run([sys.executable, "-m", "workers.run", "all"], cwd=ROOT, check=False, capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr) == (1, "Name one queue: prompt, notices, bulk.\n")
+    assert (ended.returncode, ended.stderr) == (1, "Name one queue: prompt, notices, bulk, inbound.\n")
 
 
 @pytest.mark.parametrize("name", ["Procfile", "Procfile.dev"])

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import arrivals, asking_again, corrections, deliveries, mailings, queue, retention, schedule
+from service import arrivals, asking_again, corrections, deliveries, mailings, queue, retention, schedule, spool
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
@@ -78,6 +78,11 @@ def sweep_mailings(session: Session, _now: datetime) -> None:
         mailings.wake_unfinished(session)
 
 
+def sweep_arrivals(session: Session, now: datetime) -> None:
+    if not _waiting(queue.INBOUND):
+        spool.take_back(session, now)
+
+
 def forget(session: Session, now: datetime) -> None:
     forgotten = {name: count for name, count in retention.run(session, now).items() if count}
     if forgotten:
@@ -105,6 +110,7 @@ def duties() -> list[Duty]:
         Duty(recover_evidence, 60),
         Duty(sweep_corrections, 60),
         Duty(ask_again, 60),
+        Duty(sweep_arrivals, 5),
         Duty(forget, 3600),
     ]
 

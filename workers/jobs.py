@@ -11,6 +11,7 @@ from traceback import extract_tb
 from service import deliveries, mailings, queue
 from service.db import reading, transaction
 from service.models import Serving
+from workers.inbound import process
 from workers.outbound import journal, ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
 from workers.outbound.deliver import hang_up
@@ -83,3 +84,9 @@ def shift(mailing_id: int) -> None:
     """Sends messages of one mailing for about half a minute, then rings again if there are more."""
     journal.replay()
     shifts.run(mailing_id)
+
+
+@reported
+def take_in(_arrival_id: int) -> None:
+    """Reads this message that came in and all that wait beside it, and does what each asks."""
+    process.run()

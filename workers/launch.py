@@ -76,7 +76,7 @@ def alone(folder: Path) -> IO[str]:
 
 def check_ports(known: Settings) -> None:
     """Raises SettingRefused for a port that somebody else has."""
-    for name in ("web_port", "postbox_smtp_port", "postbox_port"):
+    for name in ("web_port", "postbox_smtp_port", "postbox_port", "inbound_lmtp_port", "inbound_smtp_port"):
         number = getattr(known, name)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -103,6 +103,7 @@ def welcome(known: Settings) -> None:
     The site        {known.base_url}/
     Organisers      {link}
                     (works once; `{flask} organisers link {ORGANISER}` makes another)
+    Join by e-mail  {flask} inbound send updates-subscribe@{known.mail_domain} --from you@example.org
     The postbox     http://localhost:{known.postbox_port}/   every letter lands here
     Commands        {flask} --help
     Stop with Ctrl-C; `make run` again loses nothing.
@@ -116,7 +117,7 @@ def welcome(known: Settings) -> None:
 
 def command() -> str:
     """How to call a command with the settings of this run, from another terminal."""
-    names = ("VAR_DIR", "WEB_PORT", "BASE_URL", "POSTBOX_SMTP_PORT", "APPROVALS", "SECOND_FACTOR")
+    names = ("VAR_DIR", "WEB_PORT", "BASE_URL", "POSTBOX_SMTP_PORT", "INBOUND_SMTP_PORT", "APPROVALS", "SECOND_FACTOR")
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
     return " ".join([*given, ".venv/bin/flask --app wsgi"])
 

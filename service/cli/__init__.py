@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from service import migrate, sample
-from service.cli import mailings, notices, people, proof
+from service.cli import inbound, mailings, notices, people, proof
 from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
@@ -22,6 +22,7 @@ def register(app: Flask) -> None:
         people.organisers_group,
         mailings.group,
         proof.group,
+        inbound.group,
     ):
         app.cli.add_command(group)
     app.cli.add_command(migrate_command)

@@ -1,6 +1,7 @@
 """The tables, one file per family of nouns; no decisions are taken here."""
 
 from service.models.base import Base
+from service.models.incoming import Arrival, Bounce, RawMail
 from service.models.lists import Mailing, MailingList, Subscription, Tally
 from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
@@ -11,8 +12,8 @@ from service.models.servings import Delivery, Serving
 from service.models.standing import Asking, Correction, Proposal
 
 __all__ = [
-    "Asking", "Attempt", "Base", "Complaint", "Consent", "Correction", "Delivery", "Demand", "Edition", "Enclosure",
-    "Evidence", "Leaf", "Letter", "Mailing", "MailingList", "Manifest", "Message", "Milestone", "Notice", "Official",
-    "Organiser", "OrganiserSession", "ProofKey", "Proposal", "Request", "RequestItem", "Serving", "SignInLink",
-    "Signature", "Subscription", "Suppression", "Tally", "TreeNode",
+    "Arrival", "Asking", "Attempt", "Base", "Bounce", "Complaint", "Consent", "Correction", "Delivery", "Demand", "Edition",
+    "Enclosure", "Evidence", "Leaf", "Letter", "Mailing", "MailingList", "Manifest", "Message", "Milestone", "Notice",
+    "Official", "Organiser", "OrganiserSession", "ProofKey", "Proposal", "RawMail", "Request", "RequestItem", "Serving",
+    "SignInLink", "Signature", "Subscription", "Suppression", "Tally", "TreeNode",
 ]  # fmt: skip

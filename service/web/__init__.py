@@ -13,6 +13,8 @@ from service.web import (
     confirmations,
     health,
     holdings,
+    hooks,
+    inbox,
     lists,
     news,
     notices,
@@ -29,7 +31,7 @@ from service.web.guards import needs_organiser
 
 @dataclass(frozen=True)
 class Entry:
-    """`guard` runs before every view of the blueprint; None: open to the public. CSRF is off for RFC 8058 alone."""
+    """`guard` runs before every view of the blueprint; None: open to the public. CSRF is off for RFC 8058 and providers."""
 
     blueprint: Blueprint
     prefix: str | None
@@ -50,6 +52,8 @@ BLUEPRINTS = (
     Entry(pages.blueprint, None, None),
     Entry(health.blueprint, None, None),
     Entry(sign_in.blueprint, "/organise/sign-in", None),
+    Entry(inbox.blueprint, "/organise", needs_organiser),
+    Entry(hooks.blueprint, "/hooks", None, csrf_exempt=True),
     Entry(organise.blueprint, "/organise", needs_organiser),
     Entry(organise_notices.blueprint, "/organise", needs_organiser),
 )

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import delivery, growth, prompt, proof
+from tests.benchmarks import delivery, growth, inbound, prompt, proof
 from tests.benchmarks.sinks import Missing
 
 Figure = tuple[str, float, str]
@@ -26,6 +26,8 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "annex": proof.annex,
     "tree": proof.tree,
     "verifier": proof.verifier,
+    "receiving": inbound.receiving,
+    "judging": inbound.judging,
 }
 
 

@@ -1,0 +1,73 @@
+"""Whom an incoming message is for: every address that we answer to, and no other (RFC 5321 §3.3: others are refused)."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+from typing import Literal, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import links
+from service.config import settings
+from service.errors import NotFound
+from service.models import MailingList
+
+Role = Literal["bounce", "unsubscribe", "confirm", "subscribe", "leave", "request", "complaints", "inbox"]
+TAGGED = re.compile(r"(bounce|unsubscribe|confirm)\+([a-z2-7]{1,40})", re.IGNORECASE)
+COMMAND = re.compile(r"([a-z0-9][a-z0-9-]{0,60})-(subscribe|unsubscribe|request)", re.IGNORECASE)
+PURPOSES = {"unsubscribe": "unsubscribe", "confirm": "confirm by mail"}
+REQUIRED = {"postmaster", "abuse", "fbl"}
+"""RFC 5321 §4.5.1, RFC 2142 §2 and §4; and where providers send feedback."""
+
+
+class Destination(NamedTuple):
+    """`row_id`: the message, subscription or request that a token names; `slug`: the list of a command."""
+
+    role: Role
+    row_id: int = 0
+    slug: str = ""
+
+
+def find(session: Session, address: str) -> Destination | None:
+    """What an address stands for, in any case; None where it is not ours, or its token is not."""
+    bare = address.strip("<> ")
+    local, _, domain = (bare if "@" in bare else f"{bare}@{settings().mail_domain}").rpartition("@")
+    if bare.lower() in own_mailboxes():
+        return Destination("inbox")
+    if domain.lower() != settings().mail_domain:
+        return None
+    if found := TAGGED.fullmatch(local):
+        return _tagged(found[1].lower(), found[2])
+    if local.lower() in REQUIRED:
+        return Destination("complaints" if local.lower() != "postmaster" else "inbox")
+    if found := COMMAND.fullmatch(local):
+        return _command(session, found[1].lower(), found[2].lower())
+    return None
+
+
+def names_a_list(address: str) -> bool:
+    """Whether the database must be asked."""
+    return COMMAND.match(address.strip("<> ")) is not None
+
+
+def own_mailboxes() -> set[str]:
+    """Where replies to our letters go, and where people write to us."""
+    return {parseaddr(settings().mail_default_sender)[1].lower(), settings().contact_email.lower()}
+
+
+def _tagged(purpose: str, token: str) -> Destination | None:
+    try:
+        if purpose == "bounce":
+            return Destination("bounce", links.read_message_token(token))
+        row_id = links.read_compact(PURPOSES[purpose], token)
+        return Destination("unsubscribe" if purpose == "unsubscribe" else "confirm", row_id)
+    except NotFound:
+        return None
+
+
+def _command(session: Session, slug: str, verb: str) -> Destination | None:
+    if session.scalar(select(MailingList.id).where(MailingList.slug == slug)) is None:
+        return None
+    return Destination("subscribe" if verb == "subscribe" else "leave" if verb == "unsubscribe" else "request", slug=slug)

@@ -1,0 +1,182 @@
+"""Story: a message came back, or its reader called it spam: what that means for the message, the address and the mailing."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from service import states, tallies
+from service.config import settings
+from service.errors import NotFound, Refused
+from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription, Suppression
+from service.suppressions import keyed_hash, suppress
+
+COMPLAINT_SHARE = 0.001
+"""Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""
+ENOUGH = 20
+"""Messages after which a share of those turned away means something."""
+FINAL = ("hard", "soft", "blocked", "unknown")
+REASONS = {
+    "hard": "bounced: no such mailbox",
+    "soft": "bounced: too many temporary failures",
+    "complaint": "said that it was spam",
+}
+NEVER = {"serving", "sign_in", "paused", "forwarded", "test_copy"}
+"""Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
+ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+
+
+class NotYet(RuntimeError):
+    """The message is on its way still: its bounce overtook the answer of the mail server."""
+
+
+def find(session: Session, message_id: int) -> Message:
+    message = session.get(Message, message_id)
+    if message is None:
+        raise NotFound(f"there is no message {message_id}")
+    return message
+
+
+def mailbox_of(session: Session, message: Message) -> str | None:
+    """Whose message it was; None for somebody who was erased meanwhile."""
+    if message.mailing_id is None:
+        return message.mailbox
+    return session.scalar(select(Subscription.mailbox).where(Subscription.id == message.subscription_id))
+
+
+def returned(session: Session, message: Message, kind: str, status: str, text: str, now: datetime, *, wait: bool) -> bool:
+    """Writes down that a message failed, and suppresses its address where that is due. False where this was known already.
+
+    Raises NotYet while the message is on its way, unless `wait` is over.
+    """
+    if message.state in {"queued", "sending"} and wait:
+        raise NotYet
+    known = exists().where(Bounce.message_id == message.id, Bounce.kind.in_(FINAL) if kind in FINAL else Bounce.kind == kind)
+    mailbox = mailbox_of(session, message)
+    if mailbox is None or session.scalar(select(known)):
+        return False
+    _note(session, message, mailbox, kind, status, text, now)
+    if kind == "delayed":
+        return True
+    _move(session, message, "bounced", ("accepted", "unsure"))
+    if message.kind == "confirm":
+        _end_pending(session, message)
+    if message.kind != "serving" and (
+        kind == "hard" or (kind == "soft" and score(session, mailbox, now) >= settings().soft_bounces)
+    ):
+        suppress(session, mailbox, REASONS[kind], now)
+    return True
+
+
+def complained(session: Session, message: Message, text: str, now: datetime) -> str | None:
+    """Its reader called it spam: suppressed at once; returns the mailbox, whose subscriptions the caller ends."""
+    mailbox = mailbox_of(session, message)
+    if mailbox is None:
+        return None
+    _move(session, message, "complained", ("accepted", "bounced"))
+    _note(session, message, mailbox, "complaint", "", text, now)
+    if message.kind not in NEVER:
+        suppress(session, mailbox, REASONS["complaint"], now)
+    return mailbox
+
+
+def _note(session: Session, message: Message, mailbox: str, kind: str, status: str, text: str, now: datetime) -> None:
+    said = "".join(c for c in ADDRESS.sub("…@…", text)[:500] if c.isprintable())
+    session.add(
+        Bounce(hash=keyed_hash(mailbox), message_id=message.id, mailing_id=message.mailing_id, kind=kind, status=status,
+               text=said, at=now)
+    )  # fmt: skip
+    session.flush()
+
+
+def _move(session: Session, message: Message, after: str, befores: tuple[str, ...]) -> None:
+    for before in befores:
+        if after not in states.MESSAGE[before]:
+            continue
+        if states.claim(session, Message, before, after, Message.id == message.id) and message.mailing_id is not None:
+            tallies.add(session, message.mailing_id, {before: -1, after: 1})
+    session.refresh(message)
+
+
+def score(session: Session, mailbox: str, now: datetime) -> int:
+    """On how many days of the last SOFT_DAYS a message failed for a time, since an organiser lifted a suppression."""
+    since = now - timedelta(days=settings().soft_days)
+    mine = (Bounce.hash == keyed_hash(mailbox), Bounce.at > since, Bounce.kind.in_(("soft", "lifted")))
+    days: set[object] = set()
+    for kind, at in session.execute(select(Bounce.kind, Bounce.at).where(*mine).order_by(Bounce.at, Bounce.id)):
+        if kind == "lifted":
+            days.clear()
+        else:
+            days.add(at.date())
+    return len(days)
+
+
+def _end_pending(session: Session, message: Message) -> None:
+    """The letter that asked to confirm never got there: what it asked for waits for nobody, unless another asks it too."""
+    request_id = session.scalar(select(Letter.request_id).where(Letter.message_id == message.id))
+    request = session.get(Request, request_id) if request_id else None
+    if request is None or request.used_at is not None:
+        return
+    rows = [item.signature or item.subscription for item in request.items]
+    session.delete(request)
+    session.flush()
+    for row in rows:
+        if row is not None and row.state == "pending" and not _asked_elsewhere(session, row):
+            if isinstance(row, Subscription) and row.left_at is not None:
+                states.move(row, "left")
+            else:
+                session.delete(row)
+    session.flush()
+
+
+def _asked_elsewhere(session: Session, row: Signature | Subscription) -> bool:
+    mine = RequestItem.signature_id if isinstance(row, Signature) else RequestItem.subscription_id
+    open_request = exists().where(Request.id == RequestItem.request_id, Request.used_at.is_(None))
+    return session.scalar(select(RequestItem.id).where(mine == row.id, open_request).limit(1)) is not None
+
+
+def why_pause(session: Session, mailing_id: int) -> str | None:
+    """Why a mailing should pause for what came back of it; None where it may go on."""
+    counts = tallies.read(session, mailing_id)
+    taken = sum(counts.get(state, 0) for state in ("accepted", "bounced", "complained"))
+    complaints = counts.get("complained", 0)
+    if complaints and complaints >= taken * COMPLAINT_SHARE:
+        return f"{complaints:,} of {taken:,} readers called it spam"
+    blocked = session.scalar(
+        select(func.count()).select_from(Bounce).where(Bounce.mailing_id == mailing_id, Bounce.kind == "blocked")
+    ) or 0  # fmt: skip
+    if taken >= ENOUGH and blocked * 100 > taken * settings().blocked_share:
+        return f"{blocked:,} of {taken:,} messages were turned away for what mail servers hold against us"
+    return None
+
+
+def suppression(session: Session, mailbox: str) -> Suppression | None:
+    return session.get(Suppression, keyed_hash(mailbox))
+
+
+def lift(session: Session, mailbox: str, now: datetime) -> None:
+    """An organiser lets us write again to an address that failed; its score starts anew.
+
+    Raises Refused where the person themselves said no: an erasure stays, and after a complaint they must ask again.
+    """
+    found = suppression(session, mailbox)
+    if found is None:
+        raise Refused("There is no suppression to lift.")
+    if not found.reason.startswith("bounced"):
+        raise Refused("This person said no themselves; only they can change that.")
+    session.delete(found)
+    session.add(Bounce(hash=found.hash, kind="lifted", status="", text="an organiser lifted the suppression", at=now))
+
+
+def give_up(session: Session, mailbox: str, message_id: int | None, now: datetime) -> None:
+    """An organiser judged a failure that no program understood: the address is written to no more."""
+    suppress(session, mailbox, "bounced: an organiser judged it", now)
+    text = "an organiser judged it permanent"
+    session.add(Bounce(hash=keyed_hash(mailbox), message_id=message_id, kind="hard", status="", text=text, at=now))
+
+
+def history(session: Session, mailbox: str) -> list[Bounce]:
+    return list(session.scalars(select(Bounce).where(Bounce.hash == keyed_hash(mailbox)).order_by(Bounce.at, Bounce.id)))

@@ -1,0 +1,129 @@
+"""`flask inbound …`: take in mail from a pipe or files, send a message to ourselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import sys
+from collections.abc import Iterable
+from email import policy
+from email.message import EmailMessage
+from email.utils import make_msgid
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from service import addressed, spool
+from service.cli.common import console, json_option, now, say, says_why
+from service.config import settings
+from service.db import reading, transaction
+from service.errors import Refused
+from service.incoming import letters
+from service.incoming.child import Reader
+from service.incoming.judge import Judgement
+from service.incoming.reading import LARGEST, Hostile, read
+
+group = AppGroup("inbound", help="Mail that comes in.")
+ADDRESSEES = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
+
+
+@group.command("process")
+@click.argument("files", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Judge each message, store nothing.")
+@click.option("--recipient", default="", help="Envelope recipient; else the pipe's, else what the headers say.")
+@click.option("--sender", default=None, help="Envelope sender, empty for the null return path.")
+@says_why
+def process(files: tuple[str, ...], dry_run: bool, recipient: str, sender: str | None) -> None:
+    """Take in messages from FILE… or standard input (-), one each; prints a line of JSON for each."""
+    failed = False
+    if sender is None and not files:
+        sender = os.environ.get("SENDER")  # Postfix's pipe and alias commands (local(8)) name the envelope there
+    with Reader() as reader:
+        for name in files or ("-",):
+            try:
+                raw = _content(name)
+            except OSError as error:
+                console.print(f"{name} cannot be read: {error.strerror}.")
+                failed = True
+                continue
+            said = reader.judge(raw, sender, settings().inbound_authserv_id)
+            to = recipient or ("" if files else os.environ.get("ORIGINAL_RECIPIENT", "")) or _addressee(raw)
+            if not dry_run:
+                _store(raw, sender, to)
+            click.echo(json.dumps(_line(name, said, to), ensure_ascii=False))
+    sys.exit(1 if failed else 0)
+
+
+def _content(name: str) -> bytes:
+    """A little more than the largest message, so that a larger one is seen as such and not read to its end."""
+    if name == "-":
+        return sys.stdin.buffer.read(LARGEST + 1)
+    with open(name, "rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def _addressee(raw: bytes) -> str:
+    """The first of our own addresses that the headers name; else the first named."""
+    try:
+        message = read(raw)
+    except Hostile:
+        return ""
+    named = [address for header in ADDRESSEES for value in message.all(header) for address in _addresses(value)]
+    with reading() as session:
+        return next((one for one in named if addressed.find(session, one)), next(iter(named), ""))
+
+
+def _addresses(value: str) -> Iterable[str]:
+    return [found[1] for found in letters.ANY_ADDRESS.finditer(value[:4_000])]
+
+
+def _store(raw: bytes, sender: str | None, recipient: str) -> None:
+    with transaction() as session:
+        spool.store(session, [spool.Mail("pipe", sender, [recipient], raw)], now())
+        spool.ring(session)
+
+
+def _line(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
+    """What the issue tracker of a mail server, or a test, reads: one message, judged."""
+    with reading() as session:
+        to = addressed.find(session, recipient) if recipient else None
+    commands = {"confirm", "subscribe", "leave", "request", "unsubscribe"}
+    is_command = to is not None and to.role in commands and said.kind in {"reply", "other"} and not said.machine
+    return {
+        "file": name, "kind": "command" if is_command else said.kind, "class": said.bounce_class, "status": said.status,
+        "recipient": said.recipient, "action": said.action, "reason": said.reason,
+        "token_valid": bool(to and to.row_id), "quarantined": said.quarantined,
+    }  # fmt: skip
+
+
+@group.command("send")
+@click.argument("to")
+@click.option("--from", "author", required=True, help="Whose message it is.")
+@click.option("--subject", default="", help="Its subject.")
+@click.option("--text", default="", help="Its text.")
+@json_option
+@says_why
+def send(to: str, author: str, subject: str, text: str, as_json: bool) -> None:
+    """Send a message to our own receiver, as a mail program would: to join by e-mail on your own machine."""
+    message = EmailMessage()
+    for name, value in (("From", author), ("To", to), ("Subject", subject)):
+        try:
+            message[name] = value
+        except ValueError:
+            raise Refused(f"{name} holds a line break.") from None
+    message["Message-ID"] = make_msgid(domain="example.org")
+    message.set_content(text or "\n")
+    port = settings().inbound_smtp_port
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            client.sendmail(author, [to], message.as_bytes(policy=policy.SMTP))
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, reply = next(iter(refused.recipients.values()))
+        raise Refused(f"The receiver said no: {code} {reply.decode('utf-8', 'replace')}.") from None
+    except smtplib.SMTPException as error:
+        raise Refused(f"The receiver said no: {error}.") from None
+    except ConnectionRefusedError:
+        raise Refused(f"Nobody listens on port {port}: start `make run`, or `python -m workers.inbound`.") from None
+    say(as_json, {"sent": True}, "Taken. The answer comes to that mailbox; in development, to the postbox.")

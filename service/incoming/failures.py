@@ -1,0 +1,115 @@
+"""Bounces that follow no standard: qmail, Exim, old Sendmail and Exchange, Notes, GroupWise, and home-made ones.
+
+What tells them from mail that merely talks of bounces: a mail system wrote them, or they came from the null return path; and
+the text itself, not a quotation, says that a message could not be delivered.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from service.incoming import automatic, letters
+from service.incoming.phrases import phrase
+from service.incoming.reading import Part, embedded
+from service.incoming.reports import ADDRESS, ORIGINAL_TYPES
+
+FAILED_SUBJECT = phrase("subject of a bounce")
+FAILED_TEXT = phrase("a failure")
+COPY_BEGINS = re.compile(rf"^[ >\t]*{phrase('where the returned message begins').pattern}$", re.IGNORECASE | re.MULTILINE)
+"""Where the returned message begins; what stands behind it is our own text, and says nothing of the failure."""
+TRANSCRIPT = re.compile(r"<<<|>>>|\b(?:55[0-4]|571|45[0-2]|421)[ -](?:- )?(?:\d\.\d\.\d|[A-Za-z<\"'(:])")
+QUOTED = re.compile(
+    r"^[ \t]{0,4}[>|].*$|^[ \t]*(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|тема|件名|主题)[ \t]*:.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Quotations, and our own subject, which may speak of spam and quotas."""
+DELAYED_TEXT = phrase("a delay")
+GAVE_UP = phrase("given up")
+DELAYED_SUBJECT = re.compile(r"delay|warning|still|verzög|retard|遅延", re.IGNORECASE)
+LONGEST = 20_000
+
+
+@lru_cache(maxsize=2)
+def words(message: Part) -> str:
+    """What the bounce itself says: its text parts before the returned message, without quotations."""
+    said: list[str] = []
+    for part in message.walk():
+        if part.content_type in ORIGINAL_TYPES and said:
+            break
+        if part.content_type in {"text/plain", "text/html", "message/delivery-status", "text"} and not part.parts:
+            said.append(part.text[:LONGEST])
+        elif part.content_type.startswith("multipart/") and not part.parts:
+            said.append(part.content[:LONGEST].decode("utf-8", "replace"))
+    text = "\n".join(said[:4])
+    copy = next((found for found in COPY_BEGINS.finditer(text) if found.start() > 40), None)
+    return QUOTED.sub("", text[: copy.start()] if copy else text)[:LONGEST]
+
+
+def seems(message: Part, sender: str | None) -> bool:
+    """Whether this is a bounce without a report of the standard kind."""
+    if message.has("x-failed-recipients"):
+        return True
+    text = words(message)
+    if automatic.AUTOMATIC_SUBJECT.search(message.subject):
+        return False
+    subject, says_so = bool(FAILED_SUBJECT.search(message.subject)), bool(FAILED_TEXT.search(text))
+    by_daemon, null = automatic.comes_from_daemon(message), automatic.null_sender(message, sender)
+    if automatic.vacation(message) and not (by_daemon or subject):
+        return False
+    if by_daemon or null:
+        empty_report = message.parameters.get("report-type", "").lower() == "delivery-status"
+        strong = subject or empty_report or bool(TRANSCRIPT.search(text)) or bool(STRONG_TEXT.search(text[:1_500]))
+        return (strong and says_so) or (by_daemon and (subject or (says_so and _returns_something(message))))
+    return _report_of_a_gateway(message, text)
+
+
+def replies(text: str) -> list[str]:
+    """The lines of a text that hold a server's reply, each with the one behind it, for replies are folded."""
+    lines = [line.strip() for line in text.splitlines()]
+    found = [f"{line} {lines[at + 1] if at + 1 < len(lines) else ''}" for at, line in enumerate(lines) if REPLIED.search(line)]
+    return [one for one in found if not COMMANDED.match(one)][:50]
+
+
+REPLIED = re.compile(r"(?:^|[\s:(<])(?:5[0-7]\d|4[2-7]\d)[ -]\S|(?<![\d.])[45]\.\d{1,2}\.\d{1,2}(?![\d.])")
+COMMANDED = re.compile(r"\W*>>>")
+
+
+def _report_of_a_gateway(message: Part, text: str) -> bool:
+    """Some gateways sign with a person's address: then subject, text and a returned message, all three, must say so."""
+    answered = message.has("in-reply-to") and not message.has("auto-submitted")
+    if answered or letters.REPLY_MARK.match(message.subject):
+        return False
+    first = text.lstrip()[:1_500]
+    return bool(FAILED_SUBJECT.search(message.subject) and STRONG_TEXT.search(first)) and _returns_something(message)
+
+
+STRONG_TEXT = phrase("surely a failure")
+
+
+def _returns_something(message: Part) -> bool:
+    if any(part.content_type in ORIGINAL_TYPES for part in message.walk()):
+        return True
+    return any(COPY_BEGINS.search(part.text[:LONGEST]) for part in message.walk() if part.content_type.startswith("text/"))
+
+
+def delayed(text: str, subject: str) -> bool:
+    """Whether a server only says that it goes on trying."""
+    if DELAYED_SUBJECT.search(subject) and "fail" not in subject.lower():
+        return bool(DELAYED_TEXT.search(text))
+    return bool(DELAYED_TEXT.search(text)) and not GAVE_UP.search(text)
+
+
+def recipient(message: Part, text: str) -> str:
+    """The address that failed, as the bounce names it: for people to read, never to decide by."""
+    named = message.get("x-failed-recipients")
+    if found := ADDRESS.search(named or text):
+        return found[0].rstrip(".")
+    original = next((part for part in message.walk() if part.content_type in ORIGINAL_TYPES), None)
+    inner = embedded(original) if original else None
+    found = ADDRESS.search(inner.get("to")) if inner else None
+    return found[0] if found else ""
+
+
+HEDGED = phrase("left open")
+"""Words of a text that leave open whether the reader is gone."""

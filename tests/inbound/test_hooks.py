@@ -1,0 +1,139 @@
+"""What providers report: proved, replays ignored, unknown messages answered alike."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
+from sqlalchemy import select
+
+from service import links
+from service.models import Arrival, Message, Subscription
+from service.providers import ses
+from tests.inbound.test_bounces import readers, suppressed
+from tests.world import World
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
+CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
+PASSWORD = "a-password-for-tests"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+pytestmark = pytest.mark.settings(SES_TOPIC=TOPIC, POSTMARK_PASSWORD=PASSWORD, APPROVALS="0")
+
+
+def keep_certificate(key: rsa.RSAPrivateKey = KEY) -> None:
+    """As if it had been fetched from Amazon before."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    path = ses.kept_certificate(CERTIFICATE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+
+
+def notification(said: dict[str, Any], number: str = "1", **changes: str) -> dict[str, str]:
+    """Signed as Amazon does; `changes` come after the signature."""
+    body = {
+        "Type": "Notification", "MessageId": number, "TopicArn": TOPIC, "Message": json.dumps(said),
+        "Timestamp": "2026-11-24T12:00:00.000Z", "SignatureVersion": "2", "SigningCertURL": CERTIFICATE,
+    }  # fmt: skip
+    text = "".join(f"{name}\n{body[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type"))
+    body["Signature"] = base64.b64encode(KEY.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+    return body | changes
+
+
+def bounced(message: Message) -> dict[str, Any]:
+    return {
+        "notificationType": "Bounce", "mail": {"source": links.bounce_address(message.id)},
+        "bounce": {"bounceType": "Permanent", "bouncedRecipients": [
+            {"emailAddress": "p0@example.org", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}]},
+    }  # fmt: skip
+
+
+def complained(message: Message) -> dict[str, Any]:
+    headers = [{"name": "Message-ID", "value": links.message_id(message.id)}]
+    return {"notificationType": "Complaint", "mail": {"headers": headers}, "complaint": {"complaintFeedbackType": "abuse"}}
+
+
+def post(world: World, name: str, body: dict[str, Any], **headers: str) -> int:
+    status = world.client.post(f"/hooks/{name}", data=json.dumps(body), headers=headers).status_code
+    world.work()
+    return status
+
+
+def test_amazon_reports_a_bounce_once(world: World) -> None:
+    (message,) = readers(world)
+    keep_certificate()
+    assert [post(world, "ses", notification(bounced(message))) for _ in range(2)] == [200, 200]
+    assert suppressed(world, "p0@example.org") == "bounced: no such mailbox"
+    assert len(world.rows(select(Arrival))) == 1
+
+
+def test_amazon_reports_a_complaint(world: World) -> None:
+    (message,) = readers(world)
+    keep_certificate()
+    assert post(world, "ses", notification(complained(message))) == 200
+    assert world.rows(select(Subscription.state)) == ["left"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"MessageId": "2"}, {"Message": "{}"}, {"TopicArn": TOPIC + "s"}, {"Signature": ""}, {"SignatureVersion": "3"},
+        {"SigningCertURL": "https://sns.eu-west-1.amazonaws.com.example/SimpleNotificationService-0123456789abcdef.pem"},
+        {"SigningCertURL": "https://example.org/SimpleNotificationService-0123456789abcdef.pem"}, {"Type": "Something"},
+    ],
+)  # fmt: skip
+def test_what_amazon_did_not_sign_is_refused(world: World, changes: dict[str, str]) -> None:
+    (message,) = readers(world)
+    keep_certificate()
+    assert post(world, "ses", notification(bounced(message), **changes)) == 403
+    assert suppressed(world, "p0@example.org") is None
+
+
+def test_a_message_that_is_not_ours_is_answered_alike(world: World) -> None:
+    (message,) = readers(world)
+    keep_certificate()
+    strange = bounced(message) | {"mail": {"source": f"bounce+{'a' * 26}@lists.example.org"}}
+    assert post(world, "ses", notification(strange)) == 200
+    assert suppressed(world, "p0@example.org") is None
+
+
+def basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"undersigned:{password}".encode()).decode()
+
+
+def test_postmark_reports_with_our_password_alone(world: World) -> None:
+    (message,) = readers(world)
+    said = {
+        "RecordType": "Bounce", "ID": 42, "Type": "HardBounce", "Email": "p0@example.org",
+        "Details": "smtp;550 5.1.1 user unknown", "Content": f"Message-ID: {links.message_id(message.id)}\r\n",
+    }  # fmt: skip
+    assert post(world, "postmark", said) == 403
+    assert post(world, "postmark", said, Authorization=basic("another-password-here")) == 403
+    assert suppressed(world, "p0@example.org") is None
+    assert [post(world, "postmark", said, Authorization=basic(PASSWORD)) for _ in range(2)] == [200, 200]
+    assert suppressed(world, "p0@example.org") == "bounced: no such mailbox"
+    said = {"RecordType": "SpamComplaint", "ID": 43, "Metadata": {"message": links.message_token(message.id)}}
+    assert post(world, "postmark", said, Authorization=basic(PASSWORD)) == 200
+    assert world.rows(select(Subscription.state)) == ["left"]
+
+
+@pytest.mark.settings(SES_TOPIC="", POSTMARK_PASSWORD="")
+def test_a_provider_that_is_not_set_up_has_no_address(world: World) -> None:
+    assert [post(world, name, {}) for name in ("ses", "postmark", "others")] == [404, 404, 404]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a": 1}', b"\xff"])
+def test_what_is_no_event_is_refused(world: World, body: bytes) -> None:
+    assert world.client.post("/hooks/ses", data=body).status_code == 403
+    assert world.client.post("/hooks/postmark", data=body).status_code == 403

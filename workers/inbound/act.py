@@ -1,0 +1,192 @@
+"""What a message leads to: one function for each thing it may be addressed to. Stories meet here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from service import (
+    addressed,
+    addresses,
+    arrivals,
+    bounces,
+    emails,
+    links,
+    mailings,
+    requests,
+    signatures,
+    spool,
+    subscriptions,
+)
+from service.addressed import Destination
+from service.config import settings
+from service.errors import NotFound, Refused
+from service.incoming import letters
+from service.incoming.judge import Judgement
+from service.models import Arrival, Message, Request, Subscription
+
+PATIENCE = timedelta(hours=1)
+"""How long a bounce waits for its own message to be recorded as sent."""
+SUCCESSES = {"delivered", "relayed", "expanded"}
+MOST_ANSWERS = 10
+
+
+class Outcome(NamedTuple):
+    """A sentence for organisers; where they find the message, if a person should see it; and whom it is about."""
+
+    sentence: str
+    folder: str = ""
+    mailbox: str | None = None
+    message_id: int | None = None
+
+
+def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> None:
+    """Does what one message asks, in the caller's transaction. Raises bounces.NotYet where it came too early."""
+    to = addressed.find(session, arrival.recipient)
+    found = _what_came(session, arrival, said, to, now)
+    about = {"mailbox": found.mailbox, "message_id": found.message_id}
+    spool.finish(session, arrival, said, found.sentence, found.folder, **about)
+    if found.folder == "replies" and settings().inbox_forward_to:
+        stored = session.get_one(Arrival, arrival.id, populate_existing=True)
+        emails.forwarded(session, settings().inbox_forward_to, stored, now)
+
+
+def _what_came(session: Session, arrival: Arrival, said: Judgement, to: Destination | None, now: datetime) -> Outcome:
+    if to is not None and to.role == "unsubscribe":  # whatever wrote it: a valid token acts at once
+        return _leave(session, to.row_id, now)
+    if said.quarantined:
+        return Outcome("it was not safe to read", "quarantine")
+    if said.kind == "complaint":
+        return _complaint(session, said, now)
+    if arrival.external_id is not None or (to is not None and to.role == "bounce"):
+        return _returned(session, arrival, said, to, now)
+    if to is None or said.kind == "bounce":
+        return Outcome("its address names nothing of ours: nothing was changed")
+    return HANDLERS[to.role](session, said, to, now)
+
+
+def _leave(session: Session, subscription_id: int, now: datetime) -> Outcome:
+    row = session.get(Subscription, subscription_id)
+    left = subscriptions.leave(session, subscription_id, now, "email")
+    return Outcome("left the list" if left else "had left the list already", mailbox=row.mailbox if row else None)
+
+
+def _complaint(session: Session, said: Judgement, now: datetime) -> Outcome:
+    message = _named(session, said)
+    if message is None:
+        return Outcome("the message that it complains of is not known here", "unclear")
+    return _complained(session, message, said, now)
+
+
+def _named(session: Session, said: Judgement) -> Message | None:
+    """By our own tokens in the message that a report returns, never by the addresses that it names."""
+    for token in said.tokens:
+        with suppress(NotFound):
+            return bounces.find(session, links.read_message_token(token))
+    return None
+
+
+def _complained(session: Session, message: Message, said: Judgement, now: datetime) -> Outcome:
+    mailbox = bounces.complained(session, message, said.reason, now)
+    if mailbox is None:
+        return Outcome("its reader was erased meanwhile", message_id=message.id)
+    count = subscriptions.leave_all(session, mailbox, now, "email")
+    _pause(session, message, now)
+    return Outcome(f"called it spam: off {count} lists, and written to no more", "", mailbox, message.id)
+
+
+def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destination | None, now: datetime) -> Outcome:
+    """To the envelope address of one message, or a provider's word on it: a bounce, a success, somebody's automatic answer."""
+    message = _named(session, said) if to is None else session.get(Message, to.row_id)
+    if message is None:
+        return Outcome("it names no message that we still know: nothing was changed")
+    mailbox = bounces.mailbox_of(session, message)
+    if said.action in SUCCESSES or (said.kind == "bounce" and message.kind == "serving"):
+        _notified(session, message.id, said, now)
+    if said.kind != "bounce":
+        folder = "" if said.action in SUCCESSES else "automatic" if said.machine else "replies"
+        return Outcome(said.reason or "an answer to a message of ours", folder, mailbox, message.id)
+    kind, wait = said.bounce_class or "unknown", now - arrival.received_at < PATIENCE
+    new = bounces.returned(session, message, kind, said.status or "", said.text or said.reason, now, wait=wait)
+    _pause(session, message, now)
+    sentence = f"{kind}: {said.reason}" if new else "it was known already"
+    return Outcome(sentence, "unclear" if kind == "unknown" and new else "", mailbox, message.id)
+
+
+def _notified(session: Session, message_id: int, said: Judgement, now: datetime) -> None:
+    """Tells the story of an official's letter what a server says of it."""
+    arrivals.notified(session, message_id, said.action or "failed", said.text or said.reason, now)
+
+
+def _pause(session: Session, message: Message, now: datetime) -> None:
+    if message.mailing_id is not None and (because := bounces.why_pause(session, message.mailing_id)) is not None:
+        mailings.pause_and_tell(session, message.mailing_id, because, now)
+
+
+def _confirm(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
+    """A reply to the letter that asks to confirm: from that very mailbox, and written by a person."""
+    if (why := _not_a_person(said)) is not None:
+        return Outcome(f"confirms nothing: {why}")
+    mailbox = addresses.mailbox(said.author)
+    try:
+        request = requests.by_number(session, to.row_id, now)
+    except NotFound as error:
+        return Outcome(f"confirms nothing: {error}", mailbox=mailbox)
+    if request.mailbox != mailbox:
+        return Outcome("confirms nothing: it comes from another address", mailbox=mailbox)
+    if letters.refuses(said.body):
+        return Outcome("confirms nothing: it says no", "replies", mailbox)
+    return Outcome(_confirmed(session, request, now), mailbox=mailbox)
+
+
+def _confirmed(session: Session, request: Request, now: datetime) -> str:
+    requests.use(session, request, now)
+    done = [*signatures.confirm(session, request, now), *subscriptions.confirm(session, request, now, "email")]
+    return "confirmed by reply" if done else "had been confirmed already"
+
+
+def _not_a_person(said: Judgement) -> str | None:
+    """Why a message may neither ask nor confirm, nor be answered (RFC 3834 §2); None for what a person wrote."""
+    if said.machine or said.kind == "auto-reply":
+        return said.machine or said.reason
+    if not said.author:
+        return "its From is not exactly one plain address"
+    return "DMARC says that its From is forged" if said.failed_authentication else None
+
+
+def _command(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
+    """Acts only by sending a letter to the address that asks."""
+    if (why := _not_a_person(said)) is not None:
+        return Outcome(f"not answered: {why}")
+    try:
+        email = addresses.parse(said.author)
+    except Refused:
+        return Outcome("not answered: its From is no address that we could write to")
+    mailbox = addresses.mailbox(email)
+    if spool.answers_today(session, mailbox, now) >= MOST_ANSWERS:
+        return Outcome("not answered: ten answers a day are enough", mailbox=mailbox)
+    asked = {"subscribe": "subscribe", "leave": "unsubscribe"}.get(to.role) or letters.command(said.subject, said.body)
+    mailing_list = subscriptions.find_list(session, to.slug)
+    if asked == "subscribe":
+        subscriptions.ask(session, [mailing_list], subscriptions.Form("", email), now, "email", said.message_id)
+    elif asked == "unsubscribe":
+        subscriptions.ask_to_leave(session, mailing_list, email, now, said.message_id)
+    elif asked in {"status", "withdraw"}:
+        requests.manage_link(session, email, now, said.message_id)
+    else:
+        subscriptions.help_with(session, mailing_list, email, now, said.message_id)
+    return Outcome(f"answered: {asked or 'help'}", mailbox=mailbox)
+
+
+def _inbox(_session: Session, said: Judgement, _to: Destination, _now: datetime) -> Outcome:
+    mailbox = addresses.mailbox(said.author) if said.author else None
+    return Outcome(said.reason or "for a person to read", "automatic" if said.machine else "replies", mailbox)
+
+
+HANDLERS: dict[str, Callable[[Session, Judgement, Destination, datetime], Outcome]] = {
+    "confirm": _confirm, "subscribe": _command, "leave": _command, "request": _command, "inbox": _inbox, "complaints": _inbox,
+}  # fmt: skip

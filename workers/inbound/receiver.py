@@ -1,0 +1,162 @@
+"""The door: LMTP for a mail server in front of us (RFC 2033), or SMTP. A 250 after DATA means that the message is committed.
+
+Messages that arrive while one commit is under way share the next: a disk that syncs in 10 ms still takes in thousands a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import addressed, queue, spool
+from service.db import reading, transaction
+from service.incoming.reading import LARGEST
+from service.spool import Mail
+
+log = logging.getLogger(__name__)
+
+MOST_RECIPIENTS = 100
+"""Of one transaction, the least that RFC 5321 §4.5.3.1.8 allows; the rest is asked to come back."""
+MOST_CONNECTIONS = 200
+LONGEST_LINE = 1024 * 1024
+"""Longer than the 998 octets of RFC 5322 §2.1.1: what breaks the rule is stored and quarantined, for it may be a bounce."""
+TOGETHER = 200
+BELL_SECONDS = 0.1
+IDLE_SECONDS = 300
+
+
+class Spool:
+    """Commits what several connections bring in one transaction, and tells each of them when it is done."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[tuple[Mail, asyncio.Future[bool]]] = asyncio.Queue()
+        self.stored = asyncio.Event()
+
+    async def store(self, mail: Mail) -> bool:
+        """Whether it is committed; False where the database would not have it, and its sender should come back."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.queue.put_nowait((mail, done))
+        return await done
+
+    async def run(self) -> None:
+        while True:
+            taken = [await self.queue.get()]
+            while not self.queue.empty() and len(taken) < TOGETHER:
+                taken.append(self.queue.get_nowait())
+            stored = await asyncio.to_thread(commit, [mail for mail, _ in taken])
+            for _, done in taken:
+                if not done.done():  # its connection may be gone
+                    done.set_result(stored)
+            if stored:
+                self.stored.set()
+
+    async def ring(self) -> None:
+        """Wakes the worker, for many messages once, and nobody waits for it: the clock's sweep finds what no bell told of."""
+        while True:
+            await self.stored.wait()
+            self.stored.clear()
+            await asyncio.to_thread(queue.ring, [queue.Bell("take_in", 0, queue.INBOUND)])
+            await asyncio.sleep(BELL_SECONDS)
+
+
+def commit(mails: list[Mail]) -> bool:
+    try:
+        with transaction() as session:
+            spool.store(session, mails, datetime.now(UTC))
+    except SQLAlchemyError as error:
+        log.warning("%d messages not stored: %s", len(mails), type(error).__name__)
+        return False
+    return True
+
+
+class Handler:
+    """What to answer to RCPT and DATA; `per_recipient`: LMTP has one reply for each (RFC 2033 §4.2)."""
+
+    def __init__(self, spool: Spool, source: str) -> None:
+        self.spool, self.source, self.per_recipient = spool, source, source == "lmtp"
+
+    async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+            return "452 4.5.3 Too many recipients at once; send the rest in another transaction"
+        try:
+            known = await asyncio.to_thread(answers_to, address) if addressed.names_a_list(address) else answers_to(address)
+        except SQLAlchemyError:
+            return "451 4.3.0 Try again later"
+        if not known:
+            return "550 5.1.1 Nobody here has this address"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        content = envelope.original_content or b""
+        if b"\0" in content or bare_line_ends(content):
+            return self._reply(envelope, "554 5.6.0 A bare CR or LF, or a NUL, stands in this message")
+        sender = "" if envelope.mail_from in {None, "<>"} else clean(envelope.mail_from or "")
+        stored = await self.spool.store(Mail(self.source, sender, [clean(to) for to in envelope.rcpt_tos], content))
+        return self._reply(envelope, "250 2.0.0 Stored" if stored else "451 4.3.0 It could not be stored; try again later")
+
+    def _reply(self, envelope: Envelope, reply: str) -> str:
+        return "\r\n".join([reply] * (len(envelope.rcpt_tos) if self.per_recipient else 1))
+
+
+def clean(address: str) -> str:
+    """What every database can store: one bad byte must not keep the messages that share its commit from theirs."""
+    return address.encode("utf-8", "replace").decode().replace("\0", "")[:1_000]
+
+
+def answers_to(address: str) -> bool:
+    with reading() as session:
+        return addressed.find(session, address) is not None
+
+
+def bare_line_ends(content: bytes) -> bool:
+    """A CR or LF by itself, which two servers may take for two different line ends (SMTP smuggling, CVE-2023-51764)."""
+    pairs = content.count(b"\r\n")
+    return content.count(b"\r") != pairs or content.count(b"\n") != pairs
+
+
+class Bounded:
+    """What both protocols share: long lines are taken, too many connections are not."""
+
+    line_length_limit = LONGEST_LINE
+    count = 0
+
+    def connection_made(self, transport: Any) -> None:
+        Bounded.count += 1
+        if Bounded.count > MOST_CONNECTIONS:
+            transport.write(b"421 4.7.0 Too many connections; come back later\r\n")
+            transport.close()
+        super().connection_made(transport)  # type: ignore[misc]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        Bounded.count -= 1
+        super().connection_lost(error)  # type: ignore[misc]
+
+
+class LmtpDoor(Bounded, LMTP):
+    pass
+
+
+class SmtpDoor(Bounded, SMTP):
+    pass
+
+
+def door(spool: Spool, source: str, name: str) -> Callable[[], SMTP]:
+    """Makes the protocol of one connection. `name` spares aiosmtpd a look into DNS."""
+    kind = LmtpDoor if source == "lmtp" else SmtpDoor
+    options: dict[str, Any] = {
+        "hostname": name,
+        "ident": "Undersigned",
+        "data_size_limit": LARGEST,
+        "enable_SMTPUTF8": True,
+        "timeout": IDLE_SECONDS,
+    }
+    return lambda: kind(Handler(spool, source), **options)
