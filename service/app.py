@@ -19,6 +19,7 @@ from service.errors import NotFound, Refused, TooMany
 from service.requests import Settled
 from service.states import NotThatWay
 from service.web import BLUEPRINTS, shown
+from service.web.guards import may
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.jinja_env.filters.update(environment().filters | shown.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
+    app.context_processor(lambda: {"may": may, "at": shown.at})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
     app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)

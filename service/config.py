@@ -24,11 +24,13 @@ from service.plausible import (
     existing_file,
     flag,
     folder,
+    hook,
     host,
     keys,
     label,
     line,
     mail_address,
+    name_server,
     none_or_one,
     port,
     positive,
@@ -45,7 +47,7 @@ class SettingRefused(ValueError):
     """A setting that cannot be meant; the text says which, and what would do."""
 
 
-SECRETS = {"secret_key", "hash_key", "metrics_token", "mail_password", "database_url", "redis_url"}
+SECRETS = {"secret_key", "hash_key", "metrics_token", "mail_password", "database_url", "redis_url", "alert_url"}
 """Settings whose value no error repeats."""
 
 
@@ -93,6 +95,10 @@ class Settings:
     contact_email: str = setting("", "Where people write to us; empty: contact@MAIL_DOMAIN.", mail_address)
     approvals: int = setting("1", "How many other organisers must approve what cannot be undone: 1 or 0.", none_or_one)
     second_factor: bool = setting("on", "Whether organisers need a second factor.", flag)
+    cooling_seconds: int = setting("60", "How long an approved update can be recalled before it goes.", amount)
+    typed_count_above: int = setting("1000", "More recipients than this are typed by whoever approves.", amount)
+    dns_server: str = setting("", "Whom the checks ask about the sender; empty: the system's name server; off.", name_server)
+    alert_url: str = setting("", "Where a POST of JSON says what is wrong, for when mail itself broke.", hook)
     serving_wait_minutes: int = setting("15", "How long a serving waits so that somebody can stop it.", amount)
     unconfirmed_days: int = setting("7", "After how many days an unconfirmed request vanishes.", positive)
     pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", positive)
@@ -106,6 +112,7 @@ class Settings:
 
     limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.", rate)
     limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.", rate)
+    limit_code: str = setting("10 per 10 minutes", "Codes, or passwords, that may be tried for one organiser.", rate)
     limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.", rate)
     limit_gap_minutes: int = setting("15", "Least time between two confirmations to one address.", amount)
     limit_day: int = setting("3", "Most confirmations to one address in a day.", positive)

@@ -177,3 +177,17 @@ def routes(text: str) -> dict[str, tuple[str, int]]:
             raise ValueError("should look like nec.example=127.0.0.1:2525,other.example=127.0.0.1:2526")
         found[domain.lower()] = (server, port(number))
     return found
+
+
+def hook(text: str) -> str:
+    """An address that we call; unlike our own it may have a path and a query."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isprintable() or " " in text:
+        raise ValueError("should be an address like https://alerts.example.org/hook")
+    return text
+
+
+def name_server(text: str) -> str:
+    if text != "off" and not re.fullmatch(r"[0-9A-Fa-f.:\[\]]+?(:\d{1,5})?", text):
+        raise ValueError("should be the IP address of a name server, like 192.0.2.53 or 127.0.0.1:5353, or off")
+    return text

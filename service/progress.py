@@ -62,17 +62,19 @@ class Outcome(NamedTuple):
 
 
 def outcomes(
-    session: Session, mailing: Mailing, *, state: str = "", words: str = "", after: int = 0, limit: int = 100
+    session: Session, mailing: Mailing, *, state: str = "", words: str = "", host: str = "", after: int = 0, limit: int = 100
 ) -> list[Outcome]:
     """Messages with address, state, reply and time, in their order; `words` looks in addresses and replies."""
     columns = (Message.id, Subscription.email, Message.state, Message.reply_code, Message.reply_text, Message.settled_at)
     wanted = (
         select(*columns)
         .outerjoin(Subscription, Subscription.id == Message.subscription_id)
-        .where(Message.mailing_id == mailing.id, Message.id > after)
+        .where(Message.mailing_id == mailing.id, Message.id > max(after, (mailing.first_message_id or 1) - 1))
     )
     if state:
         wanted = wanted.where(Message.state == state)
+    if host:
+        wanted = wanted.where(Subscription.email.iendswith(f"@{host}", autoescape=True))
     if words:
         looked_in = (Subscription.email, Message.reply_text)
         wanted = wanted.where(or_(*(column.icontains(words, autoescape=True) for column in looked_in)))

@@ -53,11 +53,19 @@ SERVING = {
 MAILING = {
     "draft": {"submitted", "cancelled"},  # being written
     "submitted": {"draft", "approved", "cancelled"},  # waits for a second organiser
-    "approved": {"sending", "cancelled"},  # frozen by its hash; about to be fanned out
+    "approved": {"draft", "sending", "cancelled"},  # frozen by its hash; can be recalled until it goes
     "sending": {"paused", "sent", "cancelled"},  # its messages are on their way
     "paused": {"sending", "cancelled"},  # held; goes on where it stopped
     "sent": set(),  # every message is settled
     "cancelled": set(),  # stopped for good
+}
+IMPORT = {
+    "judging": {"judged", "failed"},  # a worker reads the file and stores nothing
+    "judged": {"taking", "dropped"},  # waits for the organiser, who has seen its bad lines
+    "taking": {"done"},  # a worker adds its good lines
+    "done": set(),
+    "failed": set(),  # the file could not be read at all
+    "dropped": set(),  # the organiser thought again
 }
 COMPLAINT = {
     "open": {"answered"},  # acknowledged; an answer is due in 30 days
@@ -72,6 +80,7 @@ MACHINES: dict[type[m.Base], dict[str, Any]] = {
     m.Serving: SERVING,
     m.Mailing: MAILING,
     m.Complaint: COMPLAINT,
+    m.Import: IMPORT,
 }
 
 

@@ -61,9 +61,15 @@ def sweep_servings(session: Session, now: datetime) -> None:
         deliveries.wake_unfinished(session, now)
 
 
-def sweep_mailings(session: Session, _now: datetime) -> None:
+def sweep_mailings(session: Session, now: datetime) -> None:
     if not _waiting(queue.BULK):
+        mailings.wake_due(session, now)
         mailings.wake_unfinished(session)
+
+
+def start_mailings(session: Session, now: datetime) -> None:
+    """For those whose minute of recall, or time, is over: soon after, and not ten seconds late."""
+    mailings.wake_due(session, now)
 
 
 def forget(session: Session, now: datetime) -> None:
@@ -90,6 +96,7 @@ def duties() -> list[Duty]:
         Duty(sweep_letters, 5),
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),
+        Duty(start_mailings, 2),
         Duty(forget, 3600),
     ]
 

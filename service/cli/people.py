@@ -19,6 +19,7 @@ from service.cli.tables import Row, judge, lines_of
 from service.db import reading, transaction
 from service.documents import plain_cell
 from service.errors import Refused
+from service.roles import ROLES
 
 BATCH = 20_000
 """Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""
@@ -130,7 +131,7 @@ def export_subscribers(slug: str) -> None:
 
 @organisers_group.command("add")
 @click.argument("email")
-@click.option("--role", type=click.Choice(organisers.ROLES), required=True)
+@click.option("--role", type=click.Choice(list(ROLES)), required=True)
 @json_option
 @says_why
 def add_organiser(email: str, role: str, as_json: bool) -> None:

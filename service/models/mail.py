@@ -26,6 +26,8 @@ class Message(Base):
               sqlite_where=text("state = 'sending'")),
         Index("ix_messages_mailbox", "mailbox", "created_at", postgresql_where=text("mailing_id IS NULL"),
               sqlite_where=text("mailing_id IS NULL")),
+        Index("ix_messages_troubled", "mailing_id", "state", "id",
+              postgresql_where=text("state IN ('refused', 'bounced', 'complained')")).ddl_if("postgresql"),
     )  # fmt: skip
     id: Mapped[Id]
     kind: Mapped[str]

@@ -8,7 +8,22 @@ from typing import Any
 
 from flask import Blueprint
 
-from service.web import complaints, confirmations, health, holdings, lists, news, notices, organise, pages, sign_in
+from service.web import (
+    account,
+    complaints,
+    confirmations,
+    health,
+    holdings,
+    lists,
+    news,
+    notices,
+    organise,
+    pages,
+    reports,
+    sign_in,
+    updates,
+    writing,
+)
 from service.web import unsubscribe as leaving
 from service.web.guards import needs_organiser
 
@@ -35,4 +50,8 @@ BLUEPRINTS = (
     Entry(health.blueprint, None, None),
     Entry(sign_in.blueprint, "/organise/sign-in", None),
     Entry(organise.blueprint, "/organise", needs_organiser),
+    Entry(account.blueprint, "/organise/account", needs_organiser),
+    Entry(writing.blueprint, "/organise/updates", needs_organiser),
+    Entry(updates.blueprint, "/organise/updates", needs_organiser),
+    Entry(reports.blueprint, "/organise/updates", needs_organiser),
 )
