@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.documents import plain_cell
 from service.models import AuditEntry
 from service.suppressions import keyed_hash
 
@@ -23,6 +24,7 @@ FIRST = "0" * 64
 CHAIN = 7_203_114
 """The lock under which PostgreSQL lets one entry follow another; SQLite has one writer."""
 PAGE = 1_000
+COLUMNS = ("id", "at", "organiser", "act", "subject", "details", "address", "previous", "hash")
 
 
 def note(
@@ -75,6 +77,13 @@ def every(session: Session) -> Iterator[AuditEntry]:
         yield from page
         after = page[-1].id
         session.expunge_all()
+
+
+def row(entry: AuditEntry) -> list[str]:
+    """An entry as a line of CSV."""
+    said = (entry.act, entry.subject, json.dumps(entry.details, ensure_ascii=False), entry.address)
+    who = str(entry.organiser_id or "")
+    return [str(entry.id), entry.at.isoformat(), who, *map(plain_cell, said), entry.previous, entry.hash]
 
 
 def verify(session: Session) -> tuple[int, str, str]:

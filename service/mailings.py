@@ -193,7 +193,7 @@ def pause_and_tell(session: Session, mailing_id: int, because: str, now: datetim
     """The service itself pauses: every organiser hears of it, also one who looks at no page."""
     if pause(session, mailing_id, because):
         mailing = session.get_one(Mailing, mailing_id)
-        for organiser in session.scalars(select(Organiser).order_by(Organiser.id)):
+        for organiser in session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)):
             emails.paused(session, organiser, mailing, because, now)
 
 

@@ -51,6 +51,10 @@ def _end_all(session: Session, organiser: Organiser, *but: ColumnElement[bool]) 
     session.execute(delete(OrganiserSession).where(OrganiserSession.organiser_id == organiser.id, *but))
 
 
+def end_all_sessions(session: Session, organiser: Organiser) -> None:
+    _end_all(session, organiser)
+
+
 def all_of_them(session: Session) -> list[Organiser]:
     return list(session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.email)))
 

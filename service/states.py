@@ -60,6 +60,7 @@ MAILING = {
     "cancelled": set(),  # stopped for good
 }
 IMPORT = {
+    "mapping": {"judging", "dropped"},  # sent; its columns are not told apart yet
     "judging": {"judged", "failed"},  # a worker reads the file and stores nothing
     "judged": {"taking", "dropped"},  # waits for the organiser, who has seen its bad lines
     "taking": {"done"},  # a worker adds its good lines

@@ -125,7 +125,7 @@ def test_a_new_role_ends_the_sessions(world: World) -> None:
 
 
 def test_every_page_of_organisers_sends_strangers_to_sign_in(world: World) -> None:
-    values = {"number": 1, "slug": "x", "reference": "C-1", "which": 1}
+    values = {"number": 1, "slug": "x", "reference": "C-1", "which": 1, "kind": "subscription"}
     token = world.get("/organise/sign-in").get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
     routes = world.app.url_map.bind("localhost")
     seen = 0

@@ -28,15 +28,18 @@ STORIES = {
     "organisers",
     "complaints",
     "holdings",
+    "days",
+    "imports",
+    "people",
     "reports",
     "retention",
     "second_factor",
 }
 BELOW_STORIES = {
-    "addresses", "audience", "audit", "checks", "config", "db", "differences", "documents", "emails", "errors",
-    "forgetting", "limits", "links", "markdown", "models", "names", "passwords", "placeholders", "plausible", "proof",
-    "queue", "requests", "roles", "schedule", "sealed", "sending_domain", "states", "subscribing", "suppressions",
-    "tallies", "times", "writing",
+    "addresses", "audience", "audit", "checks", "config", "db", "differences", "documents", "emails", "erasures",
+    "errors", "forgetting", "limits", "links", "markdown", "mentioned", "models", "names", "passwords",
+    "placeholders", "plausible", "proof", "queue", "requests", "roles", "schedule", "sealed", "sending_domain",
+    "states", "subscribing", "suppressions", "tables", "tallies", "times", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {"notices", "lists", "confirmations", "unsubscribe", "holdings", "news", "complaints", "pages", "health", "sign_in"}

@@ -21,9 +21,9 @@ from werkzeug.test import TestResponse
 
 from service import notices, organisers, queue
 from service.app import create_app
-from service.cli.tables import judge, lines_of
 from service.config import Settings
 from service.db import reading, transaction
+from service.tables import judge, lines_of
 from tests import people
 from workers import clock
 from workers.outbound import ledger, shifts

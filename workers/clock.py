@@ -19,13 +19,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import deliveries, mailings, queue, retention
+from service import days, deliveries, imports, mailings, queue, reports, retention
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
 from service.logs import configure
 from service.models import Message
 from service.models.mail import IS_QUEUED
+from workers.alarm import Alarm
 from workers.outbound import ledger
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def sweep_mailings(session: Session, now: datetime) -> None:
     if not _waiting(queue.BULK):
         mailings.wake_due(session, now)
         mailings.wake_unfinished(session)
+        imports.wake_unfinished(session)
 
 
 def start_mailings(session: Session, now: datetime) -> None:
@@ -76,6 +78,19 @@ def forget(session: Session, now: datetime) -> None:
     forgotten = {name: count for name, count in retention.run(session, now).items() if count}
     if forgotten:
         log.info("forgotten: %s", forgotten)
+
+
+def forget_files(_session: Session, now: datetime) -> None:
+    if count := imports.forget_files(now):
+        log.info("forgotten: %d files of imports", count)
+
+
+def count_mailings(session: Session, now: datetime) -> None:
+    reports.refresh(session, now)
+
+
+def count_days(session: Session, now: datetime) -> None:
+    days.recount(session, now)
 
 
 def beat(_session: Session, now: datetime) -> None:
@@ -97,6 +112,9 @@ def duties() -> list[Duty]:
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),
         Duty(start_mailings, 2),
+        Duty(count_mailings, 15),
+        Duty(count_days, 300),
+        Duty(forget_files, 3600),
         Duty(forget, 3600),
     ]
 
@@ -119,9 +137,10 @@ def main() -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: stop.set())
     settings()
-    known = duties()
+    known, alarm = duties(), Alarm()
     while not stop.wait(1):
         tick(known, time.monotonic())
+        alarm.look(time.monotonic())
 
 
 if __name__ == "__main__":

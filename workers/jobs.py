@@ -11,6 +11,7 @@ from traceback import extract_tb
 from service import deliveries, mailings, queue
 from service.db import reading, transaction
 from service.models import Serving
+from workers import intake
 from workers.outbound import journal, ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
 from workers.outbound.deliver import hang_up
@@ -83,3 +84,9 @@ def shift(mailing_id: int) -> None:
     """Sends messages of one mailing for about half a minute, then rings again if there are more."""
     journal.replay()
     shifts.run(mailing_id)
+
+
+@reported
+def take_in(import_id: int) -> None:
+    """Judges the lines of an import, or takes the good ones in, as far as its organiser has said."""
+    intake.run(import_id)

@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from service import migrate, sample
-from service.cli import mailings, notices, people
+from service.cli import backups, mailings, notices, people
 from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
@@ -21,10 +21,13 @@ def register(app: Flask) -> None:
         people.subscribers_group,
         people.organisers_group,
         mailings.group,
+        backups.audit_group,
     ):
         app.cli.add_command(group)
     app.cli.add_command(migrate_command)
     app.cli.add_command(seed_command)
+    app.cli.add_command(backups.backup_command)
+    app.cli.add_command(backups.restore_command)
 
 
 @click.command("migrate")

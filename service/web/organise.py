@@ -5,22 +5,26 @@ from __future__ import annotations
 from flask import Blueprint, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
-from service import complaints, deliveries, health, mailings, notices, organisers, register
+from service import complaints, days, deliveries, desk, health, imports, mailings, notices, organisers, register
 from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Serving
 from service.web.guards import KEY, acting, now
 
 blueprint = Blueprint("organise", __name__)
+SHOWN = 20
 
 
 @blueprint.get("")
 def dashboard() -> ResponseReturnValue:
+    at = now()
     with reading() as database:
         return render_template(
-            "organise/dashboard.html", updates=mailings.all_of_them(database), waiting=deliveries.waiting(database),
-            unsure=register.unsure(database), complaints=complaints.to_answer(database), now=now(),
-            live=notices.in_force(database), parts=health.parts(),
+            "organise/dashboard.html", updates=mailings.all_of_them(database, SHOWN), waiting=deliveries.waiting(database),
+            unsure=register.unsure(database), complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
+            live=notices.in_force(database), parts=health.parts(), files=imports.waiting(database),
+            signed=days.by_day(database, "signatures", at), subscribed=days.by_day(database, "subscriptions", at),
+            domains=days.by_domain(database, at),
         )  # fmt: skip
 
 

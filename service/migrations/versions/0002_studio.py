@@ -14,7 +14,7 @@ POSTGRESQL = (
     "CREATE INDEX ix_signatures_prefix ON signatures (mailbox varchar_pattern_ops)",
     "CREATE INDEX ix_signatures_words ON signatures USING gin (to_tsvector('simple', name))",
     "CREATE INDEX ix_messages_troubled ON messages (mailing_id, state, id) WHERE state IN ('refused', 'bounced', 'complained')",
-    """CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS
+    """CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$""",
     """CREATE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE ON audit_entries
     FOR EACH ROW EXECUTE FUNCTION append_only()""",
