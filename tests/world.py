@@ -63,12 +63,13 @@ class World:
     def get(self, path: str, client: FlaskClient | None = None) -> TestResponse:
         return (client or self.client).get(path.removeprefix(self.settings.base_url))
 
-    def post(self, path: str, fields: dict[str, Any] | None = None, client: FlaskClient | None = None) -> TestResponse:
-        """Loads the form's page as a browser does, and posts it with the token that stands there."""
+    def post(
+        self, path: str, fields: dict[str, Any] | None = None, client: FlaskClient | None = None, page: str = ""
+    ) -> TestResponse:
+        """Loads the form's page as a browser does (the same address, or another), and posts it with the token there."""
         client = client or self.client
         path = path.removeprefix(self.settings.base_url)
-        page = client.get(path).get_data(as_text=True)
-        found = TOKEN.search(page)
+        found = TOKEN.search(client.get(page or path).get_data(as_text=True))
         data = {"csrf_token": found[1] if found else ""} | (fields or {})
         return client.post(path, data=data)
 
