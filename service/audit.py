@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -47,7 +47,7 @@ def note(
 
 def digest(entry: AuditEntry) -> str:
     """SHA-256 over all that an entry says, and over the hash of the one before."""
-    said = [entry.previous, entry.at.isoformat(), entry.organiser_id, entry.act, entry.subject, entry.details, entry.address]
+    said = [entry.previous, entry.at.astimezone(UTC).isoformat(), entry.organiser_id, entry.act, entry.subject, entry.details, entry.address]
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
