@@ -47,7 +47,8 @@ def note(
 
 def digest(entry: AuditEntry) -> str:
     """SHA-256 over all that an entry says, and over the hash of the one before."""
-    said = [entry.previous, entry.at.astimezone(UTC).isoformat(), entry.organiser_id, entry.act, entry.subject, entry.details, entry.address]
+    at = entry.at.astimezone(UTC).isoformat()
+    said = [entry.previous, at, entry.organiser_id, entry.act, entry.subject, entry.details, entry.address]
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -21,14 +21,22 @@ KINDS: dict[str, Any] = {"signatures": Signature, "subscriptions": Subscription}
 STATES = {"signatures": ("pending", "confirmed", "withdrawn"), "subscriptions": ("pending", "confirmed", "left")}
 
 
-def recount(session: Session, now: datetime) -> None:
-    """Counts the last days again: what was asked then may have been confirmed since."""
+def count(session: Session, now: datetime) -> list[Day]:
+    """The last days counted again: what was asked then may have been confirmed since."""
+    found = []
     for back in range(LOOKED_BACK):
         day = (now - timedelta(days=back)).astimezone(UTC).date()
         for what in KINDS:
-            session.execute(delete(Day).where(Day.day == day, Day.what == what))
             counts = _counted(session, what, day)
-            session.add_all(Day(day=day, what=what, domain=name, requested=a, confirmed=b) for name, (a, b) in counts.items())
+            found += [Day(day=day, what=what, domain=name, requested=a, confirmed=b) for name, (a, b) in counts.items()]
+    return found
+
+
+def keep(session: Session, counted: list[Day], now: datetime) -> None:
+    """In place of what was counted before."""
+    first = (now - timedelta(days=LOOKED_BACK - 1)).astimezone(UTC).date()
+    session.execute(delete(Day).where(Day.day >= first))
+    session.add_all(counted)
 
 
 def _counted(session: Session, what: str, day: date) -> dict[str, tuple[int, int]]:

@@ -32,20 +32,17 @@ def read(session: Session, mailing: Mailing, now: datetime) -> dict[str, Any] | 
     return stored.found if stored else None
 
 
-def refresh(session: Session, now: datetime) -> None:
-    """Counts the one whose numbers are the oldest, if any are old: one at a time, so that no turn of the clock is long."""
+def stale(session: Session, now: datetime) -> Mailing | None:
+    """The one whose numbers are the oldest, if any are old: one at a time, so that no turn of the clock is long."""
     watched = or_(Mailing.state.in_(("sending", "paused")), Mailing.finished_at > now - WATCHED)
-    stale = or_(MailingReport.made_at.is_(None), MailingReport.made_at < now - FRESH)
-    chosen = (
-        select(Mailing)
-        .outerjoin(MailingReport, MailingReport.mailing_id == Mailing.id)
-        .where(watched, stale)
-        .order_by(MailingReport.made_at.asc().nulls_first())
-        .limit(1)
-    )
-    mailing = session.scalar(chosen)
-    if mailing is not None:
-        session.merge(MailingReport(mailing_id=mailing.id, made_at=now, found=count(session, mailing, now)))
+    old = or_(MailingReport.made_at.is_(None), MailingReport.made_at < now - FRESH)
+    joined = select(Mailing).outerjoin(MailingReport, MailingReport.mailing_id == Mailing.id)
+    return session.scalar(joined.where(watched, old).order_by(MailingReport.made_at.asc().nulls_first()).limit(1))
+
+
+def keep(session: Session, mailing_id: int, found: dict[str, Any], now: datetime) -> None:
+    """What was counted, for pages to read."""
+    session.merge(MailingReport(mailing_id=mailing_id, made_at=now, found=found))
 
 
 def count(session: Session, mailing: Mailing, now: datetime) -> dict[str, Any]:

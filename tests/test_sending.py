@@ -8,9 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from service import mailings, subscriptions, times
+from service import mailings, subscriptions
 from service.db import reading, transaction
-from service.errors import Refused
 from service.models import Mailing, MailingVersion, Message, Subscription
 from tests.people import ANN, AUGUST, BEN, OLIVE, PETRA
 from tests.world import World, html_of, text_of
@@ -133,28 +132,6 @@ def test_it_goes_at_its_time_in_the_zone_of_its_organiser(studio: World) -> None
     with transaction() as session:
         mailings.fan_out(session, 1, datetime(2027, 7, 1, 17, 30, tzinfo=UTC))
     assert state(studio) == "sending"
-
-
-TIMES = [
-    ("2027-03-27", "18:30", "2027-03-27T18:30:00+00:00"),  # the day before the clocks go forward
-    ("2027-03-28", "18:30", "2027-03-28T17:30:00+00:00"),
-    ("2027-10-31", "01:30", "2027-10-31T00:30:00+00:00"),  # twice on this day: the first is meant
-    ("2027-10-31", "02:30", "2027-10-31T02:30:00+00:00"),
-]
-
-
-@pytest.mark.parametrize(("day", "clock", "utc"), TIMES)
-def test_daylight_saving_is_right(day: str, clock: str, utc: str) -> None:
-    at = times.entered(day, clock, "Europe/London")
-    assert at == datetime.fromisoformat(utc)
-    assert at is not None
-    assert times.fields(at, "Europe/London") == {"send_day": day, "send_time": clock}
-
-
-@pytest.mark.parametrize(("day", "clock"), [("2027-03-28", "01:30"), ("2027-03-28", ""), ("", "01:30"), ("soon", "18:30")])
-def test_times_that_there_are_not_are_refused(day: str, clock: str) -> None:
-    with pytest.raises(Refused):
-        times.entered(day, clock, "Europe/London")
 
 
 @pytest.mark.settings(TYPED_COUNT_ABOVE="1")

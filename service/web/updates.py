@@ -18,6 +18,7 @@ from service.web.guards import acting, now
 
 blueprint = Blueprint("updates", __name__)
 LIGHT, DARK = "@media (prefers-color-scheme: dark)", "@media all"
+PHONE = "html { max-width: 375px; margin: 0 auto; }"
 MAIL_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 """A preview is a letter, with the letter's own style sheet; it runs nothing, loads nothing, and leads nowhere."""
 VIEWS = {"html": "HTML", "narrow": "On a phone", "dark": "Dark", "text": "Text"}
@@ -33,24 +34,26 @@ def _update(database: Session, mailing: Mailing, done: str = "", errors: dict[st
     who, current = audience.of(mailing), writing.frozen(database, mailing)
     before = writing.last_seen(database, mailing, g.organiser)
     open_still = mailing.state in {"draft", "submitted"}
-    view = request.args.get("as", "html") if request.args.get("as") in VIEWS else "html"
+    findings = [*checks.of(database, mailing, now()), *sending_domain.findings()] if open_still else []
     return render_template(
         "organise/update.html", mailing=mailing, progress=progress.of(database, mailing, now()), done=done,
         errors=errors or {}, size=audience.size(database, who) if open_still else 0, seen=writing.content_hash(mailing),
-        findings=[*checks.of(database, mailing, now()), *sending_domain.findings()] if open_still else [],
-        frozen=current, before=before, changed=of_parts(before.frozen, current) if before else {}, views=VIEWS, view=view,
-        text=checks.written(mailing)[0] if view == "text" else "", mine=mailing.author_id == g.organiser.id, now=now(),
-        typed=settings().typed_count_above, versions=writing.versions(database, mailing)[:50],
+        findings=findings, frozen=current, before=before, changed=of_parts(before.frozen, current) if before else {},
+        views=VIEWS, mine=mailing.author_id == g.organiser.id, now=now(), typed=settings().typed_count_above,
+        versions=writing.versions(database, mailing)[:50],
     )  # fmt: skip
 
 
 @blueprint.get("/<int:number>/preview")
 def preview(number: int) -> ResponseReturnValue:
-    """The letter itself, for the frames of the page; ?as=dark as a mail program in the dark shows it."""
+    """The letter itself, for the frame of the page: as HTML, as narrow as a phone, in the dark, or as text."""
+    view = request.args.get("as", "html")
     with reading() as database:
-        _, page = checks.written(mailings.find(database, number), leave="https://example.org/the-link-to-leave")
-    page = page.replace(LIGHT, DARK if request.args.get("as") == "dark" else "@media not all")
-    page = page.replace('content="light dark"', 'content="light"')
+        text, page = checks.written(mailings.find(database, number), leave="https://example.org/the-link-to-leave")
+    if view == "text":
+        return Response(text, content_type="text/plain; charset=utf-8", headers={"Content-Security-Policy": MAIL_CSP})
+    page = page.replace(LIGHT, DARK if view == "dark" else "@media not all").replace('content="light dark"', 'content="light"')
+    page = page.replace("</style>", f"{PHONE}</style>", 1) if view == "narrow" else page
     return Response(page, headers={"Content-Security-Policy": MAIL_CSP})
 
 

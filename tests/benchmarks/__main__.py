@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import delivery, growth
+from tests.benchmarks import delivery, growth, studio
 from tests.benchmarks.sinks import Missing
 
 Figure = tuple[str, float, str]
@@ -21,6 +21,7 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "late": delivery.late,
     "growth": growth.fan_out_and_growth,
     "import": growth.import_rows,
+    "studio": studio.pages,
 }
 
 
