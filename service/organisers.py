@@ -71,11 +71,17 @@ def _by_address(session: Session, email: str) -> Organiser | None:
     return session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email), Organiser.removed_at.is_(None)))
 
 
-def new_link(session: Session, email: str, now: datetime) -> SignInLink:
-    """A sign-in link to hand over; the oldest ends where there would be a fourth. Raises NotFound for a stranger's address."""
+def by_address(session: Session, email: str) -> Organiser:
+    """Raises NotFound for a stranger's address."""
     organiser = _by_address(session, parse(email))
     if organiser is None:
         raise NotFound("nobody signs in under this address")
+    return organiser
+
+
+def new_link(session: Session, email: str, now: datetime) -> SignInLink:
+    """A sign-in link to hand over; the oldest ends where there would be a fourth. Raises NotFound for a stranger's address."""
+    organiser = by_address(session, email)
     for one in _alive(session, organiser, now)[: 1 - MOST_LINKS]:
         session.delete(one)
     link = SignInLink(key=links.new_key(), organiser_id=organiser.id, created_at=now, expires_at=now + LINK_LASTS)

@@ -142,6 +142,19 @@ def add_organiser(email: str, role: str, as_json: bool) -> None:
     say(as_json, {"email": organiser.email, "role": role}, f"{organiser.email} can sign in as {role}.")
 
 
+@organisers_group.command("remove")
+@click.argument("email")
+@json_option
+@says_why
+def remove_organiser(email: str, as_json: bool) -> None:
+    """Let somebody sign in no more; their sessions end at once."""
+    with transaction() as session:
+        organiser = organisers.by_address(session, email)
+        organisers.remove(session, organiser, now())
+        audit.note(session, "remove", f"organiser {organiser.id}", now())
+    say(as_json, {"email": organiser.email, "removed": True}, f"{organiser.email} signs in no more.")
+
+
 @organisers_group.command("link")
 @click.argument("email")
 @json_option

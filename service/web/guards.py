@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from flask import abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -61,10 +62,11 @@ def may(what: str) -> bool:
 
 
 def _here() -> str:
-    """The page to come back to: this one, or the one whose button was pressed."""
+    """The page to come back to: this one, or the one on which a button was pressed."""
     if request.method == "GET":
         return request.full_path.rstrip("?")
-    return request.path if request.endpoint == "updates.act" else url_for("organise.dashboard")
+    before = urlsplit(request.referrer or "").path
+    return before if before.startswith("/organise") else url_for("organise.dashboard")
 
 
 def signed_here(database: Session) -> OrganiserSession:

@@ -74,6 +74,8 @@ def version(number: int, which: int) -> ResponseReturnValue:
 def act(number: int) -> ResponseReturnValue:
     """One of the buttons: test, submit, take back, send (approve), recall, pause, resume, cancel, again."""
     name, seen = request.form.get("act", ""), request.form.get("seen", "")
+    if name == "send":
+        sending_domain.findings()  # asked before the transaction, and kept for a minute
     try:
         with acting(name, f"mailing {number}", seen=seen[:64]) as database:
             mailing = mailings.hold(database, number)
@@ -111,8 +113,8 @@ def _send(database: Session, mailing: Mailing) -> None:
         database.flush()
     typed = request.form.get("typed", "").replace(",", "").strip()
     count = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 12 else None
-    dns = sending_domain.findings()  # kept for a minute: the page with the button has asked
-    mailings.approve(database, mailing, g.organiser, request.form.get("seen", ""), now(), count, dns)
+    seen, dns = request.form.get("seen", ""), sending_domain.findings()
+    mailings.approve(database, mailing, g.organiser, seen, now(), count, dns)
 
 
 def _pause(database: Session, mailing: Mailing) -> None:
