@@ -50,11 +50,11 @@ class Finding(NamedTuple):
 Findings = Sequence[Finding]
 
 
-def of(session: Session, mailing: Mailing, now: datetime) -> list[Finding]:
-    """All that can be looked at here; service.sending_domain asks DNS."""
+def of(session: Session, mailing: Mailing, now: datetime, count: int) -> list[Finding]:
+    """All that can be looked at here, for an audience of so many; service.sending_domain asks DNS."""
     text, page = written(mailing)
     return [
-        _people(session, mailing), _time(mailing, now), _subject(mailing), _imprint(text, page), _leave(text, page),
+        _people(count), _time(mailing, now), _subject(mailing), _imprint(text, page), _leave(text, page),
         *_links(mailing.body), Finding("Images", "ok", "It loads none: nothing tells a server who reads it."),
         _size(page), _placeholders(session, mailing), _demands(session, mailing.body), _spam(session, mailing),
     ]  # fmt: skip
@@ -67,8 +67,7 @@ def written(mailing: Mailing, leave: str = MARK) -> tuple[str, str]:
     return text, page
 
 
-def _people(session: Session, mailing: Mailing) -> Finding:
-    count = audience.size(session, audience.of(mailing))
+def _people(count: int) -> Finding:
     if not count:
         return Finding("Audience", "serious", "Nobody would get it.", "Choose another audience.")
     return Finding("Audience", "ok", f"{count:,} {'person' if count == 1 else 'people'}, each once.")

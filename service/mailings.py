@@ -116,9 +116,9 @@ def approve(
 
 def _judge(session: Session, mailing: Mailing, typed: int | None, now: datetime, dns: checks.Findings) -> None:
     """The checks again, whatever page the request came from; and above a set size the number of recipients."""
-    if serious := [one for one in (*checks.of(session, mailing, now), *dns) if one.serious]:
-        raise Refused(" ".join(f"{one.name}: {one.said} {one.remedy}" for one in serious))
     count = audience.size(session, audience.of(mailing))
+    if serious := [one for one in (*checks.of(session, mailing, now, count), *dns) if one.serious]:
+        raise Refused(" ".join(f"{one.name}: {one.said} {one.remedy}" for one in serious))
     if count > settings().typed_count_above and typed != count:
         raise Refused(f"It goes to {count:,} people. Type that number, so that nobody writes to so many by mistake.")
 

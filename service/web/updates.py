@@ -34,10 +34,11 @@ def _update(database: Session, mailing: Mailing, done: str = "", errors: dict[st
     who, current = audience.of(mailing), writing.frozen(database, mailing)
     before = writing.last_seen(database, mailing, g.organiser)
     open_still = mailing.state in {"draft", "submitted"}
-    findings = [*checks.of(database, mailing, now()), *sending_domain.findings()] if open_still else []
+    size = audience.size(database, who) if open_still else 0
+    findings = [*checks.of(database, mailing, now(), size), *sending_domain.findings()] if open_still else []
     return render_template(
         "organise/update.html", mailing=mailing, progress=progress.of(database, mailing, now()), done=done,
-        errors=errors or {}, size=audience.size(database, who) if open_still else 0, seen=writing.content_hash(mailing),
+        errors=errors or {}, size=size, seen=writing.content_hash(mailing),
         findings=findings, frozen=current, before=before, changed=of_parts(before.frozen, current) if before else {},
         views=VIEWS, mine=mailing.author_id == g.organiser.id, now=now(), typed=settings().typed_count_above,
         versions=writing.versions(database, mailing)[:50],
