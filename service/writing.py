@@ -11,10 +11,11 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import audience, names, placeholders
+from service import audience, emails, names, placeholders
 from service.config import settings
 from service.errors import Refused
 from service.models import Mailing, MailingSeen, MailingVersion, Organiser
+from service.roles import APPROVERS
 
 IMAGE = re.compile(r"!\[[^\]]*\][(\[]")
 LONGEST = 100_000
@@ -89,6 +90,14 @@ def keep_version(session: Session, mailing: Mailing, author: Organiser | None, n
     )  # fmt: skip
     if author is not None:
         saw(session, mailing, author, content_hash(mailing))
+
+
+def tell_approvers(session: Session, mailing: Mailing, now: datetime) -> None:
+    """A letter to each organiser who could approve it, so that it waits for nobody who does not know."""
+    may = (Organiser.role.in_(APPROVERS), Organiser.removed_at.is_(None), Organiser.id != (mailing.author_id or 0))
+    count = audience.size(session, audience.of(mailing))
+    for organiser in session.scalars(select(Organiser).where(*may).order_by(Organiser.id)):
+        emails.approval(session, organiser, mailing, count, now)
 
 
 def versions(session: Session, mailing: Mailing) -> list[MailingVersion]:

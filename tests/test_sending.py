@@ -172,6 +172,15 @@ def test_a_misquoted_demand_is_found_and_a_right_one_is_well(studio: World) -> N
     assert "Stops it" not in studio.get(where, august).text
 
 
+def test_those_who_could_approve_are_told(studio: World) -> None:
+    petra = studio.sign_in(PETRA)
+    submitted(studio, petra)
+    studio.work()
+    told = " ".join(text_of(studio.letter(OLIVE, "Waits for your approval: Hello")).split())
+    assert "It would go to 2 people." in told
+    assert studio.letters(PETRA, "Waits for") == studio.letters(AUGUST, "Waits for") == []
+
+
 def test_what_changed_behind_an_approval_never_goes(studio: World) -> None:
     august, petra = studio.sign_in(AUGUST), studio.sign_in(PETRA)
     where = submitted(studio, august)

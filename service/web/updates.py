@@ -107,6 +107,11 @@ def _test(database: Session, mailing: Mailing) -> str:
     return "A test is on its way to your own mailbox."
 
 
+def _submit(database: Session, mailing: Mailing) -> None:
+    mailings.submit(mailing)
+    writing.tell_approvers(database, mailing, now())
+
+
 def _send(database: Session, mailing: Mailing) -> None:
     """Approves; without approvals (APPROVALS=0) an author's draft is submitted and approved by the same press."""
     if mailing.state == "draft" and not settings().approvals:
@@ -132,7 +137,7 @@ def _again(database: Session, mailing: Mailing) -> None:
 
 ACTS: dict[str, Callable[[Session, Mailing], str | None]] = {
     "test": _test,
-    "submit": lambda _, mailing: mailings.submit(mailing),
+    "submit": _submit,
     "take back": lambda _, mailing: mailings.take_back(mailing),
     "send": _send,
     "recall": mailings.recall,
