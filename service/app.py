@@ -6,19 +6,22 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, g, render_template, request
+from flask import Flask, Response, abort, g, render_template, request, session
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError, NoResultFound
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import cli, config
+from service import cli, config, organisers
+from service.db import reading
 from service.emails import environment
 from service.errors import NotFound, Refused, TooMany
 from service.requests import Settled
 from service.states import NotThatWay
 from service.web import BLUEPRINTS, shown
+from service.web.guards import KEY, may, now
+from service.web.imports import LARGEST as LARGEST_FILE
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ def create_app(settings: config.Settings) -> Flask:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    app.before_request(_room_for_files)
     csrf.init_app(app)
     for entry in BLUEPRINTS:
         if entry.csrf_exempt:
@@ -54,6 +58,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.jinja_env.filters.update(environment().filters | shown.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
+    app.context_processor(lambda: {"may": may, "at": shown.at})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
     app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)
@@ -61,6 +66,14 @@ def create_app(settings: config.Settings) -> Flask:
     _error_pages(app)
     cli.register(app)
     return app
+
+
+def _room_for_files() -> None:
+    """An organiser's file of people is larger than any form. Asked before the form is read, and of nobody else."""
+    if request.endpoint == "imports.upload" and request.method == "POST":
+        with reading() as database:
+            if organisers.signed_in(database, session.get(KEY), now()) is not None:
+                request.max_content_length = LARGEST_FILE
 
 
 def _no_nul() -> None:

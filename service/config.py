@@ -24,13 +24,14 @@ from service.plausible import (
     existing_file,
     flag,
     folder,
+    hook,
     host,
     keys,
     label,
     line,
     mail_address,
+    name_server,
     none_or_one,
-    place,
     port,
     positive,
     rate,
@@ -46,7 +47,9 @@ class SettingRefused(ValueError):
     """A setting that cannot be meant; the text says which, and what would do."""
 
 
-SECRETS = {"secret_key", "hash_key", "metrics_token", "mail_password", "postmark_password", "database_url", "redis_url"}
+SECRETS = {
+    "secret_key", "hash_key", "metrics_token", "mail_password", "postmark_password", "database_url", "redis_url", "alert_url",
+}  # fmt: skip
 """Settings whose value no error repeats."""
 
 
@@ -86,7 +89,9 @@ class Settings:
     proof_key_file: str = setting("", "PEM file with the Ed25519 key that signs manifests; empty: one made in VAR_DIR.")
     witness_email: str = setting("", "A mailbox elsewhere that gets a copy of each manifest; empty: none.", mail_address)
     officials_direct: bool = setting("off", "Letters to officials go straight to their own mail servers (MX).", flag)
-    dns_server: str = setting("", "host:port of the name server to ask for MX; empty: the system's.", place)
+    dns_server: str = setting(
+        "", "Address of the name server, with or without a port; empty: the system's; off: DNS is not asked.", name_server
+    )
     address_days: int = setting("180", "After how many days an official's address should be verified again.", positive)
     attach_names: int = setting("20000", "Most names that are attached to a letter; a longer list is a link.", amount)
     correction_hours: int = setting("24", "How long withdrawals are gathered for one correction to officials.", amount)
@@ -112,6 +117,9 @@ class Settings:
     contact_email: str = setting("", "Where people write to us; empty: contact@MAIL_DOMAIN.", mail_address)
     approvals: int = setting("1", "How many other organisers must approve what cannot be undone: 1 or 0.", none_or_one)
     second_factor: bool = setting("on", "Whether organisers need a second factor.", flag)
+    cooling_seconds: int = setting("60", "How long an approved update can be recalled before it goes.", amount)
+    typed_count_above: int = setting("1000", "More recipients than this are typed by whoever approves.", amount)
+    alert_url: str = setting("", "Where a POST of JSON says what is wrong, for when mail itself broke.", hook)
     serving_wait_minutes: int = setting("15", "How long a serving waits so that somebody can stop it.", amount)
     unconfirmed_days: int = setting("7", "After how many days an unconfirmed request vanishes.", positive)
     pseudonymise_days: int = setting("183", "How long after a notice closes its names are kept.", positive)
@@ -126,6 +134,7 @@ class Settings:
 
     limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.", rate)
     limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.", rate)
+    limit_code: str = setting("10 per 10 minutes", "Codes, or passwords, that may be tried for one organiser.", rate)
     limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.", rate)
     limit_gap_minutes: int = setting("15", "Least time between two confirmations to one address.", amount)
     limit_day: int = setting("3", "Most confirmations to one address in a day.", positive)

@@ -152,7 +152,7 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, list[Enclo
     session.refresh(serving)
     notice = session.get_one(Notice, serving.notice_id)
     before = _last_before(session, serving)
-    organisers = list(session.scalars(select(Organiser).order_by(Organiser.id))) if serving.rehearsal else []
+    organisers = _organisers(session) if serving.rehearsal else []
     for cohort, documents_made in made:
         session.add_all(documents_made)
         context = _context(notice, serving, cohort, before, documents_made)
@@ -170,6 +170,10 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, list[Enclo
     if settings().witness_email and not serving.rehearsal:
         emails.witness(session, notice, manifest, now)
     return True
+
+
+def _organisers(session: Session) -> list[Organiser]:
+    return list(session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)))
 
 
 def _addressees(serving: Serving, official: Official, organisers: list[Organiser]) -> list[tuple[str, str]]:

@@ -13,10 +13,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
-from service import links, queue
+from service import links, placeholders, queue
 from service.addresses import domain, mailbox
 from service.config import settings
-from service.markdown import tidy
+from service.markdown import tidy, to_html, to_text
 from service.models import (
     Arrival,
     Complaint,
@@ -189,12 +189,19 @@ def complaint_received(session: Session, complaint: Complaint, now: datetime, du
     return _store(session, "complaint", complaint.email, now, due_at=due_at, to_name=complaint.name, complaint=complaint)
 
 
-def test_copy(session: Session, mailing: Mailing, organiser: Organiser, text: str, html: str, now: datetime) -> Message | None:
-    """One copy of an update to its author, on the path of every prompt letter, marked as a test."""
+def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: datetime) -> Message | None:
+    """One copy of an update to its author, in the words and the layout of the real one, marked as a test."""
+    source = placeholders.fill(mailing.body, {})
     return _store(
-        session, "test_copy", organiser.email, now, mailing=mailing, update_text=text, update_html=html,
-        headers={"Reply-To": organiser.email},
+        session, "test_copy", organiser.email, now, mailing=mailing, update_text=to_text(source),
+        update_html=to_html(source), leave=links.url("/unsubscribe/a-test-has-none"), headers={"Reply-To": organiser.email},
     )  # fmt: skip
+
+
+def approval(session: Session, organiser: Organiser, mailing: Mailing, count: int, now: datetime) -> Message | None:
+    """Tells somebody who can approve that an update to so many people waits for them."""
+    page = links.url(f"/organise/updates/{mailing.id}")
+    return _store(session, "approval", organiser.email, now, mailing=mailing, count=count, page=page)
 
 
 def paused(session: Session, organiser: Organiser, mailing: Mailing, because: str, now: datetime) -> Message | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -19,6 +20,7 @@ from service.models import Delivery, Edition, Mailing, Message, Notice, Tally
 from service.models.mail import IS_QUEUED, IS_SENDING
 
 CLOCK = "undersigned:clock"
+LATE = timedelta(minutes=10)
 
 
 def parts() -> dict[str, str]:
@@ -29,6 +31,7 @@ def parts() -> dict[str, str]:
             session.execute(text("SELECT version_num FROM alembic_version")).one()
     except SQLAlchemyError:
         found["database"] = "cannot be read, or has not been migrated"
+    found["mail"] = _mail(found["database"])
     try:
         queue.redis().ping()
         for name in queue.QUEUES:
@@ -38,6 +41,17 @@ def parts() -> dict[str, str]:
     except RedisError:
         found["redis"] = "cannot be reached; mail waits and nothing is lost"
     return found
+
+
+def _mail(database: str) -> str:
+    """Whether letters leave: somebody waits for each of those on the prompt queue."""
+    if database != "ok":
+        return "cannot be told"
+    late = datetime.now(UTC) - LATE
+    waiting = (Message.queue == queue.PROMPT, Message.mailing_id.is_(None), IS_QUEUED, Message.due_at < late)
+    with reading() as session:
+        oldest = session.scalar(select(Message.due_at).where(*waiting).order_by(Message.due_at).limit(1))
+    return "ok" if oldest is None else f"letters have waited since {oldest:%Y-%m-%d %H:%M} UTC"
 
 
 def _on_their_way(session: Session) -> Iterable[tuple[str, str, int]]:

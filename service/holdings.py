@@ -10,7 +10,7 @@ from markupsafe import escape
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service import requests, states
+from service import erasures, requests, states
 from service.errors import NotFound
 from service.forgetting import forget_letters
 from service.models import (
@@ -123,6 +123,7 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
 
     Signatures are withdrawn before this by their own story, so that counts stay right.
     """
+    erasures.note(mailbox, now)
     _forget_in_servings(session, list(session.scalars(select(Signature).where(Signature.mailbox == mailbox))))
     mine = select(Subscription.id).where(Subscription.mailbox == mailbox)
     letters = select(Message.id).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))

@@ -72,6 +72,18 @@ def sign_in(remote_address: str) -> None:
         raise TooMany("sign-in")
 
 
+def code(organiser_id: int) -> None:
+    """Codes of six digits are soon tried out. Raises TooMany."""
+    if not _hit(settings().limit_code, "code", str(organiser_id)):
+        raise TooMany("code")
+
+
+def password(mailbox: str) -> None:
+    """Counted for every address, whether somebody signs in under it or not. Raises TooMany."""
+    if not _hit(settings().limit_code, "password", mailbox):
+        raise TooMany("password")
+
+
 def _network(remote_address: str) -> str:
     """One visitor owns a whole IPv6 /64."""
     try:

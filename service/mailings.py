@@ -2,74 +2,69 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, Subquery, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import emails, names, placeholders, queue, states, tallies
+from service import audience, checks, emails, queue, states, tallies, writing
+from service.audience import Audience
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Mailing, MailingList, Message, Organiser, Subscription
 from service.models.base import UTCDateTime
 from service.models.mail import IS_QUEUED, IS_SENDING
+from service.roles import APPROVERS
 
-IMAGE = re.compile(r"!\[[^\]]*\][(\[]")
+content_hash = writing.content_hash
 CHUNK = 20_000
 """Rows of one fan-out transaction: a million at once would hold SQLite's write lock for seconds."""
-APPROVERS = {"approver", "administrator"}
 
 
 def draft(
-    session: Session, mailing_list: MailingList, subject: str, body: str, author: Organiser | None, now: datetime
-) -> Mailing:
-    subject, body = _checked(subject, body)
-    mailing = Mailing(
-        slug=_slug(session, subject), list_id=mailing_list.id, subject=subject, body=body, state="draft",
-        author_id=author.id if author else None, created_at=now, mailing_list=mailing_list,
-    )  # fmt: skip
+    session: Session, mailing_list: MailingList, subject: str, body: str, author: Organiser | None, now: datetime,
+    who: Audience | None = None, send_at: datetime | None = None,
+) -> Mailing:  # fmt: skip
+    """A new draft to a list, or to a narrower audience; its first version. Raises Refused."""
+    subject, body = writing.checked(subject, body)
+    mailing = Mailing(slug=writing.slug(session, subject), state="draft", created_at=now)
+    _write(session, mailing, mailing_list, subject, body, author, who, send_at)
     session.add(mailing)
     session.flush()
+    writing.keep_version(session, mailing, author, now)
     return mailing
 
 
-def revise(mailing: Mailing, mailing_list: MailingList, subject: str, body: str, author: Organiser | None) -> None:
+def revise(
+    session: Session, mailing: Mailing, mailing_list: MailingList, subject: str, body: str, author: Organiser | None,
+    now: datetime, who: Audience | None = None, send_at: datetime | None = None,
+) -> None:  # fmt: skip
     """Whoever changed a draft last is its author: nobody approves words of their own."""
     if mailing.state != "draft":
         raise Refused("Only a draft can be changed; take it back first.")
-    mailing.subject, mailing.body = _checked(subject, body)
-    mailing.mailing_list = mailing_list
+    subject, body = writing.checked(subject, body)
+    _write(session, mailing, mailing_list, subject, body, author, who, send_at)
+    writing.keep_version(session, mailing, author, now)
+
+
+def _write(
+    session: Session, mailing: Mailing, mailing_list: MailingList, subject: str, body: str, author: Organiser | None,
+    who: Audience | None, send_at: datetime | None,
+) -> None:  # fmt: skip
+    who = who or Audience((mailing_list.id,))
+    mailing.list_id, mailing.mailing_list = mailing_list.id, mailing_list
+    mailing.subject, mailing.body = subject, body
+    mailing.audience, mailing.because = who.stored(), audience.because(session, who)
+    mailing.send_at = send_at
     mailing.author_id = author.id if author else None
 
 
-def _checked(subject: str, body: str) -> tuple[str, str]:
-    errors: dict[str, str] = {}
-    try:
-        subject = names.clean(subject, "subject", longest=150)
-    except Refused as refused:
-        errors |= refused.errors
-    if not subject.strip():
-        errors["subject"] = "Enter a subject."
-    if not body.strip():
-        errors["body"] = "Write the update."
-    elif IMAGE.search(body):
-        errors["body"] = "Link to an image instead of placing it: who loads it tells its server that they read this."
-    elif strange := placeholders.unknown(body):
-        errors["body"] = f"{strange[0]} is no placeholder; there are {{name}}, {{clp}} and {{office}}, as in {{name|friend}}."
-    if errors:
-        raise Refused(**errors)
-    return subject, body.replace("\r\n", "\n").strip()
-
-
-def _slug(session: Session, subject: str) -> str:
-    bare = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60].strip("-") or "update"
-    taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{slug}%"))))
-    names_to_try = (slug if number == 1 else f"{slug}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names_to_try if name not in taken)
+def again(session: Session, mailing: Mailing, author: Organiser, now: datetime) -> Mailing:
+    """A draft of the same words to those whom it did not reach for a reason that passes. Raises Refused."""
+    who = Audience(audience.of(mailing).lists, again_of=mailing.id)
+    if mailing.state != "sent" or not audience.size(session, who):
+        raise Refused("Nobody was refused for a passing reason, or it is not sent to its end yet.")
+    return draft(session, mailing.mailing_list, mailing.subject, mailing.body, author, now, who)
 
 
 def find(session: Session, mailing_id: int) -> Mailing:
@@ -84,12 +79,6 @@ def hold(session: Session, mailing_id: int) -> Mailing:
     return session.get_one(Mailing, find(session, mailing_id).id, with_for_update=True)
 
 
-def content_hash(mailing: Mailing) -> str:
-    """What an approval freezes: the list, the subject, the text and the sender."""
-    parts = (str(mailing.list_id), mailing.subject, mailing.body, settings().mail_default_sender)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
 def submit(mailing: Mailing) -> None:
     states.move(mailing, "submitted")
 
@@ -98,10 +87,15 @@ def take_back(mailing: Mailing) -> None:
     states.move(mailing, "draft")
 
 
-def approve(session: Session, mailing: Mailing, approver: Organiser | None, seen_hash: str, now: datetime) -> None:
-    """Freezes what was seen and starts the fan-out. Two clicks or two organisers make one send.
+def approve(
+    session: Session, mailing: Mailing, approver: Organiser | None, seen_hash: str, now: datetime, typed: int | None = None,
+    dns: checks.Findings = (),
+) -> None:  # fmt: skip
+    """Freezes what was seen; it goes after the minute in which it can be recalled, or at its time. Two clicks, or two
+    organisers, make one send. Without an approver it is a command's, from whoever holds the server: it goes at once.
 
-    Raises Refused where it changed since it was seen, or where the approver is the author and APPROVALS asks for another.
+    dns: what the checks found in DNS, asked before the transaction. Raises Refused where it changed since it was seen, where
+    the approver is the author and APPROVALS asks for another, where a serious check fails, or a wrong number was typed.
     """
     if seen_hash != content_hash(mailing):
         raise Refused("The update has changed since you saw it. Read it again before you approve.")
@@ -110,10 +104,37 @@ def approve(session: Session, mailing: Mailing, approver: Organiser | None, seen
             raise Refused("Approving takes an approver or an administrator.")
         if approver.id == mailing.author_id:
             raise Refused("Another organiser must approve what you wrote.")
+    goes_at = mailing.send_at
+    if approver is not None:
+        _judge(session, mailing, typed, now, dns)
+        goes_at = max(goes_at or now, now + timedelta(seconds=settings().cooling_seconds))
     values = {"approved_hash": seen_hash, "approved_at": now, "approver_id": approver.id if approver else None}
-    if states.claim(session, Mailing, "submitted", "approved", Mailing.id == mailing.id, **values):
-        queue.wake(session, "fan_out", mailing.id, queue.BULK)
+    if states.claim(session, Mailing, "submitted", "approved", Mailing.id == mailing.id, goes_at=goes_at, **values):
+        wake_due(session, now)
     session.refresh(mailing)
+
+
+def _judge(session: Session, mailing: Mailing, typed: int | None, now: datetime, dns: checks.Findings) -> None:
+    """The checks again, whatever page the request came from; and above a set size the number of recipients."""
+    count = audience.size(session, audience.of(mailing))
+    if serious := [one for one in (*checks.of(session, mailing, now, count), *dns) if one.serious]:
+        raise Refused(" ".join(f"{one.name}: {one.said} {one.remedy}" for one in serious))
+    if count > settings().typed_count_above and typed != count:
+        raise Refused(f"It goes to {count:,} people. Type that number, so that nobody writes to so many by mistake.")
+
+
+def recall(session: Session, mailing: Mailing) -> None:
+    """Back to a draft, in the minute before it goes or until its time; anybody may. Raises Refused once it goes."""
+    if not states.claim(session, Mailing, "approved", "draft", Mailing.id == mailing.id, goes_at=None, approved_hash=None):
+        raise Refused("It is on its way already, and cannot be recalled. Pause it, or cancel it.")
+    session.refresh(mailing)
+
+
+def wake_due(session: Session, now: datetime) -> None:
+    """Rings for what was approved and whose minute, or time, has come."""
+    due = (Mailing.state == "approved", func.coalesce(Mailing.goes_at, Mailing.approved_at) <= now)
+    for mailing_id in session.scalars(select(Mailing.id).where(*due)):
+        queue.wake(session, "fan_out", mailing_id, queue.BULK)
 
 
 def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
@@ -123,21 +144,20 @@ def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
     Of a cancelled mailing it withholds the next chunk.
     """
     mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
-    if mailing.state == "approved" and mailing.approved_hash == content_hash(mailing):
+    if _starts(mailing, now):
         states.move(mailing, "sending")
         tallies.begin(session, mailing_id)
     if mailing.state == "cancelled":
         return _withhold(session, mailing_id, now)
     if mailing.state != "sending" or mailing.fanned_out_at is not None:
         return False
-    audience = (
+    rows = (
         select(Subscription.id)
-        .where(Subscription.list_id == mailing.list_id, Subscription.state == "confirmed")
-        .where(Subscription.id > mailing.fanned_out_to, Subscription.confirmed_at <= mailing.approved_at)
+        .where(*audience.members(audience.of(mailing), mailing.approved_at), Subscription.id > mailing.fanned_out_to)
         .order_by(Subscription.id)
         .limit(CHUNK)
+        .subquery()
     )
-    rows = audience.subquery()
     last, count = session.execute(select(func.max(rows.c.id), func.count())).one()
     if count:
         session.execute(insert(Message).from_select(COPY, _copies(mailing_id, rows, now), include_defaults=False))
@@ -146,6 +166,12 @@ def fan_out(session: Session, mailing_id: int, now: datetime) -> bool:
     if count < CHUNK:
         mailing.fanned_out_at = now
     return bool(count == CHUNK)
+
+
+def _starts(mailing: Mailing, now: datetime) -> bool:
+    """Whether what was approved is what is there, and its time has come."""
+    going = mailing.state == "approved" and mailing.approved_hash == content_hash(mailing)
+    return going and (mailing.goes_at is None or mailing.goes_at <= now)
 
 
 COPY = ["kind", "queue", "mailing_id", "subscription_id", "state", "due_at", "attempts", "reply_text", "created_at"]
@@ -166,7 +192,7 @@ def pause_and_tell(session: Session, mailing_id: int, because: str, now: datetim
     """The service itself pauses: every organiser hears of it, also one who looks at no page."""
     if pause(session, mailing_id, because):
         mailing = session.get_one(Mailing, mailing_id)
-        for organiser in session.scalars(select(Organiser).order_by(Organiser.id)):
+        for organiser in session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)):
             emails.paused(session, organiser, mailing, because, now)
 
 
@@ -211,15 +237,10 @@ def finish(session: Session, mailing_id: int, now: datetime) -> bool:
 def wake_unfinished(session: Session) -> None:
     """Rings for every mailing that is on its way: the bell may have been lost."""
     left_over = exists().where(Message.mailing_id == Mailing.id, IS_QUEUED)
-    unfinished = Mailing.state.in_(("approved", "sending")) | (Mailing.state == "cancelled") & left_over
+    unfinished = (Mailing.state == "sending") | (Mailing.state == "cancelled") & left_over
     for mailing_id in session.scalars(select(Mailing.id).where(unfinished)):
         queue.wake(session, "fan_out", mailing_id, queue.BULK)
 
 
-def audience_size(session: Session, mailing_list: MailingList) -> int:
-    wanted = (Subscription.list_id == mailing_list.id, Subscription.state == "confirmed")
-    return session.scalar(select(func.count()).select_from(Subscription).where(*wanted)) or 0
-
-
-def all_of_them(session: Session) -> list[Mailing]:
-    return list(session.scalars(select(Mailing).order_by(Mailing.id.desc())))
+def all_of_them(session: Session, limit: int = 1_000) -> list[Mailing]:
+    return list(session.scalars(select(Mailing).order_by(Mailing.id.desc()).limit(limit)))

@@ -1,22 +1,24 @@
-"""Story: organisers sign in by a single-use link, and out; their sessions live on the server."""
+"""Story: who is an organiser; they sign in by a single-use link or a password, and out; sessions live on the server."""
 
 from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
+from zoneinfo import available_timezones
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service import emails, links
+from service import emails, limits, links, passwords
 from service.addresses import mailbox, parse
 from service.errors import NotFound, Refused
 from service.models import Organiser, OrganiserSession, SignInLink
+from service.roles import ROLES
 
-ROLES = ("author", "approver", "administrator")
 LINK_LASTS = timedelta(minutes=30)
 MOST_LINKS = 3
 SESSION_LASTS = timedelta(hours=12)
+NOT_RIGHT = "The address or the password is not right. Leave the password empty, and we mail you a link."
 
 
 def add(session: Session, email: str, role: str, now: datetime) -> Organiser:
@@ -24,26 +26,62 @@ def add(session: Session, email: str, role: str, now: datetime) -> Organiser:
     if role not in ROLES:
         raise Refused(role=f"The role is {role!r}; choose one of {', '.join(ROLES)}.")
     email = parse(email)
-    organiser = _by_address(session, email)
+    organiser = session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email)))
     if organiser is None:
         organiser = Organiser(email=email, mailbox=mailbox(email), role=role, created_at=now)
         session.add(organiser)
-    elif organiser.role != role:
-        organiser.role = role
-        session.execute(delete(OrganiserSession).where(OrganiserSession.organiser_id == organiser.id))
+    elif organiser.role != role or organiser.removed_at:
+        organiser.role, organiser.removed_at = role, None
+        _end_all(session, organiser)
     session.flush()
     return organiser
 
 
+def remove(session: Session, organiser: Organiser, now: datetime) -> None:
+    """Signs in no more, from this moment. Raises Refused for the last administrator: nobody could add another."""
+    others = (Organiser.role == "administrator", Organiser.removed_at.is_(None), Organiser.id != organiser.id)
+    if organiser.role == "administrator" and not session.scalar(select(func.count()).select_from(Organiser).where(*others)):
+        raise Refused("This is the last administrator; make somebody else one first.")
+    organiser.removed_at, organiser.password_hash = now, None
+    session.execute(delete(SignInLink).where(SignInLink.organiser_id == organiser.id))
+    _end_all(session, organiser)
+
+
+def _end_all(session: Session, organiser: Organiser, *but: ColumnElement[bool]) -> None:
+    session.execute(delete(OrganiserSession).where(OrganiserSession.organiser_id == organiser.id, *but))
+
+
+def end_all_sessions(session: Session, organiser: Organiser) -> None:
+    _end_all(session, organiser)
+
+
+def all_of_them(session: Session) -> list[Organiser]:
+    return list(session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.email)))
+
+
+def find(session: Session, number: int) -> Organiser:
+    """Raises NotFound."""
+    found = session.get(Organiser, number) if 0 < number < 2**63 else None
+    if found is None or found.removed_at is not None:
+        raise NotFound(f"there is no organiser {number}")
+    return found
+
+
 def _by_address(session: Session, email: str) -> Organiser | None:
-    return session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email)))
+    return session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email), Organiser.removed_at.is_(None)))
+
+
+def by_address(session: Session, email: str) -> Organiser:
+    """Raises NotFound for a stranger's address."""
+    organiser = _by_address(session, parse(email))
+    if organiser is None:
+        raise NotFound("nobody signs in under this address")
+    return organiser
 
 
 def new_link(session: Session, email: str, now: datetime) -> SignInLink:
     """A sign-in link to hand over; the oldest ends where there would be a fourth. Raises NotFound for a stranger's address."""
-    organiser = _by_address(session, parse(email))
-    if organiser is None:
-        raise NotFound("nobody signs in under this address")
+    organiser = by_address(session, email)
     for one in _alive(session, organiser, now)[: 1 - MOST_LINKS]:
         session.delete(one)
     link = SignInLink(key=links.new_key(), organiser_id=organiser.id, created_at=now, expires_at=now + LINK_LASTS)
@@ -75,25 +113,78 @@ def find_link(session: Session, token: str, now: datetime) -> SignInLink:
     return link
 
 
-def sign_in(session: Session, link: SignInLink, now: datetime) -> str:
+def sign_in(session: Session, link: SignInLink, now: datetime, *, address: str = "", browser: str = "") -> str:
     """Spends the link, once; returns the new session's key, which only the browser's cookie keeps."""
     statement = update(SignInLink).where(SignInLink.id == link.id, SignInLink.used_at.is_(None)).values(used_at=now)
     if not session.execute(statement.returning(SignInLink.id)).first():
         raise NotFound("this sign-in link was used already")
+    return _begin(session, link.organiser_id, now, address, browser)
+
+
+def sign_in_with_password(session: Session, email: str, password: str, now: datetime, *, address: str, browser: str) -> str:
+    """Raises Refused, in the same words and time whether nobody signs in under this address or the password is wrong."""
+    limits.password(mailbox(email))
+    organiser = _by_address(session, email)
+    if not passwords.matches(organiser.password_hash if organiser else None, password) or organiser is None:
+        raise Refused(password=NOT_RIGHT)
+    return _begin(session, organiser.id, now, address, browser)
+
+
+def _begin(session: Session, organiser_id: int, now: datetime, address: str, browser: str) -> str:
     key = links.new_key()
     session.add(
-        OrganiserSession(key_hash=_hash(key), organiser_id=link.organiser_id, created_at=now, expires_at=now + SESSION_LASTS)
-    )
+        OrganiserSession(
+            key_hash=_hash(key), organiser_id=organiser_id, created_at=now, expires_at=now + SESSION_LASTS,
+            address=address[:60], browser=browser[:200],
+        )
+    )  # fmt: skip
     return key
 
 
-def signed_in(session: Session, key: str | None, now: datetime) -> Organiser | None:
+def signed_in(session: Session, key: str | None, now: datetime) -> OrganiserSession | None:
     found = session.scalar(select(OrganiserSession).where(OrganiserSession.key_hash == _hash(key))) if key else None
-    return found.organiser if found is not None and found.expires_at > now else None
+    return found if found is not None and found.expires_at > now and found.organiser.removed_at is None else None
+
+
+def rotate(session: Session, signed: OrganiserSession) -> str:
+    """A new key for a session that may do more from now on: whoever knew the old one is out."""
+    key = links.new_key()
+    signed.key_hash = _hash(key)
+    return key
 
 
 def sign_out(session: Session, key: str) -> None:
     session.execute(delete(OrganiserSession).where(OrganiserSession.key_hash == _hash(key)))
+
+
+def sessions(session: Session, organiser: Organiser, now: datetime) -> list[OrganiserSession]:
+    """Where this one is signed in, the newest first."""
+    mine = (OrganiserSession.organiser_id == organiser.id, OrganiserSession.expires_at > now)
+    return list(session.scalars(select(OrganiserSession).where(*mine).order_by(OrganiserSession.id.desc())))
+
+
+def end_session(session: Session, organiser: Organiser, number: int) -> None:
+    """Ends one of this organiser's own sessions. Raises NotFound."""
+    mine = (OrganiserSession.organiser_id == organiser.id, OrganiserSession.id == (number if number < 2**63 else 0))
+    if not session.execute(delete(OrganiserSession).where(*mine).returning(OrganiserSession.id)).first():
+        raise NotFound("this session has ended already")
+
+
+def end_other_sessions(session: Session, signed: OrganiserSession) -> None:
+    _end_all(session, signed.organiser, OrganiserSession.id != signed.id)
+
+
+def set_password(session: Session, signed: OrganiserSession, password: str) -> None:
+    """A new password ends every other session. Raises Refused."""
+    signed.organiser.password_hash = passwords.hashed(password, unlike=signed.organiser.email)
+    end_other_sessions(session, signed)
+
+
+def set_zone(organiser: Organiser, zone: str) -> None:
+    """Raises Refused."""
+    if zone not in available_timezones():
+        raise Refused(zone="Choose a time zone of the list, like Europe/London.")
+    organiser.zone = zone
 
 
 def _hash(key: str) -> str:

@@ -14,6 +14,16 @@ def fill(source: str, values: Mapping[str, str]) -> str:
     return PATTERN.sub(lambda found: values.get(found[1]) or found[2] or "", source)
 
 
-def unknown(source: str) -> list[str]:
-    """What stands in braces and is no placeholder."""
-    return [found[0] for found in BRACES.finditer(source) if not PATTERN.fullmatch(found[0])]
+def unknown(source: str) -> list[tuple[int, int, str]]:
+    """What stands in braces and is no placeholder, each with its line and column, from one."""
+    strange = (found for found in BRACES.finditer(source) if not PATTERN.fullmatch(found[0]))
+    return [(*_place(source, found.start()), found[0]) for found in strange]
+
+
+def _place(source: str, at: int) -> tuple[int, int]:
+    return source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
+
+
+def without_fallback(source: str) -> list[str]:
+    """Placeholders that say nothing where we know nothing."""
+    return sorted({found[1] for found in PATTERN.finditer(source) if not found[2]})

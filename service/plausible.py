@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from email.utils import getaddresses
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 SHORTEST_KEY = 16
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+NAME_SERVER = re.compile(r"([0-9a-fA-F:.]+)|([\d.]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*|\[?[0-9a-fA-F:]+\]?")
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
 
@@ -138,13 +140,6 @@ def host(text: str) -> str:
     return text
 
 
-def place(text: str) -> str:
-    server, _, number = text.rpartition(":")
-    if not HOST.fullmatch(server):
-        raise ValueError("should look like 192.0.2.53:53")
-    return f"{server}:{port(number)}"
-
-
 def domain_name(text: str) -> str:
     if not DOMAIN.fullmatch(text) or len(text) > 253:
         raise ValueError("should be a domain, like lists.example.org")
@@ -184,3 +179,21 @@ def routes(text: str) -> dict[str, tuple[str, int]]:
             raise ValueError("should look like nec.example=127.0.0.1:2525,other.example=127.0.0.1:2526")
         found[domain.lower()] = (server, port(number))
     return found
+
+
+def hook(text: str) -> str:
+    """An address that we call; unlike our own it may have a path and a query."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isprintable() or " " in text:
+        raise ValueError("should be an address like https://alerts.example.org/hook")
+    return text
+
+
+def name_server(text: str) -> str:
+    found = NAME_SERVER.fullmatch(text)
+    try:
+        if text != "off":
+            ip_address((found[1] or found[2]).strip("[]") if found else "")
+    except ValueError:
+        raise ValueError("should be the IP address of a name server, like 192.0.2.53 or 127.0.0.1:5353, or off") from None
+    return text

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from service import tallies
+from service import states, tallies
 from service.models import Mailing, Message, Subscription
 from service.models.mail import IS_TROUBLED, USUAL
 
@@ -63,7 +63,7 @@ class Outcome(NamedTuple):
 
 
 def outcomes(
-    session: Session, mailing: Mailing, *, state: str = "", words: str = "", after: int = 0, limit: int = 100
+    session: Session, mailing: Mailing, *, state: str = "", words: str = "", host: str = "", after: int = 0, limit: int = 100
 ) -> list[Outcome]:
     """Messages with address, state, reply and time, in the order of subscriptions, those after the one given.
 
@@ -75,8 +75,11 @@ def outcomes(
         .outerjoin(Subscription, Subscription.id == Message.subscription_id)
         .where(Message.mailing_id == mailing.id, Message.subscription_id > after)
     )
-    if state:
-        wanted = wanted.where(Message.state == state, *([] if state in USUAL else [IS_TROUBLED]))
+    if state:  # spelled out, so that the index of those in this state is used whatever plan is kept
+        known = state if state in states.MESSAGE else "none"
+        wanted = wanted.where(Message.state == literal_column(f"'{known}'"), *([] if known in USUAL else [IS_TROUBLED]))
+    if host:
+        wanted = wanted.where(Subscription.email.iendswith(f"@{host}", autoescape=True))
     if words:
         looked_in = (Subscription.email, Message.reply_text)
         wanted = wanted.where(or_(*(column.icontains(words, autoescape=True) for column in looked_in)))

@@ -30,10 +30,11 @@ JOBS = {
     "fan_out": "workers.jobs.fan_out",
     "shift": "workers.jobs.shift",
     "take_in": "workers.jobs.take_in",
+    "read_import": "workers.jobs.read_import",
 }
 
 
-TIMEOUT_SECONDS = {"shift": -1, "fan_out": -1, "deliver": 1800}
+TIMEOUT_SECONDS = {"shift": -1, "fan_out": -1, "take_in": -1, "read_import": -1, "deliver": 1800}
 """RQ would break into a job after this; a shift ends by itself, and may wait long for a slow server's final answer."""
 
 

@@ -21,6 +21,7 @@ from service.models import (
     Correction,
     Edition,
     Enclosure,
+    Import,
     Letter,
     Message,
     Notice,
@@ -56,7 +57,12 @@ RULES: dict[str, str] = {
     "complaints": "six years after they were answered",
     "sign_in_links": "a day after they ran out",
     "organiser_sessions": "a day after they ran out",
-    "organisers": KEPT + "until an administrator removes them",
+    "organisers": KEPT + "until an administrator removes them; what they wrote and approved names them by number",
+    "recovery_codes": "with their organiser's second factor",
+    "audit_entries": KEPT + "who did what; people in it are a keyed hash",
+    "imports": "the file: seven days; what became of it: a year",
+    "import_lines": "with their import; no personal data",
+    "days": KEPT + "counts alone",
     "officials": KEPT + "public offices, with the source of each address",
     "notices": KEPT + "public",
     "editions": KEPT + "public",
@@ -64,6 +70,9 @@ RULES: dict[str, str] = {
     "milestones": KEPT + "no personal data",
     "mailing_lists": KEPT + "no personal data",
     "mailings": KEPT + "public",
+    "mailing_versions": KEPT + "what was written and approved",
+    "mailing_seen": KEPT + "which version an organiser saw last",
+    "mailing_reports": KEPT + "counts alone",
     "tallies": KEPT + "no personal data",
     "servings": KEPT + "the record of what was served",
     "deliveries": KEPT + "the record of what was served",
@@ -170,6 +179,10 @@ def _sessions(session: Session, now: datetime) -> int:
     return _delete(session, OrganiserSession, OrganiserSession.expires_at < now - timedelta(days=1))
 
 
+def _imports(session: Session, now: datetime) -> int:
+    return _delete(session, Import, Import.created_at < now - timedelta(days=365))
+
+
 def _names(session: Session, now: datetime) -> int:
     """Signatures of notices closed long ago keep their number and display, and nothing of the person."""
     closed = select(Edition.id).join(Notice).where(Notice.closed_at < now - timedelta(days=settings().pseudonymise_days))
@@ -236,6 +249,7 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "bounces": _bounces,
     "sign-in links": _sign_in_links,
     "sessions": _sessions,
+    "imports": _imports,
     "enclosures": _enclosures,
     "corrections": _corrections,
 }

@@ -53,7 +53,7 @@ SERVING = {
 MAILING = {
     "draft": {"submitted", "cancelled"},  # being written
     "submitted": {"draft", "approved", "cancelled"},  # waits for a second organiser
-    "approved": {"sending", "cancelled"},  # frozen by its hash; about to be fanned out
+    "approved": {"draft", "sending", "cancelled"},  # frozen by its hash; can be recalled until it goes
     "sending": {"paused", "sent", "cancelled"},  # its messages are on their way
     "paused": {"sending", "cancelled"},  # held; goes on where it stopped
     "sent": set(),  # every message is settled
@@ -63,6 +63,15 @@ PROPOSAL = {
     "open": {"approved", "refused"},  # waits for a second organiser
     "approved": set(),  # done as it was proposed
     "refused": set(),  # will not be done
+}
+IMPORT = {
+    "mapping": {"judging", "dropped"},  # sent; its columns are not told apart yet
+    "judging": {"judged", "failed"},  # a worker reads the file and stores nothing
+    "judged": {"taking", "dropped"},  # waits for the organiser, who has seen its bad lines
+    "taking": {"done"},  # a worker adds its good lines
+    "done": set(),
+    "failed": set(),  # the file could not be read at all
+    "dropped": set(),  # the organiser thought again
 }
 COMPLAINT = {
     "open": {"answered"},  # acknowledged; an answer is due in 30 days
@@ -85,6 +94,7 @@ MACHINES: dict[type[m.Base], dict[str, Any]] = {
     m.Complaint: COMPLAINT,
     m.Proposal: PROPOSAL,
     m.Arrival: ARRIVAL,
+    m.Import: IMPORT,
 }
 
 

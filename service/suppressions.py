@@ -30,6 +30,18 @@ def suppressed_among(session: Session, mailboxes: Iterable[str]) -> set[str]:
     return {by_hash[one] for one in found}
 
 
+def suppression_of(session: Session, mailbox: str) -> Suppression | None:
+    return session.get(Suppression, keyed_hash(mailbox))
+
+
+def lift(session: Session, mailbox: str) -> bool:
+    """We may write to it again; whoever decides it says why, in the audit."""
+    found = suppression_of(session, mailbox)
+    if found is not None:
+        session.delete(found)
+    return found is not None
+
+
 def suppress(session: Session, mailbox: str, reason: str, now: datetime) -> None:
     if not is_suppressed(session, mailbox):
         session.add(Suppression(hash=keyed_hash(mailbox), reason=reason, at=now))

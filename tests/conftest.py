@@ -116,6 +116,8 @@ def environment(
         "MAIL_PORT": str(postbox_server[0]),
         "SECRET_KEY": "a-key-for-these-tests-alone",
         "SERVING_WAIT_MINUTES": "0",
+        "COOLING_SECONDS": "0",
+        "DNS_SERVER": "off",
         "LIMIT_VISITOR": "10000 per minute",
     } | (mark.kwargs if mark else {})
 

@@ -1,6 +1,7 @@
 """`make pictures`: starts a sample service of its own, lets somebody sign, and takes the README's pictures.
 
-docs/pictures/notice.png, register.png, check.png, letter.png, import.png; each at most 200 kB. Everybody in them is made up.
+docs/pictures/notice.png, register.png, check.png, letter.png, import.png, and of the studio editor.png, dashboard.png,
+progress.png, report.png; each at most 200 kB. Everybody in them is made up.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from service import config, migrate, names, notices, sample
 from service.addresses import mailbox
 from service.db import transaction
 from service.models import Signature
+from tests import studio_pictures
 from tests.browser import ARGUMENTS
 from tests.conftest import ROOT, answers, free_port, wait_until
 
@@ -91,6 +93,7 @@ def _settings(folder: Path) -> dict[str, str]:
         "VAR_DIR": str(folder / "var"),
         "APPROVALS": "1",
         "SECOND_FACTOR": "on",
+        "COOLING_SECONDS": "2",
         "ORGANISATION": "The Harbour Members' Network",
     }
 
@@ -138,6 +141,7 @@ def take(environment: dict[str, str]) -> None:
         terminal = browser.new_page(viewport={"width": 900, "height": 200})
         terminal.set_content(imported(environment))
         terminal.screenshot(path=PICTURES / "import.png", full_page=True)
+        studio_pictures.take(browser, PICTURES)
         browser.close()
 
 

@@ -107,7 +107,7 @@ def test_imprint_and_postal_address_stand_on_every_page(world: World) -> None:
 def test_imprint_and_postal_address_stand_in_every_letter(world: World) -> None:
     world.publish(milestones=(1,))
     with transaction() as session:
-        organisers.add(session, OLIVE, "author", datetime.now(UTC))
+        organisers.add(session, OLIVE, "administrator", datetime.now(UTC))
     world.sign(ANN, updates="yes")
     world.confirm(ANN["email"])
     world.post("/complaints", ANN | WORDS)

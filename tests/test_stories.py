@@ -81,7 +81,7 @@ def test_an_organiser_writes_tests_and_sends_an_update(world: World) -> None:
     fields = {"list": "updates", "subject": "The first week", "body": "Dear {name|friend},\n\nwe are **many**."}
     where = world.post("/organise/updates/new", fields, olive).headers["Location"]
     page = world.get(where, olive).get_data(as_text=True)
-    assert "<strong>many</strong>" in page
+    assert "<strong>many</strong>" in world.get(f"{where}/preview", olive).get_data(as_text=True)
     seen = page.split('name="seen" value="')[1].split('"')[0]
     world.post(where, {"act": "test", "seen": seen}, olive)
     world.post(where, {"act": "send", "seen": seen}, olive)

@@ -34,13 +34,19 @@ STORIES = {
     "organisers",
     "complaints",
     "holdings",
+    "days",
+    "imports",
+    "people",
+    "reports",
     "retention",
+    "second_factor",
 }
 BELOW_STORIES = {
-    "addressed", "addresses", "config", "corrections", "db", "documents", "emails", "errors", "evidence", "forgetting",
-    "incoming", "limits", "links", "manifests", "markdown", "models", "names", "placeholders", "plausible", "proof",
-    "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "schedule", "signing", "sources", "states",
-    "subscribing", "suppressions", "tallies", "trees",
+    "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "db", "differences", "documents",
+    "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "limits", "links", "manifests", "markdown",
+    "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible", "proof", "proof_keys",
+    "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed", "sending_domain", "signing",
+    "sources", "states", "subscribing", "suppressions", "tables", "tallies", "times", "trees", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

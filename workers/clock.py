@@ -19,13 +19,27 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import arrivals, asking_again, corrections, deliveries, mailings, queue, retention, schedule, spool
+from service import (
+    arrivals,
+    asking_again,
+    corrections,
+    days,
+    deliveries,
+    imports,
+    mailings,
+    queue,
+    reports,
+    retention,
+    schedule,
+    spool,
+)
 from service.config import SettingRefused, settings
-from service.db import transaction
+from service.db import reading, transaction
 from service.health import CLOCK
 from service.logs import configure
 from service.models import Message
 from service.models.mail import IS_QUEUED
+from workers.alarm import Alarm
 from workers.outbound import ledger
 
 log = logging.getLogger(__name__)
@@ -73,9 +87,16 @@ def ask_again(session: Session, now: datetime) -> None:
     asking_again.ask_some(session, now)
 
 
-def sweep_mailings(session: Session, _now: datetime) -> None:
+def sweep_mailings(session: Session, now: datetime) -> None:
     if not _waiting(queue.BULK):
+        mailings.wake_due(session, now)
         mailings.wake_unfinished(session)
+        imports.wake_unfinished(session)
+
+
+def start_mailings(session: Session, now: datetime) -> None:
+    """For those whose minute of recall, or time, is over: soon after, and not ten seconds late."""
+    mailings.wake_due(session, now)
 
 
 def sweep_arrivals(session: Session, now: datetime) -> None:
@@ -87,6 +108,26 @@ def forget(session: Session, now: datetime) -> None:
     forgotten = {name: count for name, count in retention.run(session, now).items() if count}
     if forgotten:
         log.info("forgotten: %s", forgotten)
+
+
+def forget_files(_session: Session, now: datetime) -> None:
+    if count := imports.forget_files(now):
+        log.info("forgotten: %d files of imports", count)
+
+
+def count_mailings(session: Session, now: datetime) -> None:
+    """Counted in a transaction that only reads: a million rows take seconds, in which others want to write."""
+    with reading() as looking:
+        mailing = reports.stale(looking, now)
+        found = reports.count(looking, mailing, now) if mailing else {}
+    if mailing is not None:
+        reports.keep(session, mailing.id, found, now)
+
+
+def count_days(session: Session, now: datetime) -> None:
+    with reading() as looking:
+        counted = days.count(looking, now)
+    days.keep(session, counted, now)
 
 
 def beat(_session: Session, now: datetime) -> None:
@@ -111,6 +152,10 @@ def duties() -> list[Duty]:
         Duty(sweep_corrections, 60),
         Duty(ask_again, 60),
         Duty(sweep_arrivals, 5),
+        Duty(start_mailings, 2),
+        Duty(count_mailings, 15),
+        Duty(count_days, 300),
+        Duty(forget_files, 3600),
         Duty(forget, 3600),
     ]
 
@@ -133,9 +178,10 @@ def main() -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: stop.set())
     settings()
-    known = duties()
+    known, alarm = duties(), Alarm()
     while not stop.wait(1):
         tick(known, time.monotonic())
+        alarm.look(time.monotonic())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from traceback import extract_tb
 from service import deliveries, mailings, queue
 from service.db import reading, transaction
 from service.models import Serving
+from workers import intake
 from workers.inbound import process
 from workers.outbound import journal, ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
@@ -90,3 +91,9 @@ def shift(mailing_id: int) -> None:
 def take_in(_arrival_id: int) -> None:
     """Reads this message that came in and all that wait beside it, and does what each asks."""
     process.run()
+
+
+@reported
+def read_import(import_id: int) -> None:
+    """Judges the lines of an import, or takes the good ones in, as far as its organiser has said."""
+    intake.run(import_id)

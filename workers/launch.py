@@ -29,7 +29,7 @@ from service.db import transaction
 from service.errors import NotFound
 
 ROOT = Path(__file__).parent.parent
-DEVELOPMENT = {"APPROVALS": "0", "SECOND_FACTOR": "off"}
+DEVELOPMENT = {"APPROVALS": "0", "SECOND_FACTOR": "off", "COOLING_SECONDS": "10", "DNS_SERVER": "off"}
 ORGANISER = "organiser@example.org"
 READY_SECONDS = 60
 
@@ -117,7 +117,7 @@ def welcome(known: Settings) -> None:
 
 def command() -> str:
     """How to call a command with the settings of this run, from another terminal."""
-    names = ("VAR_DIR", "WEB_PORT", "BASE_URL", "POSTBOX_SMTP_PORT", "INBOUND_SMTP_PORT", "APPROVALS", "SECOND_FACTOR")
+    names = ("VAR_DIR", "WEB_PORT", "BASE_URL", "POSTBOX_SMTP_PORT", "INBOUND_SMTP_PORT", *DEVELOPMENT)
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
     return " ".join([*given, ".venv/bin/flask --app wsgi"])
 

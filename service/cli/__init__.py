@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from service import migrate, sample
-from service.cli import inbound, mailings, notices, people, proof
+from service.cli import backups, inbound, mailings, notices, people, proof
 from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
@@ -23,10 +23,13 @@ def register(app: Flask) -> None:
         mailings.group,
         proof.group,
         inbound.group,
+        backups.audit_group,
     ):
         app.cli.add_command(group)
     app.cli.add_command(migrate_command)
     app.cli.add_command(seed_command)
+    app.cli.add_command(backups.backup_command)
+    app.cli.add_command(backups.restore_command)
 
 
 @click.command("migrate")

@@ -108,11 +108,6 @@ class Steps:
             console.print(f"{self.what}: {self.done:,} of {self.total:,} lines")
 
 
-def count_lines(file: Path) -> int:
-    with file.open("rb") as opened:
-        return max(sum(chunk.count(b"\n") for chunk in iter(lambda: opened.read(1 << 20), b"")) - 1, 0)
-
-
 def report(as_json: bool, document: dict[str, Any], bad: list[tuple[int, str]], sentence: str) -> None:
     """Prints what was done and each bad line with its reason; ends the command with 1 where there was one."""
     bad.sort()

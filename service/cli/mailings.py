@@ -13,7 +13,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import links, mailings, progress, states, subscriptions
+from service import audience, audit, checks, links, mailings, progress, states, subscriptions
 from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.config import settings
 from service.db import reading, transaction
@@ -40,6 +40,11 @@ def send_mailing(file: Path, slug: str, as_json: bool) -> None:
         session.flush()
         if not settings().approvals:
             mailings.approve(session, mailing, None, mailings.content_hash(mailing), now())
+        audit.note(session, "send", f"mailing {mailing.id}", now(), state=mailing.state)
+        found = checks.of(session, mailing, now(), audience.size(session, audience.of(mailing)))
+    for one in found:
+        if one.level != "ok":
+            console.print(f"{one.name}: {one.said} {one.remedy}")
     document = {"id": mailing.id, "state": mailing.state, "url": links.url(f"/news/{mailing.slug}")}
     if settings().approvals:
         say(

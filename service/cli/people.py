@@ -12,13 +12,14 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import IntegrityError
 
-from service import links, officials, organisers, subscriptions
-from service.cli.common import Steps, count_lines, file_argument, json_option, now, report, say, says_why
-from service.cli.mentioned import Mentioned
-from service.cli.tables import Row, judge, lines_of
+from service import audit, links, officials, organisers, subscriptions
+from service.cli.common import Steps, file_argument, json_option, now, report, say, says_why
 from service.db import reading, transaction
 from service.documents import plain_cell
 from service.errors import Refused
+from service.mentioned import Mentioned
+from service.roles import ROLES
+from service.tables import Row, count_lines, judge, lines_of
 
 BATCH = 20_000
 """Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""
@@ -130,14 +131,28 @@ def export_subscribers(slug: str) -> None:
 
 @organisers_group.command("add")
 @click.argument("email")
-@click.option("--role", type=click.Choice(organisers.ROLES), required=True)
+@click.option("--role", type=click.Choice(list(ROLES)), required=True)
 @json_option
 @says_why
 def add_organiser(email: str, role: str, as_json: bool) -> None:
     """Let somebody sign in; a new role for somebody known ends their sessions."""
     with transaction() as session:
         organiser = organisers.add(session, email, role, now())
+        audit.note(session, "add organiser", f"organiser {organiser.id}", now(), role=role)
     say(as_json, {"email": organiser.email, "role": role}, f"{organiser.email} can sign in as {role}.")
+
+
+@organisers_group.command("remove")
+@click.argument("email")
+@json_option
+@says_why
+def remove_organiser(email: str, as_json: bool) -> None:
+    """Let somebody sign in no more; their sessions end at once."""
+    with transaction() as session:
+        organiser = organisers.by_address(session, email)
+        organisers.remove(session, organiser, now())
+        audit.note(session, "remove", f"organiser {organiser.id}", now())
+    say(as_json, {"email": organiser.email, "removed": True}, f"{organiser.email} signs in no more.")
 
 
 @organisers_group.command("link")
@@ -147,5 +162,7 @@ def add_organiser(email: str, role: str, as_json: bool) -> None:
 def organiser_link(email: str, as_json: bool) -> None:
     """Print a sign-in link, single use, good for half an hour."""
     with transaction() as session:
-        url = links.sign_in_url(organisers.new_link(session, email, now()).key)
+        link = organisers.new_link(session, email, now())
+        audit.note(session, "make a sign-in link", f"organiser {link.organiser_id}", now())
+        url = links.sign_in_url(link.key)
     say(as_json, {"url": url}, url)

@@ -1,19 +1,30 @@
 """The tables, one file per family of nouns; no decisions are taken here."""
 
+from service.models.audit import AuditEntry, Import, ImportLine
 from service.models.base import Base
 from service.models.incoming import Arrival, Bounce, RawMail
-from service.models.lists import Mailing, MailingList, Subscription, Tally
+from service.models.lists import (
+    Day,
+    Mailing,
+    MailingList,
+    MailingReport,
+    MailingSeen,
+    MailingVersion,
+    Subscription,
+    Tally,
+)
 from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
-from service.models.organisers import Organiser, OrganiserSession, SignInLink
+from service.models.organisers import Organiser, OrganiserSession, RecoveryCode, SignInLink
 from service.models.people import Complaint, Consent, Request, RequestItem, Signature
 from service.models.proof import Evidence, Leaf, Manifest, ProofKey, TreeNode
 from service.models.servings import Delivery, Serving
 from service.models.standing import Asking, Correction, Proposal
 
 __all__ = [
-    "Arrival", "Asking", "Attempt", "Base", "Bounce", "Complaint", "Consent", "Correction", "Delivery", "Demand", "Edition",
-    "Enclosure", "Evidence", "Leaf", "Letter", "Mailing", "MailingList", "Manifest", "Message", "Milestone", "Notice",
-    "Official", "Organiser", "OrganiserSession", "ProofKey", "Proposal", "RawMail", "Request", "RequestItem", "Serving",
-    "SignInLink", "Signature", "Subscription", "Suppression", "Tally", "TreeNode",
+    "Arrival", "Asking", "Attempt", "AuditEntry", "Base", "Bounce", "Complaint", "Consent", "Correction", "Day", "Delivery",
+    "Demand", "Edition", "Enclosure", "Evidence", "Import", "ImportLine", "Leaf", "Letter", "Mailing", "MailingList",
+    "MailingReport", "MailingSeen", "MailingVersion", "Manifest", "Message", "Milestone", "Notice", "Official", "Organiser",
+    "OrganiserSession", "ProofKey", "Proposal", "RawMail", "RecoveryCode", "Request", "RequestItem", "Serving", "SignInLink",
+    "Signature", "Subscription", "Suppression", "Tally", "TreeNode",
 ]  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -30,6 +31,9 @@ class Subscription(Base):
         Index("ix_subscriptions_fan_out", "list_id", "state", "id"),
         Index(None, "mailbox"),
         Index(None, "state", "created_at"),
+        Index("ix_subscriptions_clp", text("lower(clp)"), "id"),
+        Index("ix_subscriptions_prefix", "mailbox", postgresql_ops={"mailbox": "varchar_pattern_ops"}).ddl_if("postgresql"),
+        Index("ix_subscriptions_words", text("to_tsvector('simple', name)"), postgresql_using="gin").ddl_if("postgresql"),
     )
     id: Mapped[Id]
     list_id: Mapped[int] = mapped_column(ForeignKey("mailing_lists.id"), type_=Ref)
@@ -67,7 +71,15 @@ class Mailing(Base):
     author_id: Mapped[int | None] = mapped_column(ForeignKey("organisers.id"), type_=Ref)
     approver_id: Mapped[int | None] = mapped_column(ForeignKey("organisers.id"), type_=Ref)
     approved_hash: Mapped[str | None]
-    """SHA-256 over what was approved: list, subject, text, sender. Something else never goes out."""
+    """SHA-256 over what was approved: subject, text, sender, audience, time. Something else never goes out."""
+    audience: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Who gets it, as service.audience reads it; empty: all of the list."""
+    because: Mapped[str] = mapped_column(Text, default="")
+    """Why its readers get it, as each copy says: "you are on the list …"."""
+    send_at: Mapped[datetime | None]
+    """When it shall go; None: as soon as it is approved."""
+    goes_at: Mapped[datetime | None]
+    """When it does go, once approved: after the minute in which it can be recalled."""
     created_at: Mapped[datetime]
     approved_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -76,3 +88,49 @@ class Mailing(Base):
     fanned_out_at: Mapped[datetime | None]
     paused_because: Mapped[str] = mapped_column(Text, default="")
     mailing_list: Mapped[MailingList] = relationship()
+
+
+class MailingVersion(Base):
+    """One save of a mailing: all that an approval would freeze, and who wrote it. Rows are added, never changed."""
+
+    __tablename__ = "mailing_versions"
+    __table_args__ = (UniqueConstraint("mailing_id", "number"),)
+    id: Mapped[Id]
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailings.id"), type_=Ref)
+    number: Mapped[int]
+    hash: Mapped[str]
+    frozen: Mapped[dict[str, str]] = mapped_column(JSON)
+    """What people compare, by its name on the pages: subject, text, sender, audience, time."""
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("organisers.id"), type_=Ref)
+    saved_at: Mapped[datetime]
+
+
+class MailingSeen(Base):
+    """Which version an organiser last had before them when they pressed a button."""
+
+    __tablename__ = "mailing_seen"
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailings.id"), type_=Ref, primary_key=True)
+    organiser_id: Mapped[int] = mapped_column(ForeignKey("organisers.id", ondelete="CASCADE"), type_=Ref, primary_key=True)
+    hash: Mapped[str]
+
+
+class MailingReport(Base):
+    """What became of a mailing, counted by the clock now and then: a million rows are not counted while somebody waits."""
+
+    __tablename__ = "mailing_reports"
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailings.id"), type_=Ref, primary_key=True)
+    made_at: Mapped[datetime]
+    found: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Day(Base):
+    """How many asked on one day and how many of them confirmed, by receiving domain; without a trace of who."""
+
+    __tablename__ = "days"
+    day: Mapped[date] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(primary_key=True)
+    """signatures | subscriptions"""
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    """Of the receiving mailbox; the rare ones together as "others"."""
+    requested: Mapped[int]
+    confirmed: Mapped[int]

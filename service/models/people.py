@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -20,6 +20,10 @@ class Signature(Base):
         UniqueConstraint("edition_id", "sequence"),
         Index(None, "mailbox"),
         Index(None, "state", "created_at"),
+        Index(None, "confirmed_at"),
+        Index("ix_signatures_clp", text("lower(clp)"), "id"),
+        Index("ix_signatures_prefix", "mailbox", postgresql_ops={"mailbox": "varchar_pattern_ops"}).ddl_if("postgresql"),
+        Index("ix_signatures_words", text("to_tsvector('simple', name)"), postgresql_using="gin").ddl_if("postgresql"),
     )
     id: Mapped[Id]
     edition_id: Mapped[int] = mapped_column(ForeignKey("editions.id"), type_=Ref)

@@ -9,11 +9,13 @@ from typing import Any
 from flask import Blueprint
 
 from service.web import (
+    account,
     complaints,
     confirmations,
     health,
     holdings,
     hooks,
+    imports,
     inbox,
     lists,
     news,
@@ -21,9 +23,14 @@ from service.web import (
     organise,
     organise_notices,
     pages,
+    people,
     proof,
     received,
+    reports,
     sign_in,
+    team,
+    updates,
+    writing,
 )
 from service.web import unsubscribe as leaving
 from service.web.guards import needs_organiser
@@ -56,4 +63,11 @@ BLUEPRINTS = (
     Entry(hooks.blueprint, "/hooks", None, csrf_exempt=True),
     Entry(organise.blueprint, "/organise", needs_organiser),
     Entry(organise_notices.blueprint, "/organise", needs_organiser),
+    Entry(account.blueprint, "/organise/account", needs_organiser),
+    Entry(writing.blueprint, "/organise/updates", needs_organiser),
+    Entry(updates.blueprint, "/organise/updates", needs_organiser),
+    Entry(reports.blueprint, "/organise/updates", needs_organiser),
+    Entry(people.blueprint, "/organise/people", needs_organiser),
+    Entry(imports.blueprint, "/organise/imports", needs_organiser),
+    Entry(team.blueprint, "/organise", needs_organiser),
 )

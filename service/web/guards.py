@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
-from flask import g, redirect, session, url_for
+from flask import abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
-from service import organisers
-from service.db import reading
+from service import audit, organisers, second_factor
+from service.db import reading, transaction
+from service.models import OrganiserSession
+from service.web.may import MAY, WITHOUT_SECOND_FACTOR
 
 KEY = "organiser"
 P = ParamSpec("P")
@@ -25,10 +30,62 @@ def now() -> datetime:
 
 
 def needs_organiser() -> ResponseReturnValue | None:
-    """Sends everybody who is not signed in to the sign-in page."""
+    """Sends who is not signed in to the sign-in page, and who has not shown the second factor (lately) to its page.
+
+    Role and session are read from the database each time, so that both end at once.
+    """
     with reading() as database:
-        g.organiser = organisers.signed_in(database, session.get(KEY), now())
-    return redirect(url_for("sign_in.form"), 303) if g.organiser is None else None
+        g.signed = organisers.signed_in(database, session.get(KEY), now())
+        g.organiser = g.signed.organiser if g.signed else None
+    if g.organiser is None:
+        return redirect(url_for("sign_in.form"), 303)
+    if request.endpoint not in WITHOUT_SECOND_FACTOR and not second_factor.shown(g.organiser, g.signed):
+        return redirect(url_for("account.second_factor", then=_here()), 303)
+    rule = MAY.get(_what())
+    if rule is None or g.organiser.role not in rule.roles:
+        abort(403)
+    if rule.again and not second_factor.shown_lately(g.organiser, g.signed, now()):
+        return redirect(url_for("account.second_factor", then=_here()), 303)
+    return None
+
+
+def _what() -> str:
+    """The line of the table: the view, and of several buttons the one that was pressed."""
+    endpoint = request.endpoint or ""
+    act = request.form.get("act", "") if request.method == "POST" else ""
+    return f"{endpoint} {act}" if f"{endpoint} {act}" in MAY else endpoint
+
+
+def may(what: str) -> bool:
+    """Whether a page should offer it."""
+    return g.get("organiser") is not None and what in MAY and g.organiser.role in MAY[what].roles
+
+
+def _here() -> str:
+    """The page to come back to: this one, or the one on which a button was pressed."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    before = urlsplit(request.referrer or "").path
+    return before if before.startswith("/organise") else url_for("organise.dashboard")
+
+
+def signed_here(database: Session) -> OrganiserSession:
+    """The session of this browser, in a transaction that may change it."""
+    return database.get_one(OrganiserSession, g.signed.id)
+
+
+@contextmanager
+def acting(act: str, subject: str, **details: Any) -> Iterator[Session]:
+    """A transaction of an organiser's, with its entry in the audit: both are committed together.
+
+    What is made inside names itself: `database.info["subject"] = "mailing 4"`.
+    """
+    with transaction() as database:
+        yield database
+        database.flush()
+        about = database.info.pop("subject", subject)
+        address = request.remote_addr or ""
+        audit.note(database, act, about, now(), organiser_id=g.organiser.id, address=address, **details)
 
 
 def steady(view: Callable[P, R]) -> Callable[P, R]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import g
+
+from service import times
 from service.markdown import to_html
 from service.signatures import OFFICES
 
@@ -14,6 +20,26 @@ TIERS = {
     "refused": "Refused",
     "unsure": "Unsure: held until we know",
 }
-FILTERS = {"markdown": to_html, "tier": lambda tier: TIERS[tier]}
+
+
+def at(when: datetime) -> str:
+    """A time in the zone of the organiser who looks."""
+    return times.shown(when, g.organiser.zone)
+
+
+def lasts(seconds: float) -> str:
+    """2 h 5 min; 3 min 20 s; 14 s."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else "", f"{rest} s" if not hours else ""]
+    return " ".join(part for part in parts if part)
+
+
+FILTERS: dict[str, Callable[..., object]] = {
+    "markdown": to_html,
+    "tier": lambda tier: TIERS[tier],
+    "lasts": lasts,
+    "instant": datetime.fromisoformat,
+}
 
 __all__ = ["FILTERS", "OFFICES", "TIERS"]

@@ -1,11 +1,12 @@
-"""Organisers sign in: an e-mailed single-use link, confirmed by POST."""
+"""Organisers sign in: an e-mailed single-use link, confirmed by POST, or a password."""
 
 from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
-from service import addresses, limits, organisers
+from service import addresses, audit, limits, organisers
 from service.db import reading, transaction
 from service.errors import Refused
 from service.web.guards import KEY, now, steady
@@ -21,14 +22,25 @@ def form() -> ResponseReturnValue:
 @blueprint.post("")
 @steady
 def ask() -> ResponseReturnValue:
+    """Mails a link; with a password, signs in."""
     limits.sign_in(request.remote_addr or "")
+    password = request.form.get("password", "")
     try:
         email = addresses.parse(request.form.get("email", ""))
+        if password:
+            return _with_password(email, password)
     except Refused as refused:
-        return render_template("organise/sign_in.html", entered=request.form, errors=refused.errors), 422
+        entered = {"email": request.form.get("email", "")}
+        return render_template("organise/sign_in.html", entered=entered, errors=refused.errors), 422
     with transaction() as database:
         organisers.ask(database, email, now())
     return render_template("pages/look_in_your_mailbox.html")
+
+
+def _with_password(email: str, password: str) -> ResponseReturnValue:
+    with transaction() as database:
+        key = organisers.sign_in_with_password(database, email, password, now(), **_from())
+        return _come_in(database, key, "password")
 
 
 @blueprint.get("/<token>")
@@ -42,7 +54,22 @@ def show(token: str) -> ResponseReturnValue:
 def sign_in(token: str) -> ResponseReturnValue:
     limits.sign_in(request.remote_addr or "")
     with transaction() as database:
-        key = organisers.sign_in(database, organisers.find_link(database, token, now()), now())
+        key = organisers.sign_in(database, organisers.find_link(database, token, now()), now(), **_from())
+        return _come_in(database, key, "link")
+
+
+def _come_in(database: Session, key: str, by: str) -> ResponseReturnValue:
+    """Notes it in the audit; this browser's cookie has a new key from now on, whatever it held before."""
+    signed = organisers.signed_in(database, key, now())
+    if signed is not None:
+        number = signed.organiser_id
+        audit.note(
+            database, "sign in", f"organiser {number}", now(), organiser_id=number, address=signed.address, by=by
+        )  # fmt: skip
     session.clear()
     session[KEY] = key
     return redirect(url_for("organise.dashboard"), 303)
+
+
+def _from() -> dict[str, str]:
+    return {"address": request.remote_addr or "", "browser": request.user_agent.string}

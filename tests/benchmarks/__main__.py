@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import delivery, growth, inbound, prompt, proof
+from tests.benchmarks import delivery, growth, inbound, prompt, proof, studio
 from tests.benchmarks.sinks import Missing
 
 Figure = tuple[str, float, str]
@@ -28,6 +28,7 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "verifier": proof.verifier,
     "receiving": inbound.receiving,
     "judging": inbound.judging,
+    "studio": studio.pages,
 }
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import dns.exception
 import dns.resolver
 
+from service import name_server
 from service.config import settings
 
 SMTP_PORT = 25
@@ -34,7 +35,7 @@ def routes(domain: str, *, direct: bool) -> list[Route]:
     """Where letters to a domain go, in the order to try; none: to the relay. Raises TakesNoMail, NotKnownNow."""
     if (place := settings().mail_routes.get(domain)) is not None:
         return [Route(domain, *place)]
-    if not direct:
+    if not direct or settings().dns_server == "off":
         return []
     return [Route(name, *settings().mail_routes.get(name, (name, SMTP_PORT))) for name in exchangers(domain)]
 
@@ -57,9 +58,6 @@ def exchangers(domain: str) -> list[str]:
 
 @lru_cache
 def _resolver(server: str) -> dns.resolver.Resolver:
-    resolver = dns.resolver.Resolver(configure=not server)
-    if server:
-        host, _, port = server.rpartition(":")
-        resolver.nameservers, resolver.port = [host], int(port)
+    resolver = name_server.resolver(server)
     resolver.lifetime = LOOKUP_SECONDS
     return resolver

@@ -1,0 +1,185 @@
+"""Story: an organiser takes people in from a file: named, its columns told apart, judged, and only then taken in.
+
+The file lies in VAR_DIR/uploads until a week has passed. A worker reads it, some thousand lines at a time; how far it is
+stands in the row, so that a killed worker's successor goes on there, and of two workers only one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from service import names, queue, states
+from service.config import settings
+from service.errors import NotFound, Refused
+from service.models import Import, ImportLine, MailingList, Organiser
+from service.tables import Row, names_of
+
+COLUMNS = {"email": "Address", "name": "Name", "clp": "Local party", "office": "Office held"}
+GUESSES = {
+    "email": ("email", "e-mail", "mail", "address", "email address", "e-mail address"),
+    "name": ("name", "full name", "member"),
+    "clp": ("clp", "local party", "constituency", "party"),
+    "office": ("office", "office held", "position"),
+}
+KEPT = timedelta(days=7)
+
+
+def take(session: Session, mailing_list: MailingList, by: Organiser, filename: str, source: str, now: datetime) -> Import:
+    """A file that was sent; `source` says where and when its people agreed. Raises Refused."""
+    source = " ".join(source.split())
+    if len(source) < 5:
+        raise Refused(source="Say where and when these people agreed; it is kept as their consent.")
+    found = Import(
+        list_id=mailing_list.id, organiser_id=by.id, state="mapping", filename=names.clean(filename or "file", "file"),
+        source=source[:1000], columns={}, created_at=now,
+    )  # fmt: skip
+    session.add(found)
+    session.flush()
+    return found
+
+
+def file_of(number: int) -> Path:
+    return settings().var_dir / "uploads" / f"{number}.csv"
+
+
+def find(session: Session, number: int, *, lock: bool = False) -> Import:
+    """Raises NotFound."""
+    found = session.get(Import, number if 0 < number < 2**63 else 0, with_for_update=lock or None)
+    if found is None:
+        raise NotFound(f"there is no import {number}")
+    return found
+
+
+def recent(session: Session, limit: int = 20) -> list[Import]:
+    return list(session.scalars(select(Import).order_by(Import.id.desc()).limit(limit)))
+
+
+def waiting(session: Session) -> list[Import]:
+    """Those that wait for an organiser's word."""
+    return list(session.scalars(select(Import).where(Import.state.in_(("mapping", "judged"))).order_by(Import.id)))
+
+
+def header(number: int) -> list[str]:
+    """The names of the file's columns. Raises Refused, also where the file is gone."""
+    try:
+        return names_of(file_of(number))
+    except FileNotFoundError:
+        raise Refused("The file is not there any more; send it again.") from None
+
+
+def guess(found: list[str]) -> dict[str, str]:
+    """Which of the file's columns is probably which of ours."""
+    return {ours: next((one for one in found if one in likely), "") for ours, likely in GUESSES.items()}
+
+
+def tell_apart(session: Session, one: Import, chosen: Mapping[str, str], found: list[str]) -> None:
+    """The organiser's word on the columns; then a worker judges every line and stores nothing. Raises Refused."""
+    columns = {ours: chosen.get(ours, "") for ours in COLUMNS if chosen.get(ours)}
+    if "email" not in columns:
+        raise Refused(email="Choose the column that holds the addresses.")
+    if not set(columns.values()) <= set(found) or len(set(columns.values())) < len(columns):
+        raise Refused(email="Choose a column of the file for each, and none twice.")
+    states.move(one, "judging")
+    one.columns = columns
+    _wake(session, one)
+
+
+def accept(session: Session, one: Import) -> None:
+    """Having seen the bad lines, take the good ones in."""
+    states.move(one, "taking")
+    one.done = one.good = 0
+    _wake(session, one)
+
+
+def drop(one: Import, now: datetime) -> None:
+    states.move(one, "dropped")
+    one.finished_at = now
+    file_of(one.id).unlink(missing_ok=True)
+
+
+def _wake(session: Session, one: Import) -> None:
+    queue.wake(session, "read_import", one.id, queue.BULK)
+
+
+def wake_unfinished(session: Session) -> None:
+    """Rings for those that wait on a worker: the bell may have been lost."""
+    for one in session.scalars(select(Import).where(Import.state.in_(("judging", "taking")))):
+        _wake(session, one)
+
+
+def ours(one: Import, row: Row) -> Row:
+    """A row of the file under our names."""
+    return {name: row.get(theirs, "") for name, theirs in one.columns.items()}
+
+
+def begin(session: Session, number: int, lines: int) -> Import | None:
+    """For the worker that starts, or goes on; None where there is nothing to do. Judging begins anew, for it stores nothing."""
+    one = session.get(Import, number, with_for_update=True)
+    if one is None or one.state not in {"judging", "taking"}:
+        return None
+    if one.state == "judging":
+        session.execute(delete(ImportLine).where(ImportLine.import_id == number))
+        one.done = one.good = 0
+    one.lines = lines
+    return one
+
+
+def note(session: Session, number: int, after: int, count: int, good: int, bad: Mapping[int, str]) -> bool:
+    """What came of the next `count` lines after the first `after`; False where another worker was quicker."""
+    one = session.get_one(Import, number, with_for_update=True)
+    session.refresh(one)
+    if one.state not in {"judging", "taking"} or one.done != after:
+        return False
+    one.done, one.good = after + count, one.good + good
+    if one.state == "judging":
+        session.add_all(ImportLine(import_id=number, line=line, reason=reason) for line, reason in bad.items())
+    return True
+
+
+def end(session: Session, number: int, now: datetime) -> None:
+    """All lines are read."""
+    one = session.get_one(Import, number, with_for_update=True)
+    if one.state == "judging":
+        states.move(one, "judged")
+    elif one.state == "taking":
+        states.move(one, "done")
+        one.finished_at = now
+
+
+def fail(session: Session, number: int, why: str, now: datetime) -> None:
+    """The file as a whole cannot be read."""
+    one = session.get_one(Import, number, with_for_update=True)
+    if one.state == "judging":
+        states.move(one, "failed")
+        one.problem, one.finished_at = why, now
+
+
+def bad_lines(session: Session, number: int, limit: int = 100, after: int = 0) -> list[ImportLine]:
+    mine = (ImportLine.import_id == number, ImportLine.line > after)
+    return list(session.scalars(select(ImportLine).where(*mine).order_by(ImportLine.line).limit(limit)))
+
+
+def with_what_stood_there(number: int, bad: list[ImportLine]) -> Iterator[tuple[int, str, str]]:
+    """Line, reason, and the line itself where the file is still there."""
+    reasons = {one.line: one.reason for one in bad}
+    path = file_of(number)
+    if not path.exists():
+        yield from ((line, reason, "") for line, reason in reasons.items())
+        return
+    with path.open(encoding="utf-8", errors="replace") as opened:
+        for line, text in enumerate(opened, 1):
+            if line in reasons:
+                yield line, reasons[line], text.rstrip("\r\n")[:1000]
+
+
+def forget_files(now: datetime) -> int:
+    """Files older than a week; how many they were."""
+    old = [path for path in (settings().var_dir / "uploads").glob("*") if path.stat().st_mtime < (now - KEPT).timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)

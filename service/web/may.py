@@ -1,0 +1,85 @@
+"""Who may do what in the studio: one table, view → roles. What does not stand here is open to nobody.
+
+Acts that cannot be undone, or that give personal data away, want the second factor again (`again`) where it was not shown in
+the last ten minutes. A test lets each role try every route.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from service.roles import ADMINISTRATORS, APPROVERS, EVERYBODY
+
+
+class May(NamedTuple):
+    roles: frozenset[str]
+    again: bool = False
+
+
+AUTHORS = May(EVERYBODY)
+APPROVING = May(APPROVERS, again=True)
+STOPPING = May(APPROVERS)
+LOOKING_AFTER = May(ADMINISTRATORS)
+CHANGING = May(ADMINISTRATORS, again=True)
+
+MAY: dict[str, May] = {
+    "account.second_factor": AUTHORS,
+    "account.show_second_factor": AUTHORS,
+    "account.offer_second_factor": AUTHORS,
+    "account.set_up_second_factor": AUTHORS,
+    "account.show": AUTHORS,
+    "account.end_session": AUTHORS,
+    "account.end_other_sessions": AUTHORS,
+    "account.set_zone": AUTHORS,
+    "account.set_password": May(EVERYBODY, again=True),
+    "account.new_recovery_codes": May(EVERYBODY, again=True),
+    "organise.dashboard": AUTHORS,
+    "organise.sign_out": AUTHORS,
+    "organise.stop_serving": AUTHORS,
+    "organise.serve": STOPPING,
+    "organise.answered": LOOKING_AFTER,
+    "writing.new": AUTHORS,
+    "writing.create": AUTHORS,
+    "updates.update": AUTHORS,
+    "writing.count": AUTHORS,
+    "writing.count_again": AUTHORS,
+    "updates.preview": AUTHORS,
+    "updates.version": AUTHORS,
+    "updates.act": AUTHORS,
+    "writing.edit": AUTHORS,
+    "writing.save": AUTHORS,
+    "updates.act test": AUTHORS,
+    "updates.act submit": AUTHORS,
+    "updates.act take back": AUTHORS,
+    "updates.act send": APPROVING,
+    "updates.act recall": AUTHORS,
+    "updates.act pause": AUTHORS,
+    "updates.act resume": STOPPING,
+    "updates.act cancel": STOPPING,
+    "updates.act again": AUTHORS,
+    "people.search_form": LOOKING_AFTER,
+    "people.search": LOOKING_AFTER,
+    "people.person": LOOKING_AFTER,
+    "people.act": CHANGING,
+    "people.lift": CHANGING,
+    "imports.files": LOOKING_AFTER,
+    "imports.upload": CHANGING,
+    "imports.show": LOOKING_AFTER,
+    "imports.act": CHANGING,
+    "imports.bad_lines": CHANGING,
+    "team.team": LOOKING_AFTER,
+    "team.add": CHANGING,
+    "team.act": CHANGING,
+    "team.entries": LOOKING_AFTER,
+    "team.export": CHANGING,
+    "reports.report": AUTHORS,
+    "reports.outcomes": STOPPING,
+    "reports.export": May(APPROVERS, again=True),
+}
+"""Of a view with several buttons, each has its own line: `updates.act` and the button's `act`."""
+
+WITHOUT_SECOND_FACTOR = frozenset({
+    "account.second_factor", "account.show_second_factor", "account.offer_second_factor", "account.set_up_second_factor",
+    "organise.sign_out",
+})  # fmt: skip
+"""What somebody can do who signed in and has not shown the second factor yet."""

@@ -1,0 +1,98 @@
+"""Organisers, as administrators see them: who they are, their roles, their sessions. And the audit of what all of them did."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+
+from service import audit, organisers, second_factor
+from service.db import reading
+from service.errors import Refused
+from service.roles import ROLES
+from service.web.guards import acting, now
+
+blueprint = Blueprint("team", __name__)
+PAGE = 100
+
+
+@blueprint.get("/organisers")
+def team() -> ResponseReturnValue:
+    return _team({}, {})
+
+
+def _team(entered: dict[str, str], errors: dict[str, str]) -> str:
+    with reading() as database:
+        found = [(one, len(organisers.sessions(database, one, now()))) for one in organisers.all_of_them(database)]
+        return render_template("organise/team.html", found=found, roles=ROLES, entered=entered, errors=errors)
+
+
+@blueprint.post("/organisers")
+def add() -> ResponseReturnValue:
+    """A new organiser, or another role for one."""
+    form = request.form
+    try:
+        with acting("add organiser", "organiser", role=form.get("role", "")) as database:
+            organiser = organisers.add(database, form.get("email", ""), form.get("role", ""), now())
+            database.info["subject"] = f"organiser {organiser.id}"
+    except Refused as refused:
+        return _team(form.to_dict(), refused.errors), 422
+    return redirect(url_for("team.team"), 303)
+
+
+@blueprint.post("/organisers/<int:number>")
+def act(number: int) -> ResponseReturnValue:
+    """Remove, end sessions, take off the second factor."""
+    name = request.form.get("act", "")
+    try:
+        with acting(name, f"organiser {number}") as database:
+            organiser = organisers.find(database, number)
+            match name:
+                case "remove":
+                    organisers.remove(database, organiser, now())
+                case "end sessions":
+                    organisers.end_all_sessions(database, organiser)
+                case "take off second factor":
+                    second_factor.take_off(database, organiser)
+                    organisers.end_all_sessions(database, organiser)
+                case _:
+                    raise Refused("Choose one of the buttons.")
+    except Refused as refused:
+        return _team({}, refused.errors), 409
+    return redirect(url_for("team.team"), 303)
+
+
+@blueprint.get("/audit")
+def entries() -> ResponseReturnValue:
+    words, who = request.args.get("words", "")[:100].strip(), request.args.get("who", type=int)
+    before = request.args.get("before", type=int)
+    with reading() as database:
+        found = audit.search(database, words=words, organiser_id=who, before=before, limit=PAGE + 1)
+        names = {one.id: one.email for one in organisers.all_of_them(database)}
+        return render_template(
+            "organise/audit.html", entries=found[:PAGE], more=len(found) > PAGE, words=words, who=who, names=names
+        )  # fmt: skip
+
+
+@blueprint.post("/audit.csv")
+def export() -> ResponseReturnValue:
+    with acting("export audit", "audit"):
+        pass
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return Response(stream_with_context(_lines()), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _lines() -> Iterator[str]:
+    yield _line(audit.COLUMNS)
+    with reading() as database:
+        for entry in audit.every(database):
+            yield _line(audit.row(entry))
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerow(cells)
+    return written.getvalue()
