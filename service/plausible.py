@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 SHORTEST_KEY = 16
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-NAME_SERVER = re.compile(r"([0-9a-fA-F:.]+)|([\d.]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
+NAME_SERVER = re.compile(r"([\d.]+|[0-9a-fA-F:]+)|([\d.]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*|\[?[0-9a-fA-F:]+\]?")
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
 
