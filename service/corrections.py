@@ -47,7 +47,7 @@ def send(session: Session, now: datetime) -> None:
             numbers = [one.sequence for one in owed if one.sequence <= cut_off and one.agreed_at >= official.added_at]
             if numbers:
                 emails.correction(session, official, edition, numbers, now)
-        session.execute(update(Correction).where(Correction.id.in_([one.id for one in owed])).values(sent_at=now))
+        session.execute(update(Correction).where(*mine).values(sent_at=now))  # nobody adds one while the edition is ours
 
 
 def _given(session: Session, edition: Edition) -> list[tuple[Official, int]]:

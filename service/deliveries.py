@@ -179,8 +179,7 @@ def _organisers(session: Session) -> list[Organiser]:
 def _addressees(serving: Serving, official: Official, organisers: list[Organiser]) -> list[tuple[str, str]]:
     """Where a letter goes: to the official; in rehearsal to every organiser instead."""
     if not serving.rehearsal:
-        bounced = official.fallback_email if official.bounced_at is not None else ""
-        return [(official.office, bounced or official.email)]
+        return [(official.office, official.address)]
     return [(f"{official.office} (rehearsal, organiser {one.id})", one.email) for one in organisers]
 
 

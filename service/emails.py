@@ -259,7 +259,7 @@ def correction(session: Session, official: Official, edition: Edition, numbers: 
     A prompt letter: one whose final answer was lost goes again, which does no harm here.
     """
     return _store(
-        session, "correction", official.email, now, to_name=official.name,
+        session, "correction", official.address, now, to_name=official.name,
         headers={"Reply-To": settings().contact_email}, official=official, edition=edition, numbers=numbers,
         page=links.url(f"/notices/{edition.notice.slug}"),
     )  # fmt: skip

@@ -112,3 +112,8 @@ class Official(Base):
     bounced_because: Mapped[str] = mapped_column(Text, default="", server_default="")
     objected_at: Mapped[datetime | None]
     """When this official asked, by the link in a letter, to get nothing more."""
+
+    @property
+    def address(self) -> str:
+        """Where letters go now: the other address, where there is one and the first has failed."""
+        return self.fallback_email if self.bounced_at is not None and self.fallback_email else self.email
