@@ -214,11 +214,10 @@ def _arrivals(session: Session, now: datetime) -> int:
 
 
 def _raw_mail(session: Session, now: datetime) -> int:
-    """The bytes of what came in, once it is read and old, or nothing speaks of it any more."""
-    settled = select(Arrival.raw_id).where(
-        Arrival.received_at < now - timedelta(days=30), Arrival.state.in_(("done", "quarantined"))
-    )
-    return _delete(session, RawMail, RawMail.id.in_(settled) | ~exists().where(Arrival.raw_id == RawMail.id))
+    """The bytes of what came in, once it is read and a month old, and of all that goes with the next rule."""
+    read = Arrival.state.in_(("done", "quarantined")) & (Arrival.received_at < now - timedelta(days=30))
+    old = select(Arrival.raw_id).where(Arrival.raw_id.is_not(None), read | (Arrival.received_at < now - timedelta(days=90)))
+    return _delete(session, RawMail, RawMail.id.in_(old))
 
 
 def _bounces(session: Session, now: datetime) -> int:
@@ -244,8 +243,8 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "messages": _messages,
     "consents": _consents,
     "complaints": _complaints,
+    "bytes that came in": _raw_mail,
     "mail that came in": _arrivals,
-    "its bytes": _raw_mail,
     "bounces": _bounces,
     "sign-in links": _sign_in_links,
     "sessions": _sessions,

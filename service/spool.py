@@ -18,7 +18,8 @@ from service.models.incoming import IS_UNREAD, IS_WAITING
 LEASE = timedelta(seconds=60)
 TRIES = 3
 """A message that ended its worker so often is quarantined, not tried for ever."""
-BATCH = 50
+BATCH = 20
+"""Each may take its reader two seconds: fewer than the lease lasts."""
 FOLDERS = {
     "replies": "People’s replies",
     "automatic": "Automatic answers",

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
 
 from service import addressed, spool
 from service.cli.common import console, json_option, now, say, says_why
@@ -51,7 +52,7 @@ def process(files: tuple[str, ...], dry_run: bool, recipient: str, sender: str |
             said = reader.judge(raw, sender, settings().inbound_authserv_id)
             to = recipient or ("" if files else os.environ.get("ORIGINAL_RECIPIENT", "")) or _addressee(raw)
             if not dry_run:
-                _store(raw, sender, to)
+                _store(raw, sender, to, come_back=not files)
             click.echo(json.dumps(_line(name, said, to), ensure_ascii=False))
     sys.exit(1 if failed else 0)
 
@@ -79,10 +80,17 @@ def _addresses(value: str) -> Iterable[str]:
     return [found[1] for found in letters.ANY_ADDRESS.finditer(value[:4_000])]
 
 
-def _store(raw: bytes, sender: str | None, recipient: str) -> None:
-    with transaction() as session:
-        spool.store(session, [spool.Mail("pipe", sender, [recipient], raw)], now())
-        spool.ring(session)
+def _store(raw: bytes, sender: str | None, recipient: str, *, come_back: bool) -> None:
+    """Where the database is away, a mail server that pipes to us is told to come back: any other code would bounce its mail."""
+    try:
+        with transaction() as session:
+            spool.store(session, [spool.Mail("pipe", sender, [recipient], raw)], now())
+            spool.ring(session)
+    except DBAPIError:
+        if not come_back:
+            raise
+        console.print("The database is away; the message was not stored.")
+        sys.exit(os.EX_TEMPFAIL)
 
 
 def _line(name: str, said: Judgement, recipient: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from service.models import Arrival, Bounce, Mailing, Message, Subscription, Supp
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
 from tests.inbound.test_stories import send_update
 from tests.people import ANN, BEN, OLIVE, SLUG
+from tests.test_retention import forget, holding
 from tests.world import World
 
 SOFT = "452 4.2.2 mailbox full"
@@ -214,3 +215,25 @@ def test_replies_go_to_the_inbox_and_on_and_automatic_answers_apart(world: World
     forwarded = world.letter("desk@example.org")
     assert forwarded["Reply-To"] == ANN["email"]
     assert len(world.letters("desk@example.org")) == 1
+
+
+def test_what_came_in_is_forgotten_in_its_time(world: World) -> None:
+    (message,) = readers(world)
+    back(world, message, "5.1.1", "550 5.1.1 user unknown")
+    left = {days: forget(days) for days in (29, 31, 89, 91, 364, 366)}
+    found = [[name for name in ("bytes that came in", "mail that came in", "bounces") if name in one] for one in left.values()]
+    assert found == [[], ["bytes that came in"], [], ["mail that came in"], [], ["bounces"]]
+
+
+def test_an_erasure_takes_what_came_in_with_it(world: World) -> None:
+    world.publish()
+    world.sign(ANN)
+    world.confirm(ANN["email"])
+    to = f"notices@{DOMAIN}"
+    receive(world, letter(ANN["email"], to, "Re: The first week", "I agree with you."), to, ANN["email"])
+    assert "arrivals" in holding(ANN["email"])
+    manage = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    assert "I agree with you." in world.post(manage, {"act": "export"}).get_data(as_text=True)
+    world.post(manage, {"act": "erase", "sure": "yes"})
+    assert holding(ANN["email"]) == set()
+    assert holding("I agree with you.") == set()

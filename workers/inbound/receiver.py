@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -123,6 +124,12 @@ def bare_line_ends(content: bytes) -> bool:
     return content.count(b"\r") != pairs or content.count(b"\n") != pairs
 
 
+PLAIN_PATH = re.compile(
+    r"\s*<([A-Za-z0-9=_+-]{1,64}(?:\.[A-Za-z0-9=_+-]{1,64}){0,10}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8})>(.*)"
+)
+"""Nearly every path there is; the standard library's parser, which aiosmtpd asks for the rest, takes a quarter of our time."""
+
+
 class Bounded:
     """What both protocols share: long lines are taken, too many connections are not."""
 
@@ -135,6 +142,13 @@ class Bounded:
             transport.write(b"421 4.7.0 Too many connections; come back later\r\n")
             transport.close()
         super().connection_made(transport)  # type: ignore[misc]
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        found = PLAIN_PATH.fullmatch(arg)
+        if found is not None and len(found[1].rpartition("@")[0]) <= 64:
+            return found[1], found[2]
+        parsed: tuple[str | None, str | None] = super()._getaddr(arg)  # type: ignore[misc]
+        return parsed
 
     def connection_lost(self, error: Exception | None) -> None:
         Bounded.count -= 1
