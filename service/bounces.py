@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from service import states, tallies
 from service.config import settings
-from service.errors import NotFound, Refused
-from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription, Suppression
+from service.errors import NotFound
+from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription
 from service.suppressions import keyed_hash, suppress
 
 COMPLAINT_SHARE = 0.001
@@ -153,30 +153,8 @@ def why_pause(session: Session, mailing_id: int) -> str | None:
     return None
 
 
-def suppression(session: Session, mailbox: str) -> Suppression | None:
-    return session.get(Suppression, keyed_hash(mailbox))
-
-
-def lift(session: Session, mailbox: str, now: datetime) -> None:
-    """An organiser lets us write again to an address that failed; its score starts anew.
-
-    Raises Refused where the person themselves said no: an erasure stays, and after a complaint they must ask again.
-    """
-    found = suppression(session, mailbox)
-    if found is None:
-        raise Refused("There is no suppression to lift.")
-    if not found.reason.startswith("bounced"):
-        raise Refused("This person said no themselves; only they can change that.")
-    session.delete(found)
-    session.add(Bounce(hash=found.hash, kind="lifted", status="", text="an organiser lifted the suppression", at=now))
-
-
 def give_up(session: Session, mailbox: str, message_id: int | None, now: datetime) -> None:
     """An organiser judged a failure that no program understood: the address is written to no more."""
     suppress(session, mailbox, "bounced: an organiser judged it", now)
     text = "an organiser judged it permanent"
     session.add(Bounce(hash=keyed_hash(mailbox), message_id=message_id, kind="hard", status="", text=text, at=now))
-
-
-def history(session: Session, mailbox: str) -> list[Bounce]:
-    return list(session.scalars(select(Bounce).where(Bounce.hash == keyed_hash(mailbox)).order_by(Bounce.at, Bounce.id)))

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from service import addresses, audit, requests, states, subscribing, suppressions
+from service import addresses, requests, states, subscribing, suppressions
 from service.errors import NotFound, Refused
-from service.models import Attempt, Consent, Edition, Mailing, Message, Notice, Signature, Subscription
+from service.models import Signature, Subscription
 
 MOST = 50
 SHORTEST = 2
@@ -27,14 +27,6 @@ class Found(NamedTuple):
     name: str
     clp: str
     state: str
-
-
-class Happening(NamedTuple):
-    """One line of a person's timeline."""
-
-    at: datetime
-    what: str
-    said: str = ""
 
 
 def search(session: Session, words: str, clp: str) -> list[Found]:
@@ -85,77 +77,9 @@ def find(session: Session, kind: str, number: int) -> str:
     return str(row.mailbox)
 
 
-def timeline(session: Session, mailbox: str) -> list[Happening]:
-    """All that happened with a mailbox, the newest first."""
-    lines = [*_consents(session, mailbox), *_signatures(session, mailbox), *_letters(session, mailbox)]
-    lines += [*_copies(session, mailbox), *_audit(session, mailbox)]
-    return sorted(lines, key=lambda one: one.at, reverse=True)
-
-
-def _consents(session: Session, mailbox: str) -> list[Happening]:
-    rows = session.scalars(select(Consent).where(Consent.mailbox == mailbox))
-    acts = {"asked": "Asked", "confirmed": "Confirmed", "withdrawn": "Took back", "imported": "Imported"}
-    said = [(one, f"{acts.get(one.act, one.act)} {_purpose(one.purpose)}, by {one.channel}") for one in rows]
-    return [Happening(one.at, what, one.wording) for one, what in said]
-
-
-def _purpose(purpose: str) -> str:
-    kind, _, what = purpose.partition(":")
-    return f"the list {what}" if kind == "list" else f"a signature of the edition {what[:12]}…"
-
-
-def _signatures(session: Session, mailbox: str) -> list[Happening]:
-    rows = session.execute(
-        select(Signature, Notice.title)
-        .join(Edition, Edition.id == Signature.edition_id)
-        .join(Notice, Notice.id == Edition.notice_id)
-        .where(Signature.mailbox == mailbox)
-    )
-    return [
-        Happening(at, f"{verb} “{title}” as {one.name}", f"number {one.sequence}" if one.sequence else "")
-        for one, title in rows
-        for at, verb in ((one.confirmed_at, "Signed"), (one.withdrawn_at, "Withdrew"))
-        if at is not None
-    ]
-
-
-def _letters(session: Session, mailbox: str) -> list[Happening]:
-    letters = list(session.scalars(select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))))
-    tried = session.scalars(select(Attempt).where(Attempt.message_id.in_([one.id for one in letters]))).all()
-    found = [Happening(one.at, f"Letter {one.message_id} tried", _replies(one)) for one in tried]
-    kinds = {"confirm": "asked to confirm", "already": "said what is so already", "manage_link": "brought a link to manage"}
-    for one in letters:
-        found.append(Happening(one.created_at, f"Letter {one.id} {kinds.get(one.kind, one.kind)}: {one.state}", _reply(one)))
-    return found
-
-
-def _reply(message: Message) -> str:
-    return f"{message.reply_code or ''} {message.reply_text}".strip()
-
-
-def _replies(attempt: Attempt) -> str:
-    said = [f"{one.get('command', '')} {one.get('code', '')} {one.get('text', '')}".strip() for one in attempt.replies[-3:]]
-    return "; ".join(said) or attempt.outcome
-
-
-def _copies(session: Session, mailbox: str) -> list[Happening]:
-    """Copies of mailings, found mailing by mailing in the index of each: all that a million others got is left alone."""
-    mine = list(session.scalars(select(Subscription.id).where(Subscription.mailbox == mailbox)))
-    rows = session.execute(
-        select(Message, Mailing.subject)
-        .join(Mailing, Mailing.id == Message.mailing_id)
-        .where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(mine))
-    )
-    return [
-        Happening(one.settled_at or one.created_at, f"Update “{subject}”: {one.state}", _reply(one)) for one, subject in rows
-    ]  # fmt: skip
-
-
-def _audit(session: Session, mailbox: str) -> list[Happening]:
-    return [
-        Happening(one.at, f"Organiser {one.organiser_id}: {one.act}", str(one.details.get("reason", "")))
-        for one in audit.search(session, words=audit.person(mailbox))
-    ]  # fmt: skip
+def subscriptions(session: Session, mailbox: str) -> list[Subscription]:
+    """The lists that a mailbox is on, was on, or asked for."""
+    return list(session.scalars(select(Subscription).where(Subscription.mailbox == mailbox).order_by(Subscription.id)))
 
 
 def reason(text: str) -> str:
@@ -180,9 +104,3 @@ def suppress(session: Session, mailbox: str, why: str, now: datetime) -> None:
     """We write to it no more, whatever anybody asks for; off every list as well."""
     unsubscribe(session, mailbox, now)
     suppressions.suppress(session, mailbox, f"an organiser: {why}", now)
-
-
-def lift(session: Session, mailbox: str) -> None:
-    """We may write to it again. Raises Refused where nothing was in the way."""
-    if not suppressions.lift(session, mailbox):
-        raise Refused("Nothing keeps us from writing to this mailbox.")

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.config import settings
-from service.models import Suppression
+from service.errors import Refused
+from service.models import Bounce, Suppression
 
 
 def keyed_hash(mailbox: str) -> str:
@@ -34,12 +35,23 @@ def suppression_of(session: Session, mailbox: str) -> Suppression | None:
     return session.get(Suppression, keyed_hash(mailbox))
 
 
-def lift(session: Session, mailbox: str) -> bool:
-    """We may write to it again; whoever decides it says why, in the audit."""
+def said_no(found: Suppression) -> bool:
+    """Whether the person did themselves: they were erased, or called a message spam."""
+    return not found.reason.startswith(("bounced", "an organiser"))
+
+
+def lift(session: Session, mailbox: str, now: datetime, *, asked: bool) -> None:
+    """We may write to it again, and its score of failures starts anew; whoever decides it says why, in the audit.
+
+    Raises Refused where nothing is in the way, and where the person said no themselves and has not `asked` to come back.
+    """
     found = suppression_of(session, mailbox)
-    if found is not None:
-        session.delete(found)
-    return found is not None
+    if found is None:
+        raise Refused("Nothing keeps us from writing to this mailbox.")
+    if said_no(found) and not asked:
+        raise Refused(asked="This person said no themselves: lift it only where they ask to come back, and say that they did.")
+    session.delete(found)
+    session.add(Bounce(hash=found.hash, kind="lifted", status="", text="an organiser lifted the suppression", at=now))
 
 
 def suppress(session: Session, mailbox: str, reason: str, now: datetime) -> None:

@@ -1,85 +1,110 @@
-"""Story: everything that happened between us and one mailbox, in its order, for an organiser who is asked about it."""
+"""Story: everything that happened between us and one mailbox, for an organiser who is asked about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.models import Arrival, Bounce, Consent, Mailing, Message, Subscription, Suppression
-from service.suppressions import keyed_hash
+from service import audit
+from service.models import Arrival, Attempt, Bounce, Consent, Edition, Mailing, Message, Notice, Signature, Subscription
+from service.suppressions import keyed_hash, suppression_of
 
 MOST = 500
-ACTS = {
-    "asked": "Asked for", "confirmed": "Confirmed", "withdrawn": "Left or withdrew", "imported": "Came with an import:",
-}  # fmt: skip
+"""The newest of each kind."""
+ACTS = {"asked": "Asked for", "confirmed": "Confirmed", "withdrawn": "Took back", "imported": "Imported"}
+LETTERS = {"confirm": "asked to confirm", "already": "said what is so already", "manage_link": "brought a link to manage"}
+FAILURES = {"complaint": "Called it spam", "lifted": "Suppression lifted", "delayed": "Delayed"}
 
 
-@dataclass(frozen=True, order=True)
-class Event:
-    """`what` in a few words, `detail` in the words of those who said it."""
+class Happening(NamedTuple):
+    """One line: what, and in whose words."""
 
     at: datetime
-    what: str = field(compare=False)
-    detail: str = field(compare=False, default="")
+    what: str
+    said: str = ""
 
 
-@dataclass(frozen=True)
-class Timeline:
-    mailbox: str
-    subscriptions: list[Subscription]
-    suppression: Suppression | None
-    events: list[Event]
-
-
-def of(session: Session, mailbox: str) -> Timeline:
-    """At most the newest few hundred events of each kind."""
-    subscriptions = list(session.scalars(select(Subscription).where(Subscription.mailbox == mailbox).order_by(Subscription.id)))
-    events = [
-        *_consents(session, mailbox),
-        *_messages(session, mailbox, [one.id for one in subscriptions]),
-        *_arrivals(session, mailbox),
-        *_bounces(session, mailbox),
+def of(session: Session, mailbox: str) -> list[Happening]:
+    """All that happened with a mailbox, the newest first."""
+    found = [
+        happening
+        for kind in (_consents, _signatures, _letters, _copies, _arrivals, _failures, _audit)
+        for happening in kind(session, mailbox)
     ]
-    suppression = session.get(Suppression, keyed_hash(mailbox))
-    if suppression is not None:
-        events.append(Event(suppression.at, "Written to no more", suppression.reason))
-    return Timeline(mailbox, subscriptions, suppression, sorted(events))
+    if (suppression := suppression_of(session, mailbox)) is not None:
+        found.append(Happening(suppression.at, "Written to no more", suppression.reason))
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
-def _consents(session: Session, mailbox: str) -> Iterator[Event]:
+def _consents(session: Session, mailbox: str) -> Iterator[Happening]:
     for one in session.scalars(select(Consent).where(Consent.mailbox == mailbox).order_by(Consent.id.desc()).limit(MOST)):
-        what = one.purpose.removeprefix("list:") if one.purpose.startswith("list:") else "a signature"
-        yield Event(one.at, f"{ACTS[one.act]} {what}", f"by {one.channel}")
+        yield Happening(one.at, f"{ACTS.get(one.act, one.act)} {_purpose(one.purpose)}, by {one.channel}", one.wording)
 
 
-def _messages(session: Session, mailbox: str, subscription_ids: list[int]) -> Iterator[Event]:
-    letters = select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
-    for one in session.scalars(letters.order_by(Message.created_at.desc()).limit(MOST)):
-        yield Event(one.created_at, f"Our letter “{one.kind.replace('_', ' ')}”: {one.state}", _reply(one))
-    copies = (
-        select(Message, Mailing.subject)
-        .join(Mailing, Mailing.id == Message.mailing_id)
-        .where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(subscription_ids))
+def _purpose(purpose: str) -> str:
+    kind, _, what = purpose.partition(":")
+    return f"the list {what}" if kind == "list" else f"a signature of the edition {what[:12]}…"
+
+
+def _signatures(session: Session, mailbox: str) -> Iterator[Happening]:
+    rows = session.execute(
+        select(Signature, Notice.title)
+        .join(Edition, Edition.id == Signature.edition_id)
+        .join(Notice, Notice.id == Edition.notice_id)
+        .where(Signature.mailbox == mailbox)
     )
-    for copy, subject in session.execute(copies.order_by(Message.id.desc()).limit(MOST)):
-        yield Event(copy.settled_at or copy.created_at, f"Update “{subject}”: {copy.state}", _reply(copy))
+    for one, title in rows:
+        for at, verb in ((one.confirmed_at, "Signed"), (one.withdrawn_at, "Withdrew")):
+            if at is not None:
+                yield Happening(at, f"{verb} “{title}” as {one.name}", f"number {one.sequence}" if one.sequence else "")
+
+
+def _letters(session: Session, mailbox: str) -> Iterator[Happening]:
+    mine = select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
+    letters = list(session.scalars(mine.order_by(Message.created_at.desc()).limit(MOST)))
+    for tried in session.scalars(select(Attempt).where(Attempt.message_id.in_([one.id for one in letters]))):
+        yield Happening(tried.at, f"Letter {tried.message_id} tried", _replies(tried))
+    for one in letters:
+        kind = LETTERS.get(one.kind, one.kind.replace("_", " "))
+        yield Happening(one.created_at, f"Letter {one.id} {kind}: {one.state}", _reply(one))
 
 
 def _reply(message: Message) -> str:
     return f"{message.reply_code or ''} {message.reply_text}".strip()
 
 
-def _arrivals(session: Session, mailbox: str) -> Iterator[Event]:
+def _replies(attempt: Attempt) -> str:
+    said = [f"{one.get('command', '')} {one.get('code', '')} {one.get('text', '')}".strip() for one in attempt.replies[-3:]]
+    return "; ".join(said) or attempt.outcome
+
+
+def _copies(session: Session, mailbox: str) -> Iterator[Happening]:
+    """Copies of mailings, found mailing by mailing in the index of each: all that a million others got is left alone."""
+    mine = list(session.scalars(select(Subscription.id).where(Subscription.mailbox == mailbox)))
+    rows = session.execute(
+        select(Message, Mailing.subject)
+        .join(Mailing, Mailing.id == Message.mailing_id)
+        .where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(mine))
+    )
+    for one, subject in rows:
+        yield Happening(one.settled_at or one.created_at, f"Update “{subject}”: {one.state}", _reply(one))
+
+
+def _arrivals(session: Session, mailbox: str) -> Iterator[Happening]:
     for one in session.scalars(select(Arrival).where(Arrival.mailbox == mailbox).order_by(Arrival.id.desc()).limit(MOST)):
-        yield Event(one.received_at, f"Mail came in: {one.kind or 'not read yet'}", one.outcome)
+        yield Happening(one.received_at, f"Mail came in: {one.kind or 'not read yet'}", one.outcome)
 
 
-def _bounces(session: Session, mailbox: str) -> Iterator[Event]:
+def _failures(session: Session, mailbox: str) -> Iterator[Happening]:
     mine = Bounce.hash == keyed_hash(mailbox)
     for one in session.scalars(select(Bounce).where(mine).order_by(Bounce.id.desc()).limit(MOST)):
-        named = {"complaint": "Called it spam", "lifted": "Suppression lifted", "delayed": "Delayed"}
-        yield Event(one.at, named.get(one.kind, f"Came back: {one.kind}"), f"{one.status} {one.text}".strip())
+        yield Happening(one.at, FAILURES.get(one.kind, f"Came back: {one.kind}"), f"{one.status} {one.text}".strip())
+
+
+def _audit(session: Session, mailbox: str) -> Iterator[Happening]:
+    for one in audit.search(session, words=audit.person(mailbox)):
+        yield Happening(one.at, f"Organiser {one.organiser_id}: {one.act}", str(one.details.get("reason", "")))

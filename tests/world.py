@@ -160,6 +160,11 @@ class World:
             self.post(where, {"code": self.code(email)}, client)
         return client
 
+    def person(self, email: str, client: FlaskClient) -> str:
+        """Where an organiser finds what we know of somebody, by searching as they do."""
+        page = self.post("/organise/people", {"words": email}, client).get_data(as_text=True)
+        return re.findall(r'href="(/organise/people/(?:subscription|signature)/\d+)"', page)[0]
+
     def code(self, email: str) -> str:
         """What this organiser's authenticator shows: each code once, so the next one where this one was used."""
         step = max(int(time.time()) // 30, self.steps.get(email, 0) + 1)

@@ -1,4 +1,4 @@
-"""The organisers' inbox: replies, automatic answers, failures that need judgement, quarantine; and one person's timeline."""
+"""The organisers' inbox: replies, automatic answers, failures that need judgement, quarantine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, bounces, spool, timeline
-from service.db import reading, transaction
+from service import audit, bounces, spool
+from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Arrival
-from service.web.guards import now
+from service.web.guards import acting, now
 
 blueprint = Blueprint("inbox", __name__)
 PAGE = 50
@@ -32,10 +32,11 @@ def show() -> ResponseReturnValue:
 @blueprint.post("/inbox/<int:number>")
 def act(number: int) -> ResponseReturnValue:
     """Put a message away; of a failure that no program understood, say first that it is for good."""
-    with transaction() as database:
+    name = "give up" if request.form.get("act") == "give up" else "put away"
+    with acting(name, f"arrival {number}") as database:
         arrival = spool.find(database, number)
         folder = arrival.folder
-        if request.form.get("act") == "give up":
+        if name == "give up":
             _give_up(database, arrival)
         spool.put_away(database, arrival, now())
     return redirect(url_for("inbox.show", folder=folder), 303)
@@ -45,24 +46,4 @@ def _give_up(database: Session, arrival: Arrival) -> None:
     if arrival.mailbox is None or arrival.kind != "bounce":
         raise Refused("This message names no address of ours.")
     bounces.give_up(database, arrival.mailbox, arrival.message_id, now())
-
-
-@blueprint.get("/people")
-def look_up() -> ResponseReturnValue:
-    """Everything between us and one address. It travels by POST, so that no address stands in a log or a history."""
-    return render_template("organise/person.html", found=None, entered={}, errors={})
-
-
-@blueprint.post("/people")
-def person() -> ResponseReturnValue:
-    try:
-        mailbox = addresses.mailbox(addresses.parse(request.form.get("email", "")))
-    except Refused as refused:
-        page = render_template("organise/person.html", found=None, entered=request.form, errors=refused.errors)
-        return page, 422
-    if request.form.get("act") == "lift":
-        with transaction() as database:
-            bounces.lift(database, mailbox, now())
-    with reading() as database:
-        found = timeline.of(database, mailbox)
-        return render_template("organise/person.html", found=found, entered=request.form, errors={})
+    database.info["subject"] = audit.person(arrival.mailbox)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import addresses, audit, people, suppressions
+from service import addresses, audit, people, suppressions, timeline
 from service.db import reading
 from service.errors import Refused
+from service.models import Suppression
 from service.web.guards import acting, now
 
 blueprint = Blueprint("people", __name__)
@@ -15,7 +18,7 @@ blueprint = Blueprint("people", __name__)
 
 @blueprint.get("")
 def search_form() -> ResponseReturnValue:
-    return render_template("organise/people.html", entered={}, errors={}, found=None, suppressed=None)
+    return _search_page({}, {})
 
 
 @blueprint.post("")
@@ -26,9 +29,18 @@ def search() -> ResponseReturnValue:
             found = people.search(database, words, clp)
             suppressed = suppressions.suppression_of(database, addresses.mailbox(words)) if "@" in words else None
     except Refused as refused:
-        page = render_template("organise/people.html", entered=request.form, errors=refused.errors, found=None, suppressed=None)
-        return page, 422
-    return render_template("organise/people.html", entered=request.form, errors={}, found=found, suppressed=suppressed)
+        return _search_page(request.form, refused.errors), 422
+    return _search_page(request.form, {}, found, suppressed)
+
+
+def _search_page(
+    entered: Mapping[str, str], errors: dict[str, str], found: list[people.Found] | None = None,
+    suppressed: Suppression | None = None,
+) -> str:  # fmt: skip
+    said_no = suppressed is not None and suppressions.said_no(suppressed)
+    return render_template(
+        "organise/people.html", entered=entered, errors=errors, found=found, suppressed=suppressed, said_no=said_no
+    )
 
 
 @blueprint.get("/<kind>/<int:number>")
@@ -39,9 +51,11 @@ def person(kind: str, number: int) -> ResponseReturnValue:
 def _page(kind: str, number: int, errors: dict[str, str]) -> str:
     with reading() as database:
         mailbox = people.find(database, kind, number)
+        suppressed = suppressions.suppression_of(database, mailbox)
         return render_template(
-            "organise/person.html", mailbox=mailbox, kind=kind, number=number, errors=errors,
-            suppressed=suppressions.suppression_of(database, mailbox), timeline=people.timeline(database, mailbox),
+            "organise/person.html", mailbox=mailbox, errors=errors, suppressed=suppressed,
+            subscriptions=people.subscriptions(database, mailbox), timeline=timeline.of(database, mailbox),
+            said_no=suppressed is not None and suppressions.said_no(suppressed),
         )  # fmt: skip
 
 
@@ -60,7 +74,7 @@ def act(kind: str, number: int) -> ResponseReturnValue:
                 case "suppress":
                     people.suppress(database, mailbox, why, now())
                 case "lift":
-                    people.lift(database, mailbox)
+                    suppressions.lift(database, mailbox, now(), asked="asked" in request.form)
                 case _:
                     raise Refused("Choose one of the buttons.")
     except Refused as refused:
@@ -74,5 +88,5 @@ def lift() -> ResponseReturnValue:
     why = people.reason(request.form.get("reason", ""))
     mailbox = addresses.mailbox(addresses.parse(request.form.get("email", "")))
     with acting("lift", audit.person(mailbox), reason=why) as database:
-        people.lift(database, mailbox)
+        suppressions.lift(database, mailbox, now(), asked="asked" in request.form)
     return redirect(url_for("people.search_form"), 303)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from service import bounces, links, progress, suppressions, tallies
 from service.db import reading, transaction
-from service.models import Arrival, Bounce, Mailing, Message, Subscription, Suppression
+from service.models import Arrival, AuditEntry, Bounce, Mailing, Message, Subscription, Suppression
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
 from tests.inbound.test_stories import send_update
 from tests.people import ANN, BEN, OLIVE, SLUG
@@ -86,7 +86,7 @@ def test_temporary_failures_add_up_by_days_and_decay(world: World) -> None:
     back(world, messages[0], "4.2.2", SOFT)
     assert suppressed(world, "p0@example.org") == "bounced: too many temporary failures"
     with transaction() as session:
-        bounces.lift(session, "p0@example.org", datetime.now(UTC))
+        suppressions.lift(session, "p0@example.org", datetime.now(UTC), asked=False)
     with reading() as session:
         assert bounces.score(session, "p0@example.org", datetime.now(UTC)) == 0
 
@@ -125,9 +125,14 @@ def test_a_bounce_that_nobody_understands_waits_for_a_person(world: World) -> No
     olive.post(f"/organise/inbox/{number}", data={"act": "give up", "csrf_token": token})
     assert suppressed(world, "p0@example.org") == "bounced: an organiser judged it"
     assert "judgement (0)" in world.get("/organise/inbox?folder=unclear", olive).get_data(as_text=True)
-    assert "Written to no more" in world.post("/organise/people", {"email": "p0@example.org"}, olive).get_data(as_text=True)
-    world.post("/organise/people", {"email": "p0@example.org", "act": "lift"}, olive)
+    where = world.person("p0@example.org", olive)
+    assert "Written to no more" in world.get(where, olive).get_data(as_text=True)
+    assert world.post(where, {"act": "lift", "reason": ""}, olive).status_code == 422
+    world.post(where, {"act": "lift", "reason": "their provider mended it"}, olive)
     assert suppressed(world, "p0@example.org") is None
+    assert "Suppression lifted" in world.get(where, olive).get_data(as_text=True)
+    acts = world.rows(select(AuditEntry.act).where(AuditEntry.subject.startswith("person ")).order_by(AuditEntry.id))
+    assert acts == ["give up", "lift"]
 
 
 @pytest.mark.parametrize("kind", ["abuse", "fraud", "opt-out"])
@@ -142,8 +147,13 @@ def test_a_complaint_ends_everything_at_once(world: World, kind: str) -> None:
     assert world.rows(select(Mailing.state)) == ["paused"]
     olive = world.sign_in(OLIVE)
     assert "1 complained" in world.get("/organise/updates/1", olive).get_data(as_text=True)
-    with transaction() as session, pytest.raises(Exception, match="said no themselves"):
-        bounces.lift(session, "p0@example.org", datetime.now(UTC))
+    where = world.person("p0@example.org", olive)
+    refused = world.post(where, {"act": "lift", "reason": "it was a mistake"}, olive)
+    assert refused.status_code == 422
+    assert "said no themselves" in refused.get_data(as_text=True)
+    assert suppressed(world, "p0@example.org")
+    world.post(where, {"act": "lift", "reason": "wrote to us", "asked": "yes"}, olive)
+    assert suppressed(world, "p0@example.org") is None
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure"])

@@ -9,7 +9,8 @@ from service.models import Message
 from tests.browser import Visitor, chromium, site, visitor
 from tests.inbound.post import DOMAIN, bounce, letter, receive
 from tests.people import ANN, BEN, OLIVE
-from tests.test_browser import whole_link, wide_or_narrow
+from tests.studio import sign_in
+from tests.test_browser import wide_or_narrow
 from tests.world import World
 
 
@@ -23,23 +24,23 @@ def test_an_organiser_reads_a_reply_and_looks_a_person_up(visitor: Visitor) -> N
     to = f"notices@{DOMAIN}"
     receive(world, letter(ANN["email"], to, "Re: The first week", "I agree with you.\n\n" + "word " * 300), to, ANN["email"])
     receive(world, bounce("5.0.0", "554 transaction failed"), _bounce_of_the_welcome(world), "")
-    world.post("/organise/sign-in", {"email": OLIVE})
-    world.work()
-    visitor.open(whole_link(world, OLIVE, "sign-in", "organise/sign-in"))
-    visitor.press("Sign in")
+    sign_in(visitor, OLIVE)
     visitor.follow("Inbox")
     assert visitor.says("I agree with you.")
     visitor.press("Put away")
     assert visitor.says("Nothing here.")
     visitor.follow("Failures that need a person’s judgement (1)")
     visitor.press("Write to this address no more")
-    visitor.follow("One person")
-    visitor.press("Show the timeline")
+    visitor.follow("People")
+    visitor.press("Search")
     assert visitor.says("There is a problem")
-    page.get_by_label("E-mail").fill(BEN["email"])
-    visitor.press("Show the timeline")
+    page.get_by_label("Address or name").fill(BEN["email"])
+    visitor.press("Search")
+    page.locator("table").get_by_role("link").first.click()
     assert visitor.says("Written to no more")
-    visitor.press("Lift: write to it again")
+    page.locator("summary").filter(has_text="Lift the suppression").click()
+    page.get_by_label("Why").fill("their provider mended it")
+    visitor.press("Lift the suppression")
     assert visitor.says("Suppression lifted")
 
 

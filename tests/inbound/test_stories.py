@@ -78,16 +78,16 @@ def test_a_members_whole_way_stands_on_the_timeline(world: World) -> None:
     receive(world, letter(ANN["email"], leave, Auto_Submitted="auto-generated"), leave.upper(), ANN["email"])
     assert state(world, ANN["email"]) == "left"
     olive = world.sign_in(OLIVE)
-    page = world.post("/organise/people", {"email": ANN["email"]}, olive).get_data(as_text=True)
+    page = world.get(world.person(ANN["email"], olive), olive).get_data(as_text=True)
     for step in (
-        "Asked for updates",
-        "Confirmed updates",
+        "Asked for the list updates",
+        "Confirmed the list updates",
         "by email",
         "The first week",
         "mailbox full",
-        "Left or withdrew updates",
+        "Took back the list updates",
     ):
         assert step in page, step
-    page = world.post("/organise/people", {"email": BEN["email"]}, olive).get_data(as_text=True)
+    page = world.get(world.person(BEN["email"], olive), olive).get_data(as_text=True)
     assert "Called it spam" in page
     assert "Written to no more" in page
