@@ -141,7 +141,7 @@ def _bounced(session: Session, delivery: Delivery, why: str, now: datetime) -> N
         return
     official.bounced_at, official.bounced_because = now, why[:500]
     fallback = official.fallback_email if message.email == official.email and official.objected_at is None else ""
-    for organiser in session.scalars(select(Organiser).order_by(Organiser.id)):
+    for organiser in session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)):
         emails.official_bounced(session, organiser, official, why[:500], fallback, now)
     if fallback:
         _to_fallback(session, delivery, official, now)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.models import Delivery, Mailing, Message, Serving, Tally
+from service import proposals
+from service.models import Mailing, Official, Proposal, Tally
 
 SPAM_LINE = 0.001
 """The share of complaints from which providers act."""
@@ -22,19 +23,18 @@ class Desk:
     going: list[Mailing]
     paused: list[Mailing]
     over_the_line: list[tuple[Mailing, float]]
-    returned: list[Delivery]
-    """Letters to officials that were refused or came back, of the last serving of each notice."""
+    bounced: list[Official]
+    """To whom a letter was refused or came back, and who have no other address yet."""
+    proposals: list[Proposal]
+    """What waits for a second organiser beside updates."""
 
 
 def of(session: Session) -> Desk:
-    active = (
-        select(Mailing).where(Mailing.state.in_(("submitted", "approved", "sending", "paused"))).order_by(Mailing.id.desc())
-    )
-    found = list(session.scalars(active))
-    by_state = {state: [one for one in found if one.state == state] for state in ("submitted", "approved", "sending", "paused")}
+    found = list(session.scalars(select(Mailing).where(Mailing.state.in_(ACTIVE)).order_by(Mailing.id.desc())))
+    by_state = {state: [one for one in found if one.state == state] for state in ACTIVE}
     return Desk(
         by_state["submitted"], by_state["approved"], by_state["sending"], by_state["paused"],
-        _over_the_line(session), _returned(session),
+        _over_the_line(session), _bounced(session), proposals.waiting(session),
     )  # fmt: skip
 
 
@@ -58,7 +58,6 @@ def _share(counts: dict[str, int]) -> float:
     return complained / max(complained + counts.get("accepted", 0), 1)
 
 
-def _returned(session: Session) -> list[Delivery]:
-    last = select(func.max(Serving.id)).where(Serving.rehearsal.is_(False)).group_by(Serving.notice_id)
-    wanted = select(Delivery).join(Message, Message.id == Delivery.message_id)
-    return list(session.scalars(wanted.where(Delivery.serving_id.in_(last), Message.state.in_(("refused", "bounced")))))
+def _bounced(session: Session) -> list[Official]:
+    wanted = select(Official).where(Official.bounced_at.is_not(None), Official.removed_at.is_(None))
+    return list(session.scalars(wanted.order_by(Official.id)))

@@ -12,8 +12,7 @@ from service import states
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Notice, Organiser, Proposal
-
-APPROVERS = {"approver", "administrator"}
+from service.roles import APPROVERS
 
 
 def propose(
@@ -38,7 +37,10 @@ def hold(session: Session, number: int) -> Proposal:
 
 
 def decide(session: Session, proposal: Proposal, verdict: str, organiser: Organiser, now: datetime) -> None:
-    """Approves or refuses, once. Raises Refused where it needs somebody else, or was decided meanwhile."""
+    """Approves or refuses, once; who proposed it may take it back. Raises Refused where it needs somebody else, or was decided
+    meanwhile."""
+    if verdict == "refused" and organiser.role not in APPROVERS and organiser.id != proposal.proposed_by_id:
+        raise Refused("Refusing takes an approver or an administrator; you can take back what you proposed yourself.")
     if verdict == "approved" and settings().approvals:
         if organiser.role not in APPROVERS:
             raise Refused("Approving takes an approver or an administrator.")

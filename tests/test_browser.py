@@ -200,6 +200,7 @@ def test_a_complaint_and_a_waiting_serving_stand_on_the_dashboard(visitor: Visit
     visitor.press("Stop this serving")
     assert not page.get_by_text("will be served on its officials").count()
     visitor.press("Serve it now")
+    visitor.open("/organise")
     assert page.get_by_text("will be served on its officials").count() == 1
 
 

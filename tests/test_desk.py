@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from service import alerts, config, days, health, mailings, reports
+from service import alerts, config, days, health, mailings, reports, spool
 from service.db import reading, transaction
-from service.models import Mailing, MailingList, MailingReport, Message, Subscription, Tally
+from service.models import Arrival, Mailing, MailingList, MailingReport, Message, Official, Subscription, Tally
+from tests import crowd
 from tests.crowd import mailing_to
 from tests.people import ANN, AUGUST, BEN, OLIVE, PETRA
 from tests.world import World
@@ -88,6 +89,27 @@ def test_rare_domains_are_counted_together(world: World) -> None:
         clock.count_days(session, NOW)
     with reading() as session:
         assert dict(days._counted(session, "subscriptions", date(2026, 11, 22)))[days.OTHERS] == (10, 0)
+
+
+def test_the_dashboard_says_what_came_back_and_what_nobody_understands(world: World) -> None:
+    world.publish(milestones=(1,))
+    world.add_organisers()
+    crowd.sign(range(1))
+    world.work("notices")
+    with transaction() as session:
+        chair = Official.office == "Chair of the NEC"
+        session.execute(update(Official).where(chair).values(bounced_at=NOW, bounced_because="550 5.1.1 no such person"))
+        session.execute(update(Message).where(Message.kind == "serving").values(state="unsure"))
+        spool.store(session, [spool.Mail("lmtp", None, ["notices@lists.example.org"], b"x")], NOW)
+        session.flush()
+        session.execute(update(Arrival).values(state="quarantined", folder="quarantine"))
+    petra, olive = world.sign_in(PETRA), world.sign_in(OLIVE)
+    page = world.get("/organise", petra).text
+    for told in ("Chair of the NEC came back on 22 November 2026: 550 5.1.1 no such person", "Unsure whether the letter to",
+                 "/organise/servings/1", "cannot be read safely: 1."):  # fmt: skip
+        assert told in page, told
+    assert "/organise/inbox" not in page  # what people wrote is for administrators
+    assert "/organise/inbox?folder=quarantine" in world.get("/organise", olive).text
 
 
 @pytest.mark.settings(APPROVALS="0")

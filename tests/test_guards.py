@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from service.db import transaction
 from service.models import AuditEntry, Mailing, OrganiserSession
+from service.web import organise_notices
 from service.web.may import MAY, WITHOUT_SECOND_FACTOR
 from service.web.updates import ACTS
 from tests.people import AUGUST, BEN, OLIVE, PETRA
@@ -35,8 +36,9 @@ def routes(world: World) -> list[tuple[str, str, str]]:
 
 def test_every_view_and_every_button_has_its_line_and_no_line_is_left_over(world: World) -> None:
     lines = {line for line, _, _ in routes(world)}
-    assert lines | {"updates.act"} == set(MAY)
-    assert {line.partition(" ")[2] for line in MAY if line.startswith("updates.act ")} == set(ACTS)
+    assert lines | {"updates.act", "organise_notices.act", "organise_notices.decide", "inbox.act"} == set(MAY)
+    for view, acts in (("updates.act", ACTS), ("organise_notices.act", organise_notices.ACTS)):
+        assert {line.partition(" ")[2] for line in MAY if line.startswith(f"{view} ")} == set(acts)
     assert set(MAY) >= WITHOUT_SECOND_FACTOR
 
 
@@ -56,7 +58,7 @@ def test_each_role_tries_every_route(world: World) -> None:
             status = attempt(world, browsers[email], method, path, line.partition(" ")[2])
             assert (status != 403) == allowed, (role, method, path, line, status)
             tried += 1
-    assert tried > 120
+    assert tried > 170
 
 
 def attempt(world: World, browser: FlaskClient, method: str, path: str, act: str) -> int:
@@ -71,7 +73,7 @@ def attempt(world: World, browser: FlaskClient, method: str, path: str, act: str
 def test_a_number_that_is_not_there_is_not_found(world: World, number: int) -> None:
     world.add_organisers()
     olive = world.sign_in(OLIVE)
-    for place in ("updates/{}", "updates/{}/report", "updates/{}/outcomes", "updates/{}/preview", "imports/{}",
+    for place in ("updates/{}", "updates/{}/report", "updates/{}/outcomes", "updates/{}/preview", "imports/{}", "servings/{}",
                   "people/subscription/{}", "people/signature/{}", "people/nothing/{}", "updates/{}/versions/1"):  # fmt: skip
         assert olive.get(f"/organise/{place.format(number)}").status_code == 404, place
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from service import notices, officials, sources
 from service.db import transaction
-from service.models import Edition, Notice, Official, Proposal, Serving
+from service.models import AuditEntry, Edition, Notice, Official, OrganiserSession, Proposal, Serving
 from tests import crowd
 from tests.people import AUGUST, NOTICE, OLIVE, PETRA, SLUG
 from tests.world import World
@@ -39,25 +39,31 @@ def test_an_officials_new_address_takes_a_second_organiser(world: World) -> None
     world.publish()
     world.add_organisers()
     august, petra, olive = world.sign_in(AUGUST), world.sign_in(PETRA), world.sign_in(OLIVE)
-    assert world.post("/organise/officials", SECRETARY, petra).status_code == 303
-    assert world.post("/organise/officials", SECRETARY, petra).status_code == 303  # a double press
+    assert world.post("/organise/officials", SECRETARY, petra).status_code == 403  # no administrator
+    assert world.post("/organise/officials", SECRETARY, olive).status_code == 303
+    assert world.post("/organise/officials", SECRETARY, olive).status_code == 303  # a double press
     address = select(Official.email).where(Official.office == "General Secretary")
-    assert "new@nec.example" in world.get("/organise/officials", olive).get_data(as_text=True)
+    assert "new@nec.example" in world.get("/organise/officials", petra).get_data(as_text=True)
+    assert "new@nec.example" in world.get("/organise", petra).get_data(as_text=True)  # it waits on the dashboard, too
     assert world.rows(address) == ["secretary@nec.example"]
-    assert decide(world, "approve", petra) == 409  # her own
-    assert decide(world, "approve", august) == 409  # no approver
+    assert decide(world, "approve", olive) == 409  # her own
+    assert decide(world, "approve", august) == 403  # no approver
+    assert decide(world, "refuse", august) == 409  # nor his to take back
+    assert decide(world, "dance", petra) == 409
     assert world.rows(address) == ["secretary@nec.example"]
-    assert decide(world, "approve", olive) == 303
+    assert decide(world, "approve", petra) == 303
     assert world.rows(address) == ["new@nec.example"]
     assert world.rows(select(Proposal.state)) == ["approved"]
+    entries = world.rows(select(AuditEntry).where(AuditEntry.subject == "proposal 1").order_by(AuditEntry.id))
+    assert [(one.act, one.organiser_id) for one in entries] == [("propose", 1), ("propose", 1), ("approve", 2)]
 
 
 def test_what_is_refused_does_not_happen(world: World) -> None:
     world.publish()
     world.add_organisers()
     petra, olive = world.sign_in(PETRA), world.sign_in(OLIVE)
-    world.post("/organise/officials", SECRETARY, petra)
-    assert decide(world, "refuse", olive) == 303
+    world.post("/organise/officials", SECRETARY, olive)
+    assert decide(world, "refuse", petra) == 303
     assert "new@nec.example" not in world.rows(select(Official.email))
     token = world.get(PAGE, olive).get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
     assert olive.post("/organise/proposals/1", data={"act": "approve", "csrf_token": token}).status_code == 409
@@ -111,12 +117,30 @@ def test_another_schedule_takes_a_second_organiser(world: World) -> None:
 def test_a_single_organiser_may_do_it_alone_where_that_was_chosen(world: World) -> None:
     rehearsing()
     world.add_organisers()
-    august = world.sign_in(AUGUST)
-    world.post("/organise/officials", SECRETARY, august)
+    august, olive = world.sign_in(AUGUST), world.sign_in(OLIVE)
     world.post(PAGE, {"act": "live"}, august)
+    assert world.rows(select(Notice.state)) == ["rehearsal"]  # an author never could
+    world.post("/organise/officials", SECRETARY, olive)
+    world.post(PAGE, {"act": "live"}, olive)
     assert world.rows(select(Official.email)) == ["new@nec.example"]
     assert world.rows(select(Notice.state)) == ["live"]
     assert world.rows(select(Proposal.state)) == ["approved", "approved"]
+
+
+@pytest.mark.settings(APPROVALS="0")
+def test_alone_or_not_approving_wants_the_second_factor_again(world: World) -> None:
+    rehearsing()
+    world.add_organisers()
+    petra = world.sign_in(PETRA)
+    with transaction() as session:
+        session.execute(update(OrganiserSession).values(proved_at=datetime.now(UTC) - timedelta(minutes=11)))
+    world.post(PAGE, {"act": "live"}, petra)
+    assert world.rows(select(Proposal.state)) == ["open"]
+    decide(world, "approve", petra)
+    assert world.rows(select(Notice.state)) == ["rehearsal"]
+    world.post("/organise/account/second-factor", {"code": world.code(PETRA), "then": PAGE}, petra)
+    assert decide(world, "approve", petra) == 303
+    assert world.rows(select(Notice.state)) == ["live"]
 
 
 def test_a_notice_is_served_stopped_and_closed_from_its_page(world: World) -> None:
@@ -133,6 +157,10 @@ def test_a_notice_is_served_stopped_and_closed_from_its_page(world: World) -> No
     assert world.post(PAGE, {"act": "dance"}, olive).status_code == 409
     world.post(PAGE, {"act": "close"}, olive)
     assert world.rows(select(Notice.state)) == ["closed"]
+    entries = world.rows(select(AuditEntry).where(AuditEntry.subject == f"notice {SLUG}").order_by(AuditEntry.id))
+    assert [(one.act, one.details) for one in entries] == [
+        ("serve", {}), ("demand", {"demand": "1", "on": "2026-11-20"}), ("close", {}),
+    ]  # fmt: skip
 
 
 def test_a_serving_shows_its_evidence(world: World) -> None:
@@ -144,7 +172,7 @@ def test_a_serving_shows_its_evidence(world: World) -> None:
     page = world.get("/organise/servings/1", olive).get_data(as_text=True)
     assert "Evidence (1)" in page
     assert "Bytes sent" in page
-    chain = json.loads(world.get(f"{PAGE}/evidence.json", olive).data)
+    chain = json.loads(world.post(f"{PAGE}/evidence.json", {}, olive, page=PAGE).data)
     assert [one["office"] for one in chain["records"]] == ["General Secretary", "Chair of the NEC"]
     assert world.get("/organise/servings/99", olive).status_code == 404
 

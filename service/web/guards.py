@@ -41,10 +41,9 @@ def needs_organiser() -> ResponseReturnValue | None:
         return redirect(url_for("sign_in.form"), 303)
     if request.endpoint not in WITHOUT_SECOND_FACTOR and not second_factor.shown(g.organiser, g.signed):
         return redirect(url_for("account.second_factor", then=_here()), 303)
-    rule = MAY.get(_what())
-    if rule is None or g.organiser.role not in rule.roles:
+    if not may(what := _what()):
         abort(403)
-    if rule.again and not second_factor.shown_lately(g.organiser, g.signed, now()):
+    if not may_at_once(what):
         return redirect(url_for("account.second_factor", then=_here()), 303)
     return None
 
@@ -57,8 +56,13 @@ def _what() -> str:
 
 
 def may(what: str) -> bool:
-    """Whether a page should offer it."""
+    """Whether the organiser's role allows it, and a page should offer it."""
     return g.get("organiser") is not None and what in MAY and g.organiser.role in MAY[what].roles
+
+
+def may_at_once(what: str) -> bool:
+    """As `may`, and without showing the second factor again."""
+    return may(what) and (not MAY[what].again or second_factor.shown_lately(g.organiser, g.signed, now()))
 
 
 def _here() -> str:
@@ -83,9 +87,12 @@ def acting(act: str, subject: str, **details: Any) -> Iterator[Session]:
     with transaction() as database:
         yield database
         database.flush()
-        about = database.info.pop("subject", subject)
-        address = request.remote_addr or ""
-        audit.note(database, act, about, now(), organiser_id=g.organiser.id, address=address, **details)
+        noted(database, act, database.info.pop("subject", subject), **details)
+
+
+def noted(database: Session, act: str, subject: str, **details: Any) -> None:
+    """An entry of its own in the audit, for what an act brought with it."""
+    audit.note(database, act, subject, now(), organiser_id=g.organiser.id, address=request.remote_addr or "", **details)
 
 
 def steady(view: Callable[P, R]) -> Callable[P, R]:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from flask import Blueprint, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
-from service import complaints, days, deliveries, desk, health, imports, mailings, notices, organisers, register
+from service import (
+    complaints,
+    days,
+    deliveries,
+    desk,
+    health,
+    imports,
+    mailings,
+    notices,
+    organisers,
+    proposals,
+    register,
+    spool,
+)
 from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Serving
@@ -24,7 +37,7 @@ def dashboard() -> ResponseReturnValue:
             unsure=register.unsure(database), complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
             live=notices.in_force(database), parts=health.parts(), files=imports.waiting(database),
             signed=days.by_day(database, "signatures", at), subscribed=days.by_day(database, "subscriptions", at),
-            domains=days.by_domain(database, at),
+            domains=days.by_domain(database, at), about=proposals.described(database), mail=spool.counts(database),
         )  # fmt: skip
 
 
@@ -42,14 +55,6 @@ def stop_serving(number: int) -> ResponseReturnValue:
             raise NotFound(f"there is no serving {number}")
         if not deliveries.stop(database, number, f"organiser {g.organiser.id}"):
             raise Refused("This serving has started; it can no longer be stopped.")
-    return redirect(url_for("organise.dashboard"), 303)
-
-
-@blueprint.post("/notices/<slug>/serve")
-def serve(slug: str) -> ResponseReturnValue:
-    with acting("serve", f"notice {slug}") as database:
-        notice = notices.find(database, slug)
-        deliveries.order(database, notice, notices.to_serve(database, notice, now()), now())
     return redirect(url_for("organise.dashboard"), 303)
 
 

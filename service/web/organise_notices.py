@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from service import arrivals, deliveries, evidence, notices, officials, proposals, servings, sources
 from service.config import settings
-from service.db import reading, transaction
+from service.db import reading
 from service.errors import Refused
 from service.models import Notice, Proposal
 from service.proof.encoding import encode
-from service.web.guards import now
+from service.web.guards import acting, may_at_once, noted, now
 
 blueprint = Blueprint("organise_notices", __name__)
 SETTLES = {"send again": "queued", "it arrived": "accepted", "it did not arrive": "bounced"}
@@ -49,15 +49,21 @@ def _page(database: Session, notice: Notice, entered: dict[str, str], errors: di
 @blueprint.post("/notices/<slug>")
 def act(slug: str) -> ResponseReturnValue:
     """Serve now, mark a demand, propose another schedule or going live."""
+    name = request.form.get("act", "")
     try:
-        with transaction() as database:
-            ACTS.get(request.form.get("act", ""), _unknown)(database, notices.find(database, slug))
+        with acting(name, f"notice {slug}", **_details(name)) as database:
+            ACTS.get(name, _unknown)(database, notices.find(database, slug))
     except Refused as refused:
-        if request.form.get("act") != "schedule":
+        if name != "schedule":
             raise
         with reading() as database:
             return _page(database, notices.find(database, slug), request.form.to_dict(), refused.errors), 422
     return redirect(url_for("organise_notices.show", slug=slug), 303)
+
+
+def _details(act: str) -> dict[str, str]:
+    """Of a demand which one, and when it was met: what the audit keeps of it."""
+    return {field: request.form.get(field, "") for field in ("demand", "on")} if act == "demand" else {}
 
 
 def _unknown(_database: Session, _notice: Notice) -> None:
@@ -85,9 +91,10 @@ def _propose(kind: str) -> Callable[[Session, Notice], None]:
 
 
 def _approve_alone(database: Session, proposal: Proposal) -> None:
-    """Where one organiser may do it all (APPROVALS=0), proposing is approving."""
-    if not settings().approvals and proposal.state == "open":
+    """Where one organiser may do it all (APPROVALS=0), proposing is approving, for those who may approve."""
+    if not settings().approvals and proposal.state == "open" and may_at_once("organise_notices.decide approve"):
         APPROVE[proposal.kind](database, proposal)
+        noted(database, "approve", f"proposal {proposal.id}")
 
 
 ACTS: dict[str, Callable[[Session, Notice], None]] = {
@@ -107,12 +114,16 @@ APPROVE: dict[str, Callable[[Session, Proposal], None]] = {
 @blueprint.post("/proposals/<int:number>")
 def decide(number: int) -> ResponseReturnValue:
     """Approve or refuse what another organiser proposed."""
-    with transaction() as database:
+    name = request.form.get("act", "")
+    with acting(name, f"proposal {number}") as database:
         proposal = proposals.hold(database, number)
-        if request.form.get("act") == "approve":
-            APPROVE[proposal.kind](database, proposal)
-        else:
-            proposals.decide(database, proposal, "refused", g.organiser, now())
+        match name:
+            case "approve":
+                APPROVE[proposal.kind](database, proposal)
+            case "refuse":
+                proposals.decide(database, proposal, "refused", g.organiser, now())
+            case _:
+                raise Refused("Choose one of the buttons.")
     where = "organise_notices.all_officials" if proposal.kind == "official" else "organise_notices.index"
     return redirect(url_for(where), 303)
 
@@ -128,16 +139,16 @@ def serving(number: int) -> ResponseReturnValue:
 @blueprint.post("/servings/<int:number>")
 def settle(number: int) -> ResponseReturnValue:
     """What became of a letter whose final answer was lost: a person decides."""
-    with transaction() as database:
+    message_id, verdict = request.form.get("message", 0, type=int), SETTLES.get(request.form.get("act", ""), "")
+    with acting("settle", f"serving {number}", message=message_id, verdict=verdict) as database:
         servings.find(database, number)
-        message_id = request.form.get("message", 0, type=int)
-        arrivals.settle(database, message_id, SETTLES.get(request.form.get("act", ""), ""), g.organiser, now())
+        arrivals.settle(database, message_id, verdict, g.organiser, now())
     return redirect(url_for("organise_notices.serving", number=number), 303)
 
 
-@blueprint.get("/notices/<slug>/evidence.json")
+@blueprint.post("/notices/<slug>/evidence.json")
 def chain(slug: str) -> ResponseReturnValue:
-    with reading() as database:
+    with acting("export evidence", f"notice {slug}") as database:
         content = encode(evidence.chain(database, notices.find(database, slug)))
     headers = {"Content-Disposition": f'attachment; filename="{slug}-evidence.json"'}
     return Response(content, content_type="application/json; charset=utf-8", headers=headers)
@@ -164,8 +175,10 @@ def _officials(database: Session, entered: dict[str, str], errors: dict[str, str
 @blueprint.post("/officials")
 def propose_official() -> ResponseReturnValue:
     try:
-        with transaction() as database:
-            _approve_alone(database, officials.propose(database, request.form, g.organiser, now()))
+        with acting("propose", "an official") as database:
+            proposal = officials.propose(database, request.form, g.organiser, now())
+            database.info["subject"] = f"proposal {proposal.id}"
+            _approve_alone(database, proposal)
     except Refused as refused:
         with reading() as database:
             return _officials(database, request.form.to_dict(), refused.errors), 422
@@ -174,6 +187,6 @@ def propose_official() -> ResponseReturnValue:
 
 @blueprint.post("/officials/<int:number>/remove")
 def remove_official(number: int) -> ResponseReturnValue:
-    with transaction() as database:
+    with acting("remove", f"official {number}") as database:
         officials.remove(database, number, now())
     return redirect(url_for("organise_notices.all_officials"), 303)
