@@ -15,8 +15,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import cli, config, organisers
 from service.db import reading
-from service.emails import environment
 from service.errors import NotFound, Refused, TooMany
+from service.letters import environment
 from service.requests import Settled
 from service.states import NotThatWay
 from service.web import BLUEPRINTS, shown

@@ -31,7 +31,7 @@ from service.models.base import UTCDateTime
 
 FORMAT = 1
 ROWS = 5_000
-KEY_FILES = ("*.key", "*.pem")
+KEY_FILES = ("*.key", "*.pem", "*.next")
 
 
 def write(file: Path, now: datetime) -> dict[str, int]:
@@ -97,8 +97,8 @@ def _files() -> Iterator[tuple[str, bytes]]:
     var, known = settings().var_dir, settings()
     yield "keys/SECRET_KEY", ",".join(known.secret_key).encode()
     yield "keys/HASH_KEY", known.hash_key.encode()
-    for name in ("dkim_key_file", "dkim_ed25519_key_file"):
-        if path := getattr(known, name):
+    for name in ("dkim_key_file", "dkim_ed25519_key_file", "proof_key_file"):
+        if (path := getattr(known, name)) and Path(path).exists():
             yield f"keys/{name.upper()}", Path(path).read_bytes()
     for pattern in (*KEY_FILES, "uploads/*.csv", "erasures.log"):
         for path in sorted(var.glob(pattern)):

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from service import audience, placeholders, tallies
 from service.config import settings
-from service.emails import render
+from service.letters import render
 from service.markdown import to_html, to_text
 from service.models import Mailing, Notice
 

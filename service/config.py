@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from service import machine_secret
 from service.plausible import (
     SHORTEST_KEY,
     amount,
@@ -89,9 +87,7 @@ class Settings:
     proof_key_file: str = setting("", "PEM file with the Ed25519 key that signs manifests; empty: one made in VAR_DIR.")
     witness_email: str = setting("", "A mailbox elsewhere that gets a copy of each manifest; empty: none.", mail_address)
     officials_direct: bool = setting("off", "Letters to officials go straight to their own mail servers (MX).", flag)
-    dns_server: str = setting(
-        "", "Address of the name server, with or without a port; empty: the system's; off: DNS is not asked.", name_server
-    )
+    dns_server: str = setting("", "IP address of the name server, or with a port; empty: the system's; off: none.", name_server)
     address_days: int = setting("180", "After how many days an official's address should be verified again.", positive)
     attach_names: int = setting("20000", "Most names that are attached to a letter; a longer list is a link.", amount)
     correction_hours: int = setting("24", "How long withdrawals are gathered for one correction to officials.", amount)
@@ -218,25 +214,13 @@ def _generated(path: Path) -> str:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _make_secret(path)
+            machine_secret.make(path)
         found = path.read_text().strip()
     except OSError as error:
         raise SettingRefused(f"VAR_DIR is {str(path.parent)!r}: it cannot be written ({error.strerror}).") from None
     if len(found) < SHORTEST_KEY:
         raise SettingRefused(f"SECRET_KEY is not set, and {path} holds no key: remove that file, and a new one is made.")
     return found
-
-
-def _make_secret(path: Path) -> None:
-    """Written whole under another name, then linked: the first link stands, and nobody reads half a key."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        with suppress(FileExistsError):
-            os.link(name, path)
-    finally:
-        Path(name).unlink()
 
 
 _current: list[Settings] = []

@@ -6,17 +6,15 @@ The words stand in templates/emails/<kind>/{subject.txt,body.txt,body.html}. Lin
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
 from service import links, placeholders, queue
 from service.addresses import domain, mailbox
 from service.config import settings
-from service.markdown import tidy, to_html, to_text
+from service.letters import NOT_A_PERSON, answer_headers, store
+from service.markdown import to_html, to_text
 from service.models import (
     Arrival,
     Complaint,
@@ -35,69 +33,6 @@ from service.models import (
     SignInLink,
     Subscription,
 )  # fmt: skip
-from service.suppressions import is_suppressed
-
-TEMPLATES = Path(__file__).parent.parent / "templates"
-NOT_A_PERSON = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
-
-
-@cache
-def environment() -> Environment:
-    """HTML is escaped, text is not; an unknown name is an error, never an empty place in a letter."""
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: bool(name and name.endswith((".html", ".xml"))),  # noqa: S701  letters have a text part
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    found.filters["number"] = lambda value: f"{value:,}"
-    found.filters["office"] = lambda value: "other office" if value == "other" else value
-    found.filters["day"] = lambda value: f"{value.day} {value:%B %Y}"
-    found.filters["moment"] = lambda value: f"{value.day} {value:%B %Y, %H:%M} UTC"
-    return found
-
-
-def render(kind: str, **context: Any) -> tuple[str, str, str]:
-    """Subject, text and HTML of an e-mail."""
-    context |= {"settings": settings(), "links": links}
-    subject, text, html = (
-        environment().get_template(f"emails/{kind}/{part}").render(context) for part in ("subject.txt", "body.txt", "body.html")
-    )
-    return " ".join(subject.split()), tidy(text), html
-
-
-def _store(
-    session: Session, kind: str, email: str, now: datetime, *, to_name: str = "", due_at: datetime | None = None,
-    headers: dict[str, str] | None = None, on: str = queue.PROMPT, letter: dict[str, Any] | None = None, **context: Any,
-) -> Message | None:  # fmt: skip
-    """Stores the row and its letter. None where we must not write to the address (only an official's letter asks itself)."""
-    key = mailbox(email)
-    if on == queue.PROMPT and is_suppressed(session, key):
-        return None
-    subject, text, html = render(kind, **context)
-    message = Message(
-        kind=kind, queue=on, email=email, mailbox=key, state="queued", due_at=due_at or now, created_at=now
-    )  # fmt: skip
-    session.add(message)
-    session.flush()
-    headers = NOT_A_PERSON if headers is None else headers
-    session.add(
-        Letter(message_id=message.id, to_name=to_name, subject=subject, text=text, html=html, headers=headers,
-               **(letter or {}))
-    )  # fmt: skip
-    if message.due_at <= now:
-        queue.wake(session, "deliver", message.id, on)
-    return message
-
-
-def _headers(answering: str | None) -> dict[str, str]:
-    """None: nobody wrote to us; else the Message-ID of what we answer, empty where it had none (RFC 3834 §3.1)."""
-    if answering is None:
-        return NOT_A_PERSON
-    thread = {"In-Reply-To": answering, "References": answering} if answering else {}
-    return NOT_A_PERSON | {"Auto-Submitted": "auto-replied"} | thread
 
 
 def confirm(
@@ -105,9 +40,9 @@ def confirm(
 ) -> Message | None:  # fmt: skip
     """Asks the mailbox's owner to confirm all that one form asked; who asked by e-mail may answer by e-mail."""
     by_reply = {"Reply-To": links.confirm_address(request.id)} if answering is not None else {}
-    return _store(
+    return store(
         session, "confirm", request.email, now, due_at=due_at, to_name=name, letter={"request_id": request.id},
-        headers=_headers(answering) | by_reply, by_reply=bool(by_reply),
+        headers=answer_headers(answering) | by_reply, by_reply=bool(by_reply),
         url=links.confirm_url(request.key), request=request, editions=_editions(session, request),
     )  # fmt: skip
 
@@ -121,9 +56,9 @@ def already(
     session: Session, request: Request, what: str, now: datetime, due_at: datetime, answering: str | None = None
 ) -> Message | None:  # fmt: skip
     """What was asked for is so already; the news goes to the mailbox, never on a page. `what` is a whole sentence."""
-    return _store(
+    return store(
         session, "already", request.email, now, due_at=due_at, letter={"request_id": request.id},
-        headers=_headers(answering), what=what, url=links.manage_url(request.key),
+        headers=answer_headers(answering), what=what, url=links.manage_url(request.key),
     )  # fmt: skip
 
 
@@ -132,7 +67,7 @@ def receipt(
 ) -> Message | None:
     """Tells a signer that the signature counts, and how to change or withdraw it; `document` opens its leaf."""
     proof = {"filename": "receipt.json", "content_type": "application/json", "content": document}
-    return _store(
+    return store(
         session, "receipt", signature.email, now, to_name=signature.name, signature=signature, edition=edition,
         url=links.manage_url(request.key), letter={"attached": proof},
     )  # fmt: skip
@@ -140,7 +75,7 @@ def receipt(
 
 def welcome(session: Session, subscription: Subscription, request: Request, now: datetime) -> Message | None:
     """Tells a subscriber that updates will come, and how to leave."""
-    return _store(
+    return store(
         session, "welcome", subscription.email, now, to_name=subscription.name, subscription=subscription,
         url=links.manage_url(request.key), leave=links.unsubscribe_url(subscription.id),
     )  # fmt: skip
@@ -150,9 +85,9 @@ def manage_link(
     session: Session, request: Request, now: datetime, due_at: datetime, answering: str | None = None
 ) -> Message | None:  # fmt: skip
     """A fresh link to everything that we hold about a mailbox, good for an hour."""
-    return _store(
+    return store(
         session, "manage_link", request.email, now, due_at=due_at, letter={"request_id": request.id},
-        headers=_headers(answering), url=links.manage_url(request.key),
+        headers=answer_headers(answering), url=links.manage_url(request.key),
     )  # fmt: skip
 
 
@@ -160,16 +95,16 @@ def commands(
     session: Session, email: str, mailing_list: MailingList, now: datetime, due_at: datetime, answering: str
 ) -> Message | None:  # fmt: skip
     """Says what can be asked of us by e-mail."""
-    return _store(
-        session, "commands", email, now, due_at=due_at, headers=_headers(answering), mailing_list=mailing_list
+    return store(
+        session, "commands", email, now, due_at=due_at, headers=answer_headers(answering), mailing_list=mailing_list
     )  # fmt: skip
 
 
 def leaving(session: Session, subscription: Subscription, now: datetime, due_at: datetime, answering: str) -> Message | None:
     """Asks whether it was really its reader who wants to leave a list."""
-    return _store(
-        session, "leaving", subscription.email, now, due_at=due_at, to_name=subscription.name, headers=_headers(answering),
-        subscription=subscription, leave=links.unsubscribe_url(subscription.id),
+    return store(
+        session, "leaving", subscription.email, now, due_at=due_at, to_name=subscription.name,
+        headers=answer_headers(answering), subscription=subscription, leave=links.unsubscribe_url(subscription.id),
         leave_address=links.unsubscribe_address(subscription.id),
     )  # fmt: skip
 
@@ -178,21 +113,21 @@ def forwarded(session: Session, email: str, arrival: Arrival, now: datetime) -> 
     """A reader's reply, sent on to where the organisers want it; answering it writes to its author."""
     headers = NOT_A_PERSON | ({"Reply-To": arrival.author} if arrival.author else {})
     page = links.url("/organise/inbox")
-    return _store(session, "forwarded", email, now, headers=headers, arrival=arrival, page=page)
+    return store(session, "forwarded", email, now, headers=headers, arrival=arrival, page=page)
 
 
 def sign_in(session: Session, organiser: Organiser, link: SignInLink, now: datetime) -> Message | None:
-    return _store(session, "sign_in", organiser.email, now, url=links.sign_in_url(link.key), link=link)
+    return store(session, "sign_in", organiser.email, now, url=links.sign_in_url(link.key), link=link)
 
 
 def complaint_received(session: Session, complaint: Complaint, now: datetime, due_at: datetime) -> Message | None:
-    return _store(session, "complaint", complaint.email, now, due_at=due_at, to_name=complaint.name, complaint=complaint)
+    return store(session, "complaint", complaint.email, now, due_at=due_at, to_name=complaint.name, complaint=complaint)
 
 
 def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: datetime) -> Message | None:
     """One copy of an update to its author, in the words and the layout of the real one, marked as a test."""
     source = placeholders.fill(mailing.body, {})
-    return _store(
+    return store(
         session, "test_copy", organiser.email, now, mailing=mailing, update_text=to_text(source),
         update_html=to_html(source), leave=links.url("/unsubscribe/a-test-has-none"), headers={"Reply-To": organiser.email},
     )  # fmt: skip
@@ -201,13 +136,13 @@ def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: dat
 def approval(session: Session, organiser: Organiser, mailing: Mailing, count: int, now: datetime) -> Message | None:
     """Tells somebody who can approve that an update to so many people waits for them."""
     page = links.url(f"/organise/updates/{mailing.id}")
-    return _store(session, "approval", organiser.email, now, mailing=mailing, count=count, page=page)
+    return store(session, "approval", organiser.email, now, mailing=mailing, count=count, page=page)
 
 
 def paused(session: Session, organiser: Organiser, mailing: Mailing, because: str, now: datetime) -> Message | None:
     """Tells an organiser that a mailing paused itself, and why."""
     page = links.url(f"/organise/updates/{mailing.id}")
-    return _store(session, "paused", organiser.email, now, mailing=mailing, because=because, page=page)
+    return store(session, "paused", organiser.email, now, mailing=mailing, because=because, page=page)
 
 
 def to_official(
@@ -220,7 +155,7 @@ def to_official(
     now: datetime,
 ) -> Message:
     """The notice's letter to one official; in rehearsal `email` is an organiser's."""
-    message = _store(
+    message = store(
         session, "serving", email, now, on=queue.NOTICES, to_name=official.name,
         headers={"Reply-To": settings().contact_email},
         letter={"serving_id": serving.id, "cohort": cohort}, serving=serving, official=official, **context,
@@ -247,7 +182,7 @@ def official_bounced(
     session: Session, organiser: Organiser, official: Official, why: str, fallback: str, now: datetime
 ) -> Message | None:
     """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere."""
-    return _store(
+    return store(
         session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback,
         page=links.url("/organise/officials"),
     )  # fmt: skip
@@ -258,7 +193,7 @@ def correction(session: Session, official: Official, edition: Edition, numbers: 
 
     A prompt letter: one whose final answer was lost goes again, which does no harm here.
     """
-    return _store(
+    return store(
         session, "correction", official.address, now, to_name=official.name,
         headers={"Reply-To": settings().contact_email}, official=official, edition=edition, numbers=numbers,
         page=links.url(f"/notices/{edition.notice.slug}"),
@@ -269,7 +204,7 @@ def asked_again(
     session: Session, request: Request, signature: Signature, edition: Edition, offices: list[str], now: datetime
 ) -> Message | None:
     """Asks an earlier signer: to sign the new edition, or (with `offices`) to be named to officials added since."""
-    return _store(
+    return store(
         session, "asked_again", signature.email, now, to_name=signature.name, letter={"request_id": request.id},
         url=links.confirm_url(request.key), signature=signature, edition=edition, offices=offices, until=request.expires_at,
         page=links.url(f"/notices/{edition.notice.slug}"),
@@ -279,7 +214,7 @@ def asked_again(
 def witness(session: Session, notice: Notice, manifest: Manifest, now: datetime) -> Message | None:
     """A copy of a manifest for a mailbox elsewhere, so that we could not put another in its place."""
     document = {"filename": "manifest.json", "content_type": "application/json", "content": manifest.content.decode()}
-    return _store(
+    return store(
         session, "witness", settings().witness_email, now, notice=notice, manifest=manifest, letter={"attached": document}
     )  # fmt: skip
 

@@ -167,22 +167,6 @@ def _consents(session: Session, now: datetime) -> int:
     return _delete(session, Consent, withdrawn)
 
 
-def _complaints(session: Session, now: datetime) -> int:
-    return _delete(session, Complaint, Complaint.answered_at < now - timedelta(days=6 * 365))
-
-
-def _sign_in_links(session: Session, now: datetime) -> int:
-    return _delete(session, SignInLink, SignInLink.expires_at < now - timedelta(days=1))
-
-
-def _sessions(session: Session, now: datetime) -> int:
-    return _delete(session, OrganiserSession, OrganiserSession.expires_at < now - timedelta(days=1))
-
-
-def _imports(session: Session, now: datetime) -> int:
-    return _delete(session, Import, Import.created_at < now - timedelta(days=365))
-
-
 def _names(session: Session, now: datetime) -> int:
     """Signatures of notices closed long ago keep their number and display, and nothing of the person."""
     closed = select(Edition.id).join(Notice).where(Notice.closed_at < now - timedelta(days=settings().pseudonymise_days))
@@ -205,14 +189,6 @@ def _enclosures(session: Session, now: datetime) -> int:
     return len(list(session.scalars(statement.returning(Enclosure.id).execution_options(synchronize_session=False))))
 
 
-def _corrections(session: Session, now: datetime) -> int:
-    return _delete(session, Correction, Correction.sent_at < now - timedelta(days=365))
-
-
-def _arrivals(session: Session, now: datetime) -> int:
-    return _delete(session, Arrival, Arrival.received_at < now - timedelta(days=90))
-
-
 def _raw_mail(session: Session, now: datetime) -> int:
     """The bytes of what came in, once it is read and a month old, and of all that goes with the next rule."""
     read = Arrival.state.in_(("done", "quarantined")) & (Arrival.received_at < now - timedelta(days=30))
@@ -220,8 +196,9 @@ def _raw_mail(session: Session, now: datetime) -> int:
     return _delete(session, RawMail, RawMail.id.in_(old))
 
 
-def _bounces(session: Session, now: datetime) -> int:
-    return _delete(session, Bounce, Bounce.at < now - timedelta(days=365))
+def _older(column: Any, days: int) -> Callable[[Session, datetime], int]:
+    """Forgets the rows whose time, this column, is so many days ago."""
+    return lambda session, now: _delete(session, column.class_, column < now - timedelta(days=days))
 
 
 def _delete(session: Session, model: type[Any], *where: ColumnElement[bool], key: Any = None) -> int:
@@ -242,13 +219,13 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "letters": _letters,
     "messages": _messages,
     "consents": _consents,
-    "complaints": _complaints,
+    "complaints": _older(Complaint.answered_at, 6 * 365),
     "bytes that came in": _raw_mail,
-    "mail that came in": _arrivals,
-    "bounces": _bounces,
-    "sign-in links": _sign_in_links,
-    "sessions": _sessions,
-    "imports": _imports,
+    "mail that came in": _older(Arrival.received_at, 90),
+    "bounces": _older(Bounce.at, 365),
+    "sign-in links": _older(SignInLink.expires_at, 1),
+    "sessions": _older(OrganiserSession.expires_at, 1),
+    "imports": _older(Import.created_at, 365),
     "enclosures": _enclosures,
-    "corrections": _corrections,
+    "corrections": _older(Correction.sent_at, 365),
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service import queue
-from service.emails import TEMPLATES
+from service.letters import TEMPLATES
 from service.web import BLUEPRINTS
 from tests.world import World
 
@@ -43,7 +43,7 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "db", "differences", "documents",
-    "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "limits", "links", "manifests", "markdown",
+    "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "links", "manifests", "markdown",
     "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible", "proof", "proof_keys",
     "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed", "sending_domain", "signing",
     "sources", "states", "subscribing", "suppressions", "tables", "tallies", "times", "trees", "writing",
@@ -169,7 +169,7 @@ def test_each_email_has_its_function_and_its_three_parts() -> None:
     folders = {path.name for path in (TEMPLATES / "emails").iterdir() if path.is_dir()}
     for folder in folders:
         assert {path.name for path in (TEMPLATES / "emails" / folder).iterdir()} == {"subject.txt", "body.txt", "body.html"}
-    stored = set(re.findall(r'_store\(\s*session,\s*"(\w+)"', (ROOT / "service/emails.py").read_text()))
+    stored = set(re.findall(r'\bstore\(\s*session,\s*"(\w+)"', (ROOT / "service/emails.py").read_text()))
     assert stored | {"update"} == folders
 
 

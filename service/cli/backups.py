@@ -19,7 +19,7 @@ from service.cli.common import file_argument, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
-from service.models import Consent, Mailing, Message, Request, Serving, Signature, Subscription
+from service.models import Arrival, Consent, Mailing, Message, Request, Serving, Signature, Subscription
 from service.suppressions import keyed_hash
 
 audit_group = AppGroup("audit", help="Who did what.")
@@ -111,8 +111,8 @@ def _erase_again(erased: set[str]) -> int:
 def _mailboxes() -> set[str]:
     found: set[str] = set()
     with reading() as session:
-        for model in (Signature, Subscription, Request, Consent):
-            found |= set(session.scalars(select(model.mailbox).distinct()))
+        for model in (Signature, Subscription, Request, Consent, Arrival):
+            found |= {one for one in session.scalars(select(model.mailbox).distinct()) if one}
         found |= {one for one in session.scalars(select(Message.mailbox).where(Message.mailing_id.is_(None)).distinct()) if one}
     return found
 

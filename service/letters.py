@@ -1,0 +1,80 @@
+"""How a letter is made: its words from templates/emails, its row, and the bell that wakes whoever sends it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.orm import Session
+
+from service import links, queue
+from service.addresses import mailbox
+from service.config import settings
+from service.markdown import tidy
+from service.models import Letter, Message
+from service.suppressions import is_suppressed
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+NOT_A_PERSON = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+
+
+@cache
+def environment() -> Environment:
+    """HTML is escaped, text is not; an unknown name is an error, never an empty place in a letter."""
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: bool(name and name.endswith((".html", ".xml"))),  # noqa: S701  letters have a text part
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters["number"] = lambda value: f"{value:,}"
+    found.filters["office"] = lambda value: "other office" if value == "other" else value
+    found.filters["day"] = lambda value: f"{value.day} {value:%B %Y}"
+    found.filters["moment"] = lambda value: f"{value.day} {value:%B %Y, %H:%M} UTC"
+    return found
+
+
+def render(kind: str, **context: Any) -> tuple[str, str, str]:
+    """Subject, text and HTML of an e-mail."""
+    context |= {"settings": settings(), "links": links}
+    subject, text, html = (
+        environment().get_template(f"emails/{kind}/{part}").render(context) for part in ("subject.txt", "body.txt", "body.html")
+    )
+    return " ".join(subject.split()), tidy(text), html
+
+
+def store(
+    session: Session, kind: str, email: str, now: datetime, *, to_name: str = "", due_at: datetime | None = None,
+    headers: dict[str, str] | None = None, on: str = queue.PROMPT, letter: dict[str, Any] | None = None, **context: Any,
+) -> Message | None:  # fmt: skip
+    """Stores the row and its letter. None where we must not write to the address (only an official's letter asks itself)."""
+    key = mailbox(email)
+    if on == queue.PROMPT and is_suppressed(session, key):
+        return None
+    subject, text, html = render(kind, **context)
+    message = Message(
+        kind=kind, queue=on, email=email, mailbox=key, state="queued", due_at=due_at or now, created_at=now
+    )  # fmt: skip
+    session.add(message)
+    session.flush()
+    headers = NOT_A_PERSON if headers is None else headers
+    session.add(
+        Letter(message_id=message.id, to_name=to_name, subject=subject, text=text, html=html, headers=headers,
+               **(letter or {}))
+    )  # fmt: skip
+    if message.due_at <= now:
+        queue.wake(session, "deliver", message.id, on)
+    return message
+
+
+def answer_headers(answering: str | None) -> dict[str, str]:
+    """None: nobody wrote to us; else the Message-ID of what we answer, empty where it had none (RFC 3834 §3.1)."""
+    if answering is None:
+        return NOT_A_PERSON
+    thread = {"In-Reply-To": answering, "References": answering} if answering else {}
+    return NOT_A_PERSON | {"Auto-Submitted": "auto-replied"} | thread
