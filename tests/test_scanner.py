@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from service import emails, queue
 from service.db import reading, transaction
-from service.models import Mailing, Message, Organiser
+from service.models import Arrival, Mailing, Message, Organiser, Subscription
 from service.models.base import Base
 from tests.browser import chromium, site
 from tests.people import ANN, BEN, CHI, OLIVE
@@ -48,9 +48,21 @@ def every_letter(world: World) -> None:
     seen = world.get(where, olive).get_data(as_text=True).split('name="seen" value="')[1].split('"')[0]
     world.post(where, {"act": "test", "seen": seen}, olive)  # test_copy
     world.post(where, {"act": "send", "seen": seen}, olive)  # update
+    _answer_mail(world)
     world.sign(BEN, updates="yes")
     world.post("/organise/sign-in", {"email": OLIVE})
     world.work()
+
+
+def _answer_mail(world: World) -> None:
+    """What answers mail that came in: commands, leaving, forwarded."""
+    now = datetime.now(UTC)
+    with transaction() as session:
+        row = session.scalars(select(Subscription).where(Subscription.email == ANN["email"])).one()
+        emails.commands(session, CHI["email"], row.mailing_list, now, now, "")
+        emails.leaving(session, row, now, now, "")
+        came = Arrival(author=CHI["email"], subject="Re: News", body="I agree.", received_at=now)
+        emails.forwarded(session, OLIVE, came, now)
 
 
 def dump() -> dict[str, list[tuple[Any, ...]]]:
