@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from service import emails, queue, requests
 from service.db import reading, transaction
-from service.models import Edition, Mailing, Message, Official, Organiser, Signature
+from service.models import Arrival, Edition, Mailing, Message, Official, Organiser, Signature, Subscription
 from service.models.base import Base
 from tests.browser import chromium, site
 from tests.people import ANN, BEN, CHI, OLIVE
@@ -51,6 +51,7 @@ def every_letter(world: World) -> None:
     seen = world.get(where, olive).get_data(as_text=True).split('name="seen" value="')[1].split('"')[0]
     world.post(where, {"act": "test", "seen": seen}, olive)  # test_copy
     world.post(where, {"act": "send", "seen": seen}, olive)  # update
+    _answer_mail(world)
     world.sign(BEN, updates="yes")
     world.post("/organise/sign-in", {"email": OLIVE})
     world.work()
@@ -64,6 +65,17 @@ def about_notices(session: Session, olive: Organiser) -> None:
     emails.correction(session, official, edition, [1], now)
     asked = requests.open_for(session, CHI["email"], [], timedelta(days=7), now)
     emails.asked_again(session, asked, Signature(**CHI), edition, [], now)
+
+
+def _answer_mail(world: World) -> None:
+    """What answers mail that came in: commands, leaving, forwarded."""
+    now = datetime.now(UTC)
+    with transaction() as session:
+        row = session.scalars(select(Subscription).where(Subscription.email == ANN["email"])).one()
+        emails.commands(session, CHI["email"], row.mailing_list, now, now, "")
+        emails.leaving(session, row, now, now, "")
+        came = Arrival(author=CHI["email"], subject="Re: News", body="I agree.", received_at=now)
+        emails.forwarded(session, OLIVE, came, now)
 
 
 def dump() -> dict[str, list[tuple[Any, ...]]]:

@@ -17,6 +17,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from service import addressed, spool
+from service.addressed import Destination
 from service.cli.common import console, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
@@ -72,8 +73,16 @@ def _addressee(raw: bytes) -> str:
     except Hostile:
         return ""
     named = [address for header in ADDRESSEES for value in message.all(header) for address in _addresses(value)]
-    with reading() as session:
-        return next((one for one in named if addressed.find(session, one)), next(iter(named), ""))
+    return next((one for one in named if _destination(one)), next(iter(named), ""))
+
+
+def _destination(address: str) -> Destination | None:
+    """A look at mail needs no database; without one, every list may be there."""
+    try:
+        with reading() as session:
+            return addressed.find(session, address)
+    except DBAPIError:
+        return Destination("request")
 
 
 def _addresses(value: str) -> Iterable[str]:
@@ -95,8 +104,7 @@ def _store(raw: bytes, sender: str | None, recipient: str, *, come_back: bool) -
 
 def _line(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
     """What the issue tracker of a mail server, or a test, reads: one message, judged."""
-    with reading() as session:
-        to = addressed.find(session, recipient) if recipient else None
+    to = _destination(recipient) if recipient else None
     commands = {"confirm", "subscribe", "leave", "request", "unsubscribe"}
     is_command = to is not None and to.role in commands and said.kind in {"reply", "other"} and not said.machine
     return {

@@ -121,7 +121,7 @@ def _codec(name: str) -> str | None:
     name = name.strip().strip("'\"").lower()
     name = ALIASES.get(name, name)
     try:
-        b" ".decode(name)  # of nothing at all Python looks no codec up
+        " ".encode(name)
     except (LookupError, ValueError):
         return None
     return name
