@@ -9,9 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from service import notices, officials, sources
+from service import notices, officials, proposals, sources
 from service.db import transaction
-from service.models import Edition, Notice, Official, Proposal, Serving
+from service.errors import Refused
+from service.models import Edition, Notice, Official, Organiser, Proposal, Serving
 from tests import crowd
 from tests.people import AUGUST, NOTICE, OLIVE, PETRA, SLUG
 from tests.world import World
@@ -50,6 +51,23 @@ def test_an_officials_new_address_takes_a_second_organiser(world: World) -> None
     assert decide(world, "approve", olive) == 303
     assert world.rows(address) == ["new@nec.example"]
     assert world.rows(select(Proposal.state)) == ["approved"]
+
+
+def test_two_approvals_at_once_are_one(either_world: World) -> None:
+    world = either_world
+    world.publish()
+    world.add_organisers()
+    with transaction() as session:
+        people = {one.email: one for one in session.scalars(select(Organiser))}
+        officials.propose(session, SECRETARY, people[AUGUST], datetime.now(UTC))
+
+    def approve(who: str) -> None:
+        with transaction() as session:
+            officials.approve(session, proposals.hold(session, 1), people[who], datetime.now(UTC))
+
+    results = crowd.at_once([lambda: approve(OLIVE), lambda: approve(PETRA)])
+    assert [type(one) for one in sorted(results, key=str)] in ([type(None), Refused], [Refused, type(None)])
+    assert "new@nec.example" in world.rows(select(Official.email))
 
 
 def test_what_is_refused_does_not_happen(world: World) -> None:
