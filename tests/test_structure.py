@@ -24,7 +24,7 @@ STORIES = {
     "notices",
     "progress",
     "deliveries",
-    "arrivals",
+    "answers",
     "asking_again",
     "officials",
     "mailings",

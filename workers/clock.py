@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import arrivals, asking_again, corrections, deliveries, mailings, queue, retention, schedule
+from service import answers, asking_again, corrections, deliveries, mailings, queue, retention, schedule
 from service.config import SettingRefused, settings
 from service.db import transaction
 from service.health import CLOCK
@@ -62,7 +62,7 @@ def sweep_servings(session: Session, now: datetime) -> None:
 
 
 def recover_evidence(session: Session, now: datetime) -> None:
-    arrivals.recover(session, now)
+    answers.recover(session, now)
 
 
 def sweep_corrections(session: Session, now: datetime) -> None:

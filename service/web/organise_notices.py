@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import arrivals, deliveries, evidence, notices, officials, proposals, servings, sources
+from service import answers, deliveries, evidence, notices, officials, proposals, servings, sources
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
@@ -131,7 +131,7 @@ def settle(number: int) -> ResponseReturnValue:
     with transaction() as database:
         servings.find(database, number)
         message_id = request.form.get("message", 0, type=int)
-        arrivals.settle(database, message_id, SETTLES.get(request.form.get("act", ""), ""), g.organiser, now())
+        answers.settle(database, message_id, SETTLES.get(request.form.get("act", ""), ""), g.organiser, now())
     return redirect(url_for("organise_notices.serving", number=number), 303)
 
 
