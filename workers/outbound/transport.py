@@ -11,6 +11,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from flask import current_app
@@ -56,8 +57,9 @@ class Conversation(smtplib.SMTP):
         self.replies.append({"command": self.asked, "code": code, "text": text.decode("utf-8", "replace")})
         return code, text
 
+    @cached_property
     def facts(self) -> dict[str, Any]:
-        """Address, TLS version and certificate, and what the server offers."""
+        """Address, TLS version and certificate, and what the server offers; asked first as soon as it is ready."""
         address = self.sock.getpeername()[0] if self.sock is not None else ""
         tls: dict[str, Any] | None = None
         if isinstance(self.sock, ssl.SSLSocket):
@@ -124,7 +126,9 @@ class VerifiedConnection(Connection):
         host.ehlo_or_helo_if_needed()
         if not host.has_extn("starttls"):
             return host
-        context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
+        context = ssl.create_default_context()
+        if self.known.mail_ca_file:
+            context.load_verify_locations(self.known.mail_ca_file)
         try:
             return _secured(host, route.name, context)
         except ssl.SSLCertVerificationError as error:
@@ -141,17 +145,14 @@ class VerifiedConnection(Connection):
         if BARE.search(copy.content):
             return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
         place = f"{self.route.name if self.route else self.server}:{self.port}"
-        before = (
-            len(self.host.replies) if isinstance(self.host, Conversation) else 0
-        )  # a greeting is part of the first exchange
+        before = len(getattr(self.host, "replies", ()))  # the greeting belongs to a connection's first exchange
         try:
-            self.host = self.host or self.configure_host()
+            self.host = conversation = self.host or self.configure_host()
+            assert isinstance(conversation, Conversation)
+            facts = conversation.facts | {"sha256": hashlib.sha256(copy.content).hexdigest()}
         except (smtplib.SMTPException, OSError) as error:
             self.host = None
             return Outcome("unreachable", getattr(error, "smtp_code", None), _words(error), place)
-        conversation = self.host
-        assert isinstance(conversation, Conversation)
-        facts = conversation.facts() | {"sha256": hashlib.sha256(copy.content).hexdigest()}
         outcome = _exchange(conversation, copy, held)
         outcome.host, outcome.replies, outcome.facts = place, conversation.replies[before:], facts
         if outcome.verdict in {"lost", "unreachable"}:
