@@ -49,7 +49,7 @@ def test_a_delivery_notice_and_an_acknowledgement_raise_the_tier(world: World, s
     world.post(link)
     assert world.rows(select(Evidence.number)) == list(range(1, 7))  # two attempts, three notices, one acknowledgement
     with transaction() as session:
-        assert answers.notified(session, second, "failed", "550 5.2.1 closed", datetime.now(UTC))
+        assert answers.notified(session, second, "failed", "550 5.2.1 closed \0 \udcff", datetime.now(UTC))
         assert not answers.notified(session, 10**6, "failed", "", datetime.now(UTC))
     assert tiers(world)["Chair"] == "refused"
 

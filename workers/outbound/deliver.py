@@ -55,7 +55,8 @@ def deliver(message_id: int) -> None:
                 ledger.note_attempt(session, message_id, one, now)
                 if copy.notify:
                     answers.attempted(session, message_id, one.verdict, _evidence(one), direct=direct, now=now)
-            answers.given_up(session, message_id, now)
+            if copy.notify:
+                answers.given_up(session, message_id, now)
         else:  # somebody else has it, with a mark of its own that stays
             log.warning("message %d: its lease was lost, the answer %s is not recorded", message_id, outcome.code)
     journal.own().empty()
