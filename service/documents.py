@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from unicodedata import category, combining, normalize
 
@@ -73,7 +74,7 @@ QUICK = 2_000
 
 def annex_volumes(annex: Annex, signers: Sequence[Signer]) -> list[bytes]:
     """The notice and its signatures as one PDF, or as several of at most VOLUME names, by local party across all of them."""
-    ordered = sorted(signers, key=lambda one: (not one.clp, _sort_key(_line(one.clp)))) if len(signers) > VOLUME else signers
+    ordered = sorted(signers, key=lambda one: (not one.clp, _party(one.clp))) if len(signers) > VOLUME else signers
     parts = [ordered[start : start + VOLUME] for start in range(0, len(ordered), VOLUME)] or [[]]
     found = []
     for number, part in enumerate(parts, 1):
@@ -155,10 +156,15 @@ def _by_party(signers: Sequence[Signer]) -> list[dict[str, object]]:
     """[{clp, people: [[name, office], …]}, …], alphabetical; spellings that differ in case or accents are one party."""
     parties: dict[str, tuple[str, list[list[str]]]] = {}
     for one in signers:
-        clp = _line(one.clp)
-        _, people = parties.setdefault(_sort_key(clp), (clp or "No local party given", []))
+        _, people = parties.setdefault(_party(one.clp)[0], (_party(one.clp)[1] or "No local party given", []))
         people.append([_line(one.name), _line(one.office)])
     return [{"clp": clp, "people": people} for _, (clp, people) in sorted(parties.items(), key=lambda p: (not p[0], p))]
+
+
+@lru_cache(maxsize=10_000)
+def _party(clp: str) -> tuple[str, str]:
+    """What a party is sorted by, and how it is shown; many thousands of signers have a few hundred parties."""
+    return _sort_key(_line(clp)), _line(clp)
 
 
 def _sort_key(text: str) -> str:

@@ -9,9 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from service import notices, officials, sources
+from service import notices, officials, proposals, sources
 from service.db import transaction
-from service.models import AuditEntry, Edition, Notice, Official, OrganiserSession, Proposal, Serving
+from service.errors import Refused
+from service.models import AuditEntry, Edition, Notice, Official, Organiser, OrganiserSession, Proposal, Serving
 from tests import crowd
 from tests.people import AUGUST, NOTICE, OLIVE, PETRA, SLUG
 from tests.world import World
@@ -56,6 +57,23 @@ def test_an_officials_new_address_takes_a_second_organiser(world: World) -> None
     assert world.rows(select(Proposal.state)) == ["approved"]
     entries = world.rows(select(AuditEntry).where(AuditEntry.subject == "proposal 1").order_by(AuditEntry.id))
     assert [(one.act, one.organiser_id) for one in entries] == [("propose", 1), ("propose", 1), ("approve", 2)]
+
+
+def test_two_approvals_at_once_are_one(either_world: World) -> None:
+    world = either_world
+    world.publish()
+    world.add_organisers()
+    with transaction() as session:
+        people = {one.email: one for one in session.scalars(select(Organiser))}
+        officials.propose(session, SECRETARY, people[AUGUST], datetime.now(UTC))
+
+    def approve(who: str) -> None:
+        with transaction() as session:
+            officials.approve(session, proposals.hold(session, 1), people[who], datetime.now(UTC))
+
+    results = crowd.at_once([lambda: approve(OLIVE), lambda: approve(PETRA)])
+    assert [type(one) for one in sorted(results, key=str)] in ([type(None), Refused], [Refused, type(None)])
+    assert "new@nec.example" in world.rows(select(Official.email))
 
 
 def test_what_is_refused_does_not_happen(world: World) -> None:

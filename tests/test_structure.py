@@ -27,7 +27,7 @@ STORIES = {
     "notices",
     "progress",
     "deliveries",
-    "arrivals",
+    "answers",
     "asking_again",
     "officials",
     "mailings",

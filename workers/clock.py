@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import (
-    arrivals,
+    answers,
     asking_again,
     corrections,
     days,
@@ -76,7 +76,7 @@ def sweep_servings(session: Session, now: datetime) -> None:
 
 
 def recover_evidence(session: Session, now: datetime) -> None:
-    arrivals.recover(session, now)
+    answers.recover(session, now)
 
 
 def sweep_corrections(session: Session, now: datetime) -> None:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import arrivals, deliveries, evidence, notices, officials, proposals, servings, sources
+from service import answers, deliveries, evidence, notices, officials, proposals, servings, sources
 from service.config import settings
 from service.db import reading
 from service.errors import Refused
@@ -142,7 +142,7 @@ def settle(number: int) -> ResponseReturnValue:
     message_id, verdict = request.form.get("message", 0, type=int), SETTLES.get(request.form.get("act", ""), "")
     with acting("settle", f"serving {number}", message=message_id, verdict=verdict) as database:
         servings.find(database, number)
-        arrivals.settle(database, message_id, verdict, g.organiser, now())
+        answers.settle(database, message_id, verdict, g.organiser, now())
     return redirect(url_for("organise_notices.serving", number=number), 303)
 
 

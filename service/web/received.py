@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import arrivals, officials
+from service import answers, officials
 from service.db import reading, transaction
 from service.models import Enclosure, Letter
 from service.web.guards import now
@@ -25,7 +25,7 @@ def acknowledge_form(token: str) -> ResponseReturnValue:
 def acknowledge(token: str) -> ResponseReturnValue:
     with transaction() as session:
         delivery = officials.by_key(session, "acknowledge", token)
-        arrivals.acknowledge(session, delivery, now())
+        answers.acknowledge(session, delivery, now())
         return render_template("pages/acknowledge.html", delivery=delivery)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service import (
     addressed,
     addresses,
-    arrivals,
+    answers,
     bounces,
     emails,
     links,
@@ -119,7 +119,7 @@ def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destinati
 
 def _notified(session: Session, message_id: int, said: Judgement, now: datetime) -> None:
     """Tells the story of an official's letter what a server says of it."""
-    arrivals.notified(session, message_id, said.action or "failed", said.text or said.reason, now)
+    answers.notified(session, message_id, said.action or "failed", said.text or said.reason, now)
 
 
 def _pause(session: Session, message: Message, now: datetime) -> None:

@@ -7,6 +7,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from service import links
@@ -33,8 +34,9 @@ class Conversation(smtplib.SMTP):
         self.replies.append({"command": self.asked, "code": code, "text": text.decode("utf-8", "replace")})
         return code, text
 
+    @cached_property
     def facts(self) -> dict[str, Any]:
-        """Address, TLS version and certificate, and what the server offers."""
+        """Address, TLS version and certificate, and what the server offers; asked first as soon as it is ready."""
         address = self.sock.getpeername()[0] if self.sock is not None else ""
         tls: dict[str, Any] | None = None
         if isinstance(self.sock, ssl.SSLSocket):

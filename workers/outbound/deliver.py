@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import arrivals, links, queue, suppressions
+from service import answers, links, queue, suppressions
 from service.addresses import domain
 from service.config import settings
 from service.db import transaction
@@ -54,8 +54,9 @@ def deliver(message_id: int) -> None:
             for one in tried:
                 ledger.note_attempt(session, message_id, one, now)
                 if copy.official:
-                    arrivals.attempted(session, message_id, one.verdict, _evidence(one), direct=direct, now=now)
-            arrivals.given_up(session, message_id, now)
+                    answers.attempted(session, message_id, one.verdict, _evidence(one), direct=direct, now=now)
+            if copy.official:
+                answers.given_up(session, message_id, now)
         else:  # somebody else has it, with a mark of its own that stays
             log.warning("message %d: its lease was lost, the answer %s is not recorded", message_id, outcome.code)
     journal.own().empty()
@@ -92,8 +93,8 @@ def _claim(session: Session, message_id: int) -> Copy | None:
     if letter is None or message.email is None or message.mailbox is None:
         ledger.settle(session, [message_id], "cancelled", "its letter was forgotten", now)
         return None
-    delivery = arrivals.of_message(session, message_id)
-    if delivery is not None and arrivals.objected(session, delivery):
+    delivery = answers.of_message(session, message_id)
+    if delivery is not None and answers.objected(session, delivery):
         ledger.settle(session, [message_id], "suppressed", "the official objected", now)
         return None
     if message.queue != queue.NOTICES and suppressions.is_suppressed(session, message.mailbox):

@@ -87,7 +87,9 @@ class VerifiedConnection(Connection):
         host.ehlo_or_helo_if_needed()
         if not host.has_extn("starttls"):
             return host
-        context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
+        context = ssl.create_default_context()
+        if self.known.mail_ca_file:
+            context.load_verify_locations(self.known.mail_ca_file)
         try:
             return secured(host, route.name, context)
         except ssl.SSLCertVerificationError as error:
@@ -104,17 +106,14 @@ class VerifiedConnection(Connection):
         if BARE.search(copy.content):
             return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
         place = f"{self.route.name if self.route else self.server}:{self.port}"
-        before = (
-            len(self.host.replies) if isinstance(self.host, Conversation) else 0
-        )  # a greeting is part of the first exchange
+        before = len(getattr(self.host, "replies", ()))  # the greeting belongs to a connection's first exchange
         try:
-            self.host = self.host or self.configure_host()
+            self.host = conversation = self.host or self.configure_host()
+            assert isinstance(conversation, Conversation)
+            facts = conversation.facts | {"sha256": hashlib.sha256(copy.content).hexdigest()}
         except (smtplib.SMTPException, OSError) as error:
             self.host = None
             return Outcome("unreachable", getattr(error, "smtp_code", None), words(error), place)
-        conversation = self.host
-        assert isinstance(conversation, Conversation)
-        facts = conversation.facts() | {"sha256": hashlib.sha256(copy.content).hexdigest()}
         outcome = exchange(conversation, copy, held)
         outcome.host, outcome.replies, outcome.facts = place, conversation.replies[before:], facts
         if outcome.verdict in {"lost", "unreachable"}:

@@ -66,6 +66,7 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
     delivery = of_message(session, message_id)
     if delivery is None or action not in ACTIONS:
         return False
+    text = text.replace("\0", "").encode("utf-8", "replace").decode()  # it came from outside
     again = action == "failed" and _said_before(session, delivery, action)
     for before, after in AFTER.get(action, ()):
         states.claim(session, Message, before, after, Message.id == message_id, settled_at=now, reply_text=text[:500])

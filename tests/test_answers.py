@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
-from service import arrivals
+from service import answers
 from service.db import transaction
 from service.models import Delivery, Evidence, Message, Official, Serving
 from service.proof.verify import verify
@@ -38,7 +38,7 @@ def test_a_delivery_notice_and_an_acknowledgement_raise_the_tier(world: World, s
     first, second = (one.message_id for one in world.rows(select(Delivery).order_by(Delivery.id)))
     for action, tier in (("delayed", "recipient"), ("relayed", "recipient"), ("delivered", "notified")):
         with transaction() as session:
-            assert arrivals.notified(session, first, action, "2.0.0 ok", datetime.now(UTC))
+            assert answers.notified(session, first, action, "2.0.0 ok", datetime.now(UTC))
         assert tiers(world)["Leader"] == tier
     link = world.link(parsed(servers[WILLING].taken[0].content), "acknowledge")
     assert "has arrived" in world.get(link).get_data(as_text=True)
@@ -49,8 +49,8 @@ def test_a_delivery_notice_and_an_acknowledgement_raise_the_tier(world: World, s
     world.post(link)
     assert world.rows(select(Evidence.number)) == list(range(1, 7))  # two attempts, three notices, one acknowledgement
     with transaction() as session:
-        assert arrivals.notified(session, second, "failed", "550 5.2.1 closed", datetime.now(UTC))
-        assert not arrivals.notified(session, 10**6, "failed", "", datetime.now(UTC))
+        assert answers.notified(session, second, "failed", "550 5.2.1 closed \0 \udcff", datetime.now(UTC))
+        assert not answers.notified(session, 10**6, "failed", "", datetime.now(UTC))
     assert tiers(world)["Chair"] == "refused"
 
 
