@@ -1,11 +1,10 @@
-"""DKIM: what we sign is verified by an independent verifier, straight and with everything that may stand in a letter."""
+"""DKIM: what we sign is verified by two independent verifiers, straight and with everything that may stand in a letter."""
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Callable
 from pathlib import Path
 
-import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -13,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from service import config
 from service.config import SettingRefused
 from tests.test_copies import MAILING, a_mailing, reader
+from tests.verifiers import DOMAIN, ED, RSA, by_dkimpy, by_opendkim
 from workers.outbound import dkim as ours
 from workers.outbound import mime
 from workers.outbound.stencil import Stencil
 
-RSA = rsa.generate_private_key(65537, 2048)
-ED = ed25519.Ed25519PrivateKey.generate()
-SIGNERS = [ours.Signer(RSA, "lists.example.org", "rsa"), ours.Signer(ED, "lists.example.org", "ed")]
+Verified = Callable[[bytes], list[bool]]
+SIGNERS = [ours.Signer(RSA, DOMAIN, "rsa"), ours.Signer(ED, DOMAIN, "ed")]
 NAMES = [
     "",
     "Ann",
@@ -36,24 +35,9 @@ NAMES = [
 ]
 
 
-def published(name: bytes, timeout: int = 5) -> bytes | None:
-    """What stands in DNS under a key's name."""
-    raw = ED.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    der = RSA.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    keys = {b"rsa": b"v=DKIM1; k=rsa; p=" + base64.b64encode(der), b"ed": b"v=DKIM1; k=ed25519; p=" + base64.b64encode(raw)}
-    selector, _, where = name.partition(b".")
-    return keys.get(selector) if where == b"_domainkey.lists.example.org." else None
-
-
-def verified(content: bytes) -> list[bool]:
-    """Each signature by itself."""
-    found = []
-    for number in range(2):
-        try:
-            found.append(dkim.DKIM(content).verify(idx=number, dnsfunc=published))
-        except dkim.DKIMException:
-            found.append(False)
-    return found
+@pytest.fixture(params=[by_dkimpy, by_opendkim], ids=["dkimpy", "opendkim"])
+def verified(request: pytest.FixtureRequest) -> Verified:
+    return request.param  # type: ignore[no-any-return]
 
 
 def letter(files: list[mime.File] | None = None) -> bytes:
@@ -73,11 +57,11 @@ def copy(name: str = "Ann") -> bytes:
     return Stencil(a_mailing(), SIGNERS).copy(reader(name, clp=name)).content
 
 
-def test_letters_verify() -> None:
+def test_letters_verify(verified: Verified) -> None:
     assert verified(letter()) == [True, True]
 
 
-def test_letters_with_attachments_verify() -> None:
+def test_letters_with_attachments_verify(verified: Verified) -> None:
     files = [
         mime.File("notice.pdf", "application/pdf", bytes(range(256)) * 40),
         mime.File("Größe.txt", "text/plain", b" a \r\n\r\n"),
@@ -86,13 +70,13 @@ def test_letters_with_attachments_verify() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_copies_verify(name: str) -> None:
+def test_copies_verify(name: str, verified: Verified) -> None:
     assert "{name}" in MAILING
     assert verified(copy(name)) == [True, True]
 
 
 @pytest.mark.parametrize("what", [b"Subject: ", b"List-Unsubscribe: <", b"To: ", b"Date: ", b"Dear", b"many"])
-def test_a_changed_byte_fails(what: bytes) -> None:
+def test_a_changed_byte_fails(what: bytes, verified: Verified) -> None:
     content = copy()
     at = content.index(what, content.index(b"\r\nTo: ") if what != b"To: " else 0) + len(what)
     changed = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
@@ -101,12 +85,12 @@ def test_a_changed_byte_fails(what: bytes) -> None:
 
 @pytest.mark.parametrize("made", [letter, copy], ids=["letter", "copy"])
 @pytest.mark.parametrize("name", ours.SIGNED)
-def test_no_header_can_be_added(name: str, made: object) -> None:
+def test_no_header_can_be_added(name: str, made: object, verified: Verified) -> None:
     content = made()  # type: ignore[operator]
     assert verified(f"{name}: added@evil.example\r\n".encode() + content) == [False, False]
 
 
-def test_a_copy_keeps_its_signatures_under_harmless_changes() -> None:
+def test_a_copy_keeps_its_signatures_under_harmless_changes(verified: Verified) -> None:
     """Relays refold headers and add their own above (relaxed/relaxed)."""
     changed = b"Received: from a by b;\r\n Sun, 22 Nov 2026 17:00:00 +0000\r\n" + copy().replace(
         b"\r\nSubject: ", b"\r\nsubject:  "
