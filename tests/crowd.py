@@ -64,7 +64,10 @@ def sign(numbers: range, now: datetime | None = None) -> None:
         confirm(key, now)
 
 
-def mailing_to(count: int, now: datetime, domains: tuple[str, ...] = ("example.org",)) -> int:
+def mailing_to(
+    count: int, now: datetime, domains: tuple[str, ...] = ("example.org",), *, subject: str = "News",
+    body: str = "Hello {name|friend}.",
+) -> int:  # fmt: skip
     """An approved mailing to a list of so many at these domains in turn, of which every tenth has left; its number."""
     with transaction() as session:
         listed = MailingList(slug="crowd", title="Crowd", created_at=now)
@@ -77,7 +80,7 @@ def mailing_to(count: int, now: datetime, domains: tuple[str, ...] = ("example.o
                 Subscription(list_id=listed.id, email=address, mailbox=address, created_at=now, confirmed_at=now,
                              state="left" if left else "confirmed", left_at=now if left else None)
             )  # fmt: skip
-        mailing = mailings.draft(session, listed, "News", "Hello {name|friend}.", None, now)
+        mailing = mailings.draft(session, listed, subject, body, None, now)
         mailings.submit(mailing)
         session.flush()
         mailings.approve(session, mailing, None, mailings.content_hash(mailing), now)
