@@ -70,7 +70,7 @@ def _claim(session: Session, message_id: int) -> Copy | None:
         return None
     if message.queue == queue.NOTICES:
         ledger.note_attempt(session, message_id, Outcome("began"), now)
-    return Copy(message_id, links.bounce_address(message_id), message.email, content)
+    return Copy(message_id, links.bounce_address(message_id), message.email, content, message.queue == queue.NOTICES)
 
 
 def _close_attempt(session: Session, message_id: int) -> None:

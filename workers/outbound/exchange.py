@@ -18,6 +18,8 @@ class Copy(NamedTuple):
     sender: str
     recipient: str
     content: bytes
+    official: bool = False
+    """A letter to an official: a lost final answer would hold it until a person decides, so it is awaited for longer."""
 
 
 class Answer(NamedTuple):

@@ -17,7 +17,7 @@ from flask_mail import Connection, Mail
 from flask_mail import Message as FlaskMessage
 
 from service.config import Settings, settings
-from workers.outbound import mime
+from workers.outbound import mime, pipe
 from workers.outbound.exchange import Copy, Outcome, judge
 
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
@@ -140,13 +140,23 @@ def _exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outco
             _reset(host)
             return Outcome(judge(code) if code >= 400 else "later", code, _decode(text))
         text_left, host.asked = True, "."
-        host.send(re.sub(rb"(?m)^\.", b"..", copy.content) + b".\r\n")
-        code, text = host.getreply()
+        code, text = _text(host, copy)
         return Outcome(judge(code), code, _decode(text))
     except (smtplib.SMTPException, OSError) as error:
         return Outcome("lost" if text_left else "unreachable", None, _words(error))
     finally:
         host.command_encoding = "ascii"
+
+
+def _text(host: Conversation, copy: Copy) -> tuple[int, bytes]:
+    """The text and its answer, which for an official's letter is awaited as long as RFC 5321 §4.5.3.2.6 asks, and longer."""
+    assert host.sock is not None
+    if copy.official:
+        host.sock.settimeout(max(pipe.TEXT_SECONDS, host.timeout))
+    host.send(re.sub(rb"(?m)^\.", b"..", copy.content) + b".\r\n")
+    answer = host.getreply()
+    host.sock.settimeout(host.timeout)
+    return answer
 
 
 def _reset(host: Conversation) -> None:
