@@ -136,6 +136,8 @@ def _exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outco
             return Outcome("unreachable", None, "the lease lapsed before the text left")
         host.asked = "DATA"
         code, text = host.docmd("DATA")
+        if code == 354 and _spoke_ahead(host):
+            raise smtplib.SMTPServerDisconnected("the server answered what nobody had asked")
         if code != 354:
             _reset(host)
             return Outcome(judge(code) if code >= 400 else "later", code, _decode(text))
@@ -157,6 +159,18 @@ def _text(host: Conversation, copy: Copy) -> tuple[int, bytes]:
     answer = host.getreply()
     host.sock.settimeout(host.timeout)
     return answer
+
+
+def _spoke_ahead(host: Conversation) -> bool:
+    """Whether a reply is there that nobody asked for: read later, it would be taken for the answer to the text."""
+    assert host.sock is not None
+    host.sock.setblocking(False)
+    try:
+        return bool(host.file.peek(1)) if host.file is not None else False
+    except pipe.BUSY:
+        return False
+    finally:
+        host.sock.settimeout(host.timeout)
 
 
 def _reset(host: Conversation) -> None:
