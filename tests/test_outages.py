@@ -131,17 +131,6 @@ def test_one_refused_recipient_does_not_spoil_the_next(world: World, relay: Smtp
     assert len(relay.lines) == 1
 
 
-@pytest.mark.parametrize("act", [DROP, STALL], ids=["dropped", "stalled"])
-@pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA"])
-def test_what_breaks_before_the_text_leaves_repeats_nothing(world: World, relay: SmtpServer, stage: str, act: Act) -> None:
-    relay.will(stage, act)
-    sign(world)
-    assert not relay.taken
-    next_try(world)
-    assert len(relay.taken) == 1
-    assert message(world).state == "accepted"
-
-
 @pytest.mark.parametrize("act", [DROP, STALL, Act(late=1.5)], ids=["dropped", "stalled", "late"])
 def test_a_letter_whose_final_answer_was_lost_goes_again_as_the_same(world: World, relay: SmtpServer, act: Act) -> None:
     relay.will(".", act)
