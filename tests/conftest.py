@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from service import config, limits, migrate, queue
 from service.db import engine_for
+from tests.postgres import Cluster
 from tests.world import World
 from workers import valkey
 from workers.outbound import journal
@@ -92,63 +90,17 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL cluster of our own, on a unix socket; skipped, with the reason, where none is installed."""
-    folder = Path(tempfile.mkdtemp(prefix="undersigned-postgres-"))  # pytest closes its own folder to other users
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-    control = postgres_control(folder)
-    quietly([*control, "-o", "-A trust -U postgres -E UTF8", "init"])
-    options = [
-        f"unix_socket_directories='{folder}'",
-        "listen_addresses=''",
-        "fsync=off",
-        "autovacuum=off",
-        "max_connections=200",
-    ]
-    with (folder / "data/postgresql.conf").open("a") as written:
-        written.write("\n".join(options))
-    quietly([*control, "-l", folder / "log", "-w", "start"])
-    url = f"postgresql+psycopg://postgres@/template_undersigned?host={folder}"
-    _run(url.replace("template_undersigned", "postgres"), "CREATE DATABASE template_undersigned")
-    config.use(config.load({"VAR_DIR": str(tmp_path_factory.mktemp("pgvar")), "DATABASE_URL": url}))
-    migrate.upgrade()
-    yield url
-    quietly([*control, "-m", "immediate", "stop"])
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def postgres_control(folder: Path) -> list[str | Path]:
-    """pg_ctl for the cluster in a folder; the caller adds what it shall do. PostgreSQL refuses to run as root."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(p) for p in [shutil.which("pg_ctl")] if p]
-    if not found:
-        pytest.skip("PostgreSQL is not installed")
-    as_user: list[str | Path] = []
-    if os.getuid() == 0:
-        owner = pwd.getpwnam("postgres")
-        as_user = ["setpriv", "--reuid", "postgres", "--regid", str(owner.pw_gid), "--clear-groups"]
-    return [*as_user, found[-1], "-D", folder / "data"]
+def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("pgvar")) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def postgres_database(postgres_server: str) -> Iterator[str]:
+def postgres_database(postgres_cluster: Cluster) -> Iterator[str]:
     """A migrated database of one test's own; its address."""
     name = f"test_{time.time_ns()}"
-    maintenance = postgres_server.replace("template_undersigned", "postgres")
-    _run(maintenance, f"CREATE DATABASE {name} TEMPLATE template_undersigned")
-    yield postgres_server.replace("template_undersigned", name)
-    _run(maintenance, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def quietly(command: list[str | Path]) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
-def _run(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    yield postgres_cluster.create(name)
+    postgres_cluster.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from service import queue
-from tests.conftest import postgres_control, quietly
 from tests.faults.site import LAPSED, Site, killed_at_random
+from tests.postgres import Cluster
 
 READERS = 1500
 
@@ -98,18 +98,17 @@ def test_an_asked_end_is_clean_and_repeats_nothing(tmp_path: Path, template: Pat
         site.check(doubles=0)
 
 
-def test_postgresql_restarted(tmp_path: Path, postgres_database: str) -> None:
+def test_postgresql_restarted(tmp_path: Path, postgres_cluster: Cluster, postgres_database: str) -> None:
     """Once at once, as in a crash, and once with two seconds in between; workers wait, and nothing goes twice."""
-    control = postgres_control(Path(postgres_database.partition("host=")[2]))
     with Site(tmp_path, database=postgres_database, delay=0.004) as site:
         site.write_to(READERS)
         worker = site.start()
         for away in (0, 2):
             heard = len(site.sink.texts) + 200
             site.wait(lambda heard=heard: len(site.sink.texts) > heard, sweeping=True)
-            quietly([*control, "-m", "immediate", "-w", "stop"])
+            postgres_cluster.stop()
             time.sleep(away)
-            quietly([*control, "-w", "-l", "/dev/null", "start"])
+            postgres_cluster.start()
         site.wait(site.over, sweeping=True)
         site.check(doubles=0)
         assert worker.poll() is None
