@@ -106,6 +106,28 @@ class Site:
             self.kills += 1
         worker.wait()
 
+    def start_kept(self) -> None:
+        """A bulk worker under the process that starts it again when it was killed, as `make run` has it."""
+        command = [sys.executable, "-m", "workers.keep", sys.executable, "-m", "workers.run", "bulk"]
+        self.workers[""] = subprocess.Popen(command, cwd=ROOT, env=os.environ | self.environment, stderr=self.log)
+
+    def child(self) -> int | None:
+        """The worker that is kept; None between two."""
+        keeper = self.workers[""].pid
+        found = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+        return int(found[0]) if found else None
+
+    def kill_kept(self, whom: str) -> None:
+        """The "parent", the "child" or "both"; a worker never outlives who keeps it."""
+        child = self.child()
+        if whom != "parent" and child is not None:
+            os.kill(child, signal.SIGKILL)
+        if whom == "child":
+            self.kills += child is not None
+            return
+        self.kill()
+        self.wait(lambda: child is None or not alive(child), 5)
+
     def sweep(self, later: timedelta = timedelta(0)) -> None:
         """One turn of the clock; a Redis or a database that is away is its usual trouble."""
         duties = [clock.Duty(act, 0) for act in (clock.sweep_letters, clock.sweep_mailings)]
@@ -179,6 +201,13 @@ class Site:
 
 
 WRONG = ("lost", "strangers", "unaccounted", "tallies_wrong", "message_ids_unequal")
+
+
+def alive(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def killed_at_random(site: Site, chance: random.Random, most: int) -> None:
