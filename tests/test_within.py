@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from sqlalchemy import func, select, text
 from service import config, queue
 from service.db import transaction
 from service.models import Letter, Message, Request, Signature
-from tests.conftest import wait_until
+from tests.conftest import ROOT, wait_until
 from tests.people import ANN, BEN
 from tests.world import World
 from workers import valkey
@@ -81,6 +83,22 @@ class TestRedis:
         own.process.send_signal(signal.SIGCONT)
         assert statuses == [200, 200]
         assert took < 8
+
+    def test_a_worker_that_starts_while_redis_is_away_waits_for_it(
+        self, world: World, own: Valkey, environment: dict[str, str]
+    ) -> None:
+        world.publish()
+        world.sign(ANN)
+        own.stop()
+        command = [sys.executable, "-m", "workers.run", queue.PROMPT]
+        with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True) as worker:
+            assert worker.stderr is not None
+            assert "redis or the database is away" in worker.stderr.readline()
+            own.start()
+            world.sweep(datetime.now(UTC) + timedelta(seconds=6))
+            wait_until(lambda: len(world.letters(ANN["email"])) == 1)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(4) == 0
 
     def test_a_wiped_redis_loses_no_letter(self, world: World) -> None:
         world.publish()

@@ -12,12 +12,15 @@ import os
 import signal
 import sys
 import threading
+import time
+from itertools import count
 from types import FrameType
 
 from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
+from sqlalchemy.exc import OperationalError
 
 from service import queue
 from service.app import create_app
@@ -70,13 +73,25 @@ def main(name: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with app.app_context():
         journal.own()
-        journal.replay()
-        worker = Worker(
-            [queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, worker_ttl=30,
-            maintenance_interval=15, job_monitoring_interval=5, name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}",
-        )  # fmt: skip
-        worker.log_job_description = False
-        worker.work(logging_level="WARNING", with_scheduler=False)
+        for life in count(1):
+            try:
+                journal.replay()
+                work(name, life)
+            except (RedisError, OperationalError) as error:
+                log.warning("redis or the database is away: %s", type(error).__name__)
+            if shifts.stopping:
+                break
+            time.sleep(1)
+
+
+def work(name: str, life: int) -> None:
+    """Until we are asked to end; or until RQ gives up on a Redis that is away, which it does in some places, not in others."""
+    worker = Worker(
+        [queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, worker_ttl=30, maintenance_interval=15,
+        job_monitoring_interval=5, name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}-{life}",
+    )  # fmt: skip
+    worker.log_job_description = False
+    worker.work(logging_level="WARNING", with_scheduler=False)
 
 
 if __name__ == "__main__":
