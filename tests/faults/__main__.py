@@ -64,8 +64,13 @@ def main(kills: int = 300, readers: int = 5000, seed: int = 5321) -> int:
             except pytest.skip.Exception as missing:
                 print(name, "skipped", f"({missing})")
                 continue
-            ordeal = Ordeal(site, chance, harm, share)
-            found = ordeal.run(round(readers * part), max(round(kills * part), 1), time.monotonic() + minutes * 60)
+            ordeal, until = Ordeal(site, chance, harm, share), time.monotonic() + minutes * 60
+            try:
+                found = ordeal.run(round(readers * part), max(round(kills * part), 1), until)
+            except (TimeoutError, AssertionError) as error:
+                print(f"{name}: {error}", (folder / "workers.log").read_text()[-2000:], sep="\n", file=sys.stderr)
+                failed = True
+                continue
         for what, value in found.items():
             unit = "s" if what.endswith("_s") else "count"
             print(f"{name}_{what.removesuffix('_s')}", value, unit, flush=True)

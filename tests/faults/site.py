@@ -114,6 +114,7 @@ class Site:
     def child(self) -> int | None:
         """The worker that is kept; None between two."""
         keeper = self.workers[""].pid
+        assert self.workers[""].poll() is None, "a worker ended by itself"
         found = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
         return int(found[0]) if found else None
 
