@@ -23,8 +23,10 @@ class Authority:
         own = self._builder(self.name, self.key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         self.file.write_bytes(own.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime | None = None
+    ) -> x509.CertificateBuilder:
+        now = now or datetime.now(UTC)
         return (
             x509.CertificateBuilder(issuer_name=self.name, subject_name=subject, public_key=key.public_key())
             .serial_number(x509.random_serial_number())
@@ -32,11 +34,11 @@ class Authority:
             .not_valid_after(now + timedelta(hours=1))
         )
 
-    def server(self, host: str) -> ssl.SSLContext:
-        """TLS for a server of this name or address."""
+    def server(self, host: str, now: datetime | None = None) -> ssl.SSLContext:
+        """TLS for a server of this name or address; its certificate is good from an hour before `now` to an hour after it."""
         key = ec.generate_private_key(ec.SECP256R1())
         known_as = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
-        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")]), key)
+        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")]), key, now)
         certificate = builder.add_extension(x509.SubjectAlternativeName([known_as]), critical=False)
         pem = certificate.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -243,7 +243,7 @@ class Conversation:
         raise HangUp
 
     def _other(self, verb: str, _command: str) -> None:
-        self._act(verb, "250 2.0.0 Ok" if verb in {"HELO", "NOOP"} else "502 5.5.2 what?")
+        self._act(verb, {"HELO": "250 relay.example", "AUTH": "235 2.7.0 Ok"}.get(verb, "502 5.5.2 what?"))
 
 
 def _address(command: str) -> str:
