@@ -30,7 +30,7 @@ FLUSH = 500
 """Answers that are in the journal and not yet in the ledger, at most."""
 WAIT_SECONDS = 0.05
 DATABASE_SECONDS = 20
-STOP_SECONDS = 3
+STOP_SECONDS = 2.5
 stopping: list[bool] = []
 """Not empty once this process was asked to end: then no new text leaves, and the answers under way are awaited briefly."""
 
@@ -86,11 +86,11 @@ class Shift:
 
     def _done(self) -> bool:
         if self.under_way:
-            return bool(stopping) and time.monotonic() > self._stop_at()
+            return bool(stopping) and (time.monotonic() > self._stop_at() or not any(pipe.sent for pipe in self.pool.pipes))
         return self.over or self.supply.exhausted
 
     def _stop_at(self) -> float:
-        """Set when the end is first asked for: a cleanly ending process waits so long for answers, and no longer."""
+        """Set when the end is first asked for: a cleanly ending process waits so long for answers to texts, and no longer."""
         self.stop_at = self.stop_at or time.monotonic() + STOP_SECONDS
         return self.stop_at
 
