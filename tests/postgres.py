@@ -7,6 +7,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -58,6 +60,17 @@ class Cluster:
     def stop(self) -> None:
         """At once, as in a crash."""
         self.control("-m", "immediate", "-w", "stop")
+
+    @contextmanager
+    def reached_at(self, address: str) -> Iterator[None]:
+        """Also by TCP, at this address of ours, from its /24."""
+        with (self.folder / "data/pg_hba.conf").open("a") as written:
+            written.write(f"host all all {address}/24 trust\n")
+        self.stop()
+        self.start(f"-h {address}")
+        yield
+        self.stop()
+        self.start()
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"

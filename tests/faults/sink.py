@@ -16,25 +16,26 @@ HELLO = b"250-sink.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 PIPELINING\r\n
 
 
 class Text(NamedTuple):
-    """A text with its final dot, and when its first byte was asked for."""
+    """A text with its final dot, when its first byte was asked for, and the address of who sent it."""
 
     recipient: str
     message_id: str
     began: float
     whole: float
+    peer: str = ""
 
 
 class Sink:
     """One thread for each connection; `delay` is how long each text takes it, `watch` is told the number of every text."""
 
-    def __init__(self, delay: float = 0.0) -> None:
+    def __init__(self, delay: float = 0.0, address: str = "127.0.0.1") -> None:
         self.delay = delay
         self.texts: list[Text] = []
         self.watch: Callable[[int], None] = lambda _count: None
         self.most_connections = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((address, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -83,14 +84,14 @@ class Sink:
                     if not one:
                         return
                     lines.append(one)
-                self._take(recipient, b"".join(lines), began)
+                self._take(recipient, b"".join(lines), began, connection.getpeername()[0])
             connection.sendall(HELLO if verb == b"EHLO" else b"221 2.0.0 Bye\r\n" if verb == b"QUIT" else b"250 2.0.0 Ok\r\n")
 
-    def _take(self, recipient: str, content: bytes, began: float) -> None:
+    def _take(self, recipient: str, content: bytes, began: float, peer: str) -> None:
         found = MESSAGE_ID.search(content)
         assert found
         with self._lock:
-            self.texts.append(Text(recipient, found[1].decode(), began, time.time()))
+            self.texts.append(Text(recipient, found[1].decode(), began, time.time(), peer))
             count = len(self.texts)
         self.watch(count)
         time.sleep(self.delay)

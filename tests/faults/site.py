@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,15 +34,24 @@ LAPSED = timedelta(seconds=46)
 class Site:
     """Hosts are folders: what a worker leaves behind is found by those of the same host alone."""
 
-    def __init__(self, folder: Path, *, delay: float = 0.002, database: Path | str = "", **settings: str) -> None:
-        self.folder, self.sink = folder, Sink(delay)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        delay: float = 0.002,
+        database: Path | str = "",
+        address: str = "127.0.0.1",
+        redis_options: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
+        self.folder, self.sink, self.redis_options = folder, Sink(delay, address), redis_options
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(database, Path):
             shutil.copy(database, folder / "undersigned.db")
         self.environment = {
             "VAR_DIR": str(folder), "SECRET_KEY": "a-key-for-these-tests-alone", "APPROVALS": "0",
             "DATABASE_URL": database if isinstance(database, str) and database else f"sqlite:///{folder / 'undersigned.db'}",
-            "MAIL_PORT": str(self.sink.port),
+            "MAIL_SERVER": address, "MAIL_PORT": str(self.sink.port),
         } | settings  # fmt: skip
         self.socket = Path(tempfile.mkdtemp(prefix="undersigned-faults-"))
         self.environment["REDIS_URL"] = f"unix://{self.socket}/valkey.sock"
@@ -71,7 +80,9 @@ class Site:
         shutil.rmtree(self.socket, ignore_errors=True)
 
     def start_redis(self) -> None:
-        self.redis = subprocess.Popen(valkey.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.redis = subprocess.Popen(
+            [*valkey.command(), *self.redis_options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self.wait(self._redis_answers, 10)
 
     def _redis_answers(self) -> bool:
@@ -89,12 +100,12 @@ class Site:
         """An approved mailing to so many readers, its bell rung."""
         self.mailing_id = crowd.mailing_to(-(-readers * 10 // 9), datetime.now(UTC))
 
-    def start(self, host: str = "", **settings: str) -> subprocess.Popen[bytes]:
-        """A bulk worker on a host; the first host is the one that this process is on."""
+    def start(self, host: str = "", *, on: Sequence[str] = (), **settings: str) -> subprocess.Popen[bytes]:
+        """A bulk worker on a host; the first host is the one that this process is on. `on` is put before its command."""
         assert host not in self.workers
         own = {"VAR_DIR": str(self.folder / host)} if host else {}
         self.workers[host] = worker = subprocess.Popen(
-            [sys.executable, "-m", "workers.run", "bulk"], cwd=ROOT, env=os.environ | self.environment | own | settings,
+            [*on, sys.executable, "-m", "workers.run", "bulk"], cwd=ROOT, env=os.environ | self.environment | own | settings,
             stderr=self.log,
         )  # fmt: skip
         return worker
