@@ -50,6 +50,7 @@ NONSENSE = {
     "LIMIT_MESSAGES": ["-1", "fast"],
     "LIMIT_MAILING": ["-1", "fast"],
     "LIMIT_RECEIVING_DOMAIN": ["-1", "fast"],
+    "LIMIT_DOMAIN_CONNECTIONS": ["-1", "many"],
     "REFUSED_SHARE": ["-1", "few"],
     "INBOUND_LMTP_PORT": ["x"],
     "INBOUND_SMTP_PORT": ["x"],
