@@ -103,22 +103,29 @@ def worker_of(service: Launched, name: str) -> set[int]:
     return {number for number, line in running if f"workers.run {name}" in line and "workers.keep" not in line}
 
 
-def test_a_killed_worker_is_started_again_and_the_site_stays(service: Launched) -> None:
-    service.start()
-    wait_until(service.ready, 60)
-    (killed,) = worker_of(service, "bulk")
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    """One that runs already, for tests that leave it running."""
+    one = Launched(tmp_path_factory.mktemp("running") / "var")
+    one.start()
+    try:
+        wait_until(one.ready, 60)
+        yield one
+        assert one.stop() < 8
+    finally:
+        for number in processes_of(one.var):
+            os.kill(number, signal.SIGKILL)
+
+
+def test_a_killed_worker_is_started_again_and_the_site_stays(running: Launched) -> None:
+    (killed,) = worker_of(running, "bulk")
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: bool(worker_of(service, "bulk") - {killed}), 20)
-    assert answers(f"http://127.0.0.1:{service.ports['WEB_PORT']}/healthz")
-    assert service.stop() < 8
+    wait_until(lambda: bool(worker_of(running, "bulk") - {killed}), 20)
+    assert answers(f"http://127.0.0.1:{running.ports['WEB_PORT']}/healthz")
 
 
-def test_a_folder_serves_one_run_at_a_time(service: Launched) -> None:
-    service.start()
-    wait_until(service.ready, 60)
-    other = Launched(service.var)
-    assert "runs from" in one_sentence(other.start())
-    assert service.stop() < 8
+def test_a_folder_serves_one_run_at_a_time(running: Launched) -> None:
+    assert "runs from" in one_sentence(Launched(running.var).start())
 
 
 def one_sentence(process: subprocess.Popen[str]) -> str:
