@@ -19,8 +19,9 @@ from service.models import Message
 from tests import crowd
 from tests.certificates import Authority
 from tests.conftest import wait_until
+from tests.faults.troubles import BROKEN, SLOW
 from tests.people import ANN
-from tests.smtp_server import DROP, STALL, Act, SmtpServer, answer
+from tests.smtp_server import Act, SmtpServer, answer
 from tests.world import World
 from workers.outbound import pool
 
@@ -34,16 +35,7 @@ CERTIFICATES: dict[str, Callable[[Authority, Path], ssl.SSLContext]] = {
 }
 
 
-ACTS = {
-    "drop": DROP,
-    "stall": STALL,
-    "421": answer("421 4.3.2 closing"),
-    "454": answer("454 4.7.0 later"),
-    "535": answer("535 5.7.8 no"),
-    "nonsense": answer("nonsense"),
-    "late": Act(late=0.1),
-    "drip": Act(drip=0.002),
-}
+BEFORE = BROKEN | {"535": answer("535 5.7.8 no")}
 
 
 def sign(world: World) -> None:
@@ -132,16 +124,16 @@ def test_a_stripped_starttls_is_no_reason_to_speak_in_the_clear(
 
 @BOTH
 @pytest.mark.parametrize("stage", ["STARTTLS", "AUTH"])
-@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("name", BEFORE | SLOW)
 def test_trouble_before_the_first_envelope_loses_nothing(
     world: World, relay: SmtpServer, stage: str, name: str, write: Callable[[World], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "RETRY_SECONDS", 0.2)
-    relay.always(stage, ACTS[name])
+    relay.always(stage, (BEFORE | SLOW)[name])
     write(world)
     world.work()
-    assert states(world) == {"accepted" if name in {"late", "drip"} else "queued"}
-    assert ("MAIL" in verbs(relay)) == (name in {"late", "drip"})
+    assert states(world) == {"accepted" if name in SLOW else "queued"}
+    assert ("MAIL" in verbs(relay)) == (name in SLOW)
     relay.always(stage, None)
     wait_until(lambda: time.monotonic() > pool.pool().retry_at)
     with transaction() as session:
