@@ -82,7 +82,8 @@ def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
     return {
         "id": mailing.id, "subject": mailing.subject, "state": found.state, "total": found.total,
         "settled": found.settled, "counts": found.counts, "paused_because": found.paused_because,
-        "per_second": round(found.per_second, 1), "seconds_left": round(found.left.total_seconds()) if found.left is not None else None,
+        "per_second": round(found.per_second, 1),
+        "seconds_left": round(found.left.total_seconds()) if found.left is not None else None,
     }  # fmt: skip
 
 
