@@ -33,7 +33,7 @@ from workers.outbound.transport import VerifiedMail
 log = logging.getLogger(__name__)
 
 
-PATIENCE = 2.0
+PATIENCE = 1.5
 """Seconds that a mail server has for its answer once we were asked to end; then it counts as lost, and that is recorded."""
 
 
@@ -51,7 +51,7 @@ class Worker(SimpleWorker):
     def request_stop(self, signum: int, _frame: FrameType | None) -> None:
         shifts.stopping.append(True)
         self._stop_requested = True
-        for seconds, act in ((PATIENCE, hang_up), (PATIENCE + 1.5, _end)):
+        for seconds, act in ((PATIENCE, hang_up), (PATIENCE + 2, _end)):
             timer = threading.Timer(seconds, act)
             timer.daemon = True
             timer.start()

@@ -46,7 +46,7 @@ def disk_trouble(folder: Path, chance: random.Random) -> Iterator[tuple[Site, Ha
 
 
 RUNS = {
-    "redis": (redis_trouble, 1.0, 0.15, 15),
+    "redis": (redis_trouble, 1.0, 0.15, 13),
     "postgresql": (postgresql_trouble, 0.1, 0.3, 2),
     "disk": (disk_trouble, 0.1, 0.3, 2),
 }
