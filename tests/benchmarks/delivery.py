@@ -50,7 +50,7 @@ def signed(folder: Path) -> Iterator[Figure]:
         flask = peers.flask_mail(port, 150, path)
         for threads, name in ((1, "signed_vs_rsa_ceiling"), (2, "signed_vs_rsa_ceiling_two_threads")):
             ceiling = peers.rsa_ceiling(path, threads)
-            ours, _ = measured(10_000, port, SIGNING_THREADS=str(threads), MAIL_CONNECTIONS="4", **settings)
+            ours, _ = measured(30_000, port, SIGNING_THREADS=str(threads), MAIL_CONNECTIONS="4", **settings)
             if threads == 1:
                 yield "signed_vs_flaskmail_dkimpy", ours.rate / flask.rate, "ratio"
             yield name, ours.rate / ceiling, "ratio"

@@ -22,9 +22,9 @@ from workers.outbound.watch import Watch
 
 log = logging.getLogger(__name__)
 
-AHEAD = 48
+AHEAD = 96
 """Copies that are filled and signed before a connection asks for them, and how many of them are one task of a thread."""
-TOGETHER = 4
+TOGETHER = 8
 SOON = timedelta(seconds=2)
 """What a ceiling holds back for so long is waited for; the bell would ring for it much later."""
 Filling = tuple[Recipient, Copy | Answer | None]
