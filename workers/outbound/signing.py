@@ -12,7 +12,7 @@ from workers.outbound.mime import BadHeader
 from workers.outbound.stencil import Recipient, Stencil
 
 SWITCH_SECONDS = 0.0005
-"""A thread that has its signature waits no longer than this for the loop to let it go on; Python's own measure is ten times that."""
+"""A thread that has its signature waits no longer than this for its turn; Python's own measure is ten times that."""
 Made = tuple[Recipient, Copy | Answer]
 
 

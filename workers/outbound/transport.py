@@ -61,14 +61,17 @@ class VerifiedConnection(Connection):
         """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6)."""
         if self.route is not None:
             return self._configure_straight(self.route)
-        context = ssl.create_default_context(cafile=self.known.mail_ca_file or None)
-        host = self._connect(context if self.mail.use_ssl else None)
+        host = self._connect(self._trusting() if self.mail.use_ssl else None)
         if self.mail.use_tls:
-            host.starttls(context=context)
+            host.starttls(context=self._trusting())
         host.ehlo_or_helo_if_needed()
         if self.mail.username and self.mail.password:
             host.login(self.mail.username, self.mail.password)
         return host
+
+    def _trusting(self) -> ssl.SSLContext:
+        """Made where TLS is spoken, and only there: it reads every certificate that the system trusts."""
+        return ssl.create_default_context(cafile=self.known.mail_ca_file or None)
 
     def _connect(self, implicit: ssl.SSLContext | None = None) -> Conversation:
         options = {"local_hostname": self.known.mail_domain, "timeout": self.known.mail_timeout_seconds}
