@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from service import config, migrate
+from service.db import engine_for
 
 TEMPLATE = "template_undersigned"
 OPTIONS = ("listen_addresses=''", "fsync=off", "autovacuum=off", "max_connections=200")
@@ -44,6 +45,8 @@ class Cluster:
         self.run(f"CREATE DATABASE {TEMPLATE}")
         config.use(config.load({"VAR_DIR": str(self.var), "DATABASE_URL": self.url(TEMPLATE)}))
         migrate.upgrade()
+        engine_for(self.url(TEMPLATE)).dispose()
+        config.use(config.load({"VAR_DIR": str(self.var)}))  # no thread of ours may sit in the template while it is copied
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -73,9 +73,9 @@ def _renew_for_ever() -> None:
     pause = threading.Event()
     while not pause.wait(RENEW_SECONDS):
         try:
-            if not held():
-                continue
             mine, now = token(), datetime.now(UTC)
+            if mine not in _renewed or not held():
+                continue
             with transaction() as session:
                 renew(session, now)
             if mine in _renewed:
