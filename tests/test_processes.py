@@ -204,8 +204,10 @@ def test_an_unknown_queue_is_said_in_one_sentence() -> None:
 
 @pytest.mark.parametrize("name", ["Procfile", "Procfile.dev"])
 def test_each_queue_has_a_process_of_its_own(name: str) -> None:
+    """Named as the queue; but `inbound` is who listens for mail, and `reader` who works on what came in."""
     lines = dict(line.split(": ", 1) for line in (ROOT / name).read_text().splitlines())
     for one in queue.QUEUES:
-        assert lines[one].endswith(f"python -m workers.run {one}")
+        assert lines["reader" if one == queue.INBOUND else one].endswith(f"python -m workers.run {one}")
+    assert lines["inbound"].endswith("python -m workers.inbound")
     assert lines["clock"].endswith("python -m workers.clock")
     assert "gunicorn wsgi:app" in lines["web"]
