@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from service import audit
 from service.db import reading, transaction
+from service.models import AuditEntry
 from tests.crowd import at_once
-from tests.people import OLIVE
+from tests.people import NOTICE, OLIVE, SLUG
 from tests.world import World
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -75,3 +77,14 @@ def test_it_is_searched_and_exported(world: World) -> None:
     assert len(exported) >= 6
     printed = world.app.test_cli_runner().invoke(args=["audit", "export"]).stdout.splitlines()
     assert printed[: len(exported)] == exported
+
+
+def test_what_a_command_did_is_in_it(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "notice.md"
+    file.write_text(NOTICE)
+    for args in (["import", str(file)], ["publish", SLUG], ["serve", SLUG], ["serve", "nothing"], ["close", SLUG]):
+        world.app.test_cli_runner().invoke(args=["notices", *args])
+    rows = world.rows(select(AuditEntry).order_by(AuditEntry.id))
+    assert [(one.act, one.subject, one.address) for one in rows] == [
+        (act, f"notice {SLUG}", "command") for act in ("take in", "publish", "serve", "close")
+    ]

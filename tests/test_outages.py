@@ -144,6 +144,7 @@ def test_a_letter_whose_final_answer_was_lost_goes_again_as_the_same(world: Worl
     assert len(relay.taken) == 2
 
 
+@pytest.mark.settings(SECOND_FACTOR="off")
 def test_an_officials_letter_whose_final_answer_was_lost_is_held_and_shown(world: World, relay: SmtpServer) -> None:
     relay.will(".", DROP)
     order(world)

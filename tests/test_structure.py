@@ -43,10 +43,11 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "db", "differences", "documents",
-    "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "links", "manifests", "markdown",
-    "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible", "proof", "proof_keys",
-    "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed", "sending_domain", "signing",
-    "sources", "states", "subscribing", "suppressions", "tables", "tallies", "times", "trees", "writing",
+    "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "links", "machine_secret",
+    "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible",
+    "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
+    "sending_domain", "signing", "sources", "states", "subscribing", "suppressions", "tables", "tallies", "times",
+    "trees", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import deliveries, links, notices, officials, register, sources
+from service import audit, deliveries, links, notices, officials, register, sources
 from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
@@ -32,6 +32,7 @@ def import_notice(file: Path, as_json: bool) -> None:
     found = sources.demands(source.body)
     with transaction() as session:
         notice = notices.take_in(session, source, now())
+        audit.note(session, "take in", f"notice {notice.slug}", now())
     document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}
     lines = "\n".join(f"  {number}. {text}" for number, text in enumerate(found, 1))
     say(as_json, document, f"“{notice.title}” ({notice.slug}) {STANDS[notice.state]} Its demands:\n{lines}")
@@ -45,6 +46,7 @@ def publish(slug: str, as_json: bool) -> None:
     """Freeze the text as an edition and make the notice live."""
     with transaction() as session:
         edition = notices.publish(session, slug, now())
+        audit.note(session, "publish", f"notice {slug}", now(), edition=edition.number, hash=edition.hash)
     document = {"slug": slug, "edition": edition.number, "hash": edition.hash, "url": links.url(f"/notices/{slug}")}
     say(as_json, document, f"Edition {edition.number} is live at {document['url']}\nSHA-256 {edition.hash}")
 
@@ -59,6 +61,7 @@ def serve(slug: str, as_json: bool) -> None:
         notice = notices.find(session, slug)
         serving = deliveries.order(session, notice, notices.to_serve(session, notice, now()), now())
         stale = officials.stale(session, now())
+        audit.note(session, "serve", f"notice {slug}", now(), serving=serving.id)
     for one in stale:
         console.print(f"{one.office}: the address was verified on {one.verified_on}; look whether it is still right.")
     whom = "the organisers (rehearsal)" if serving.rehearsal else "the officials"
@@ -78,6 +81,7 @@ def close(slug: str, as_json: bool) -> None:
     """End a notice: no more signatures, no more servings."""
     with transaction() as session:
         notices.close(session, slug, now())
+        audit.note(session, "close", f"notice {slug}", now())
     say(as_json, {"slug": slug, "state": "closed"}, f"{slug} is closed.")
 
 

@@ -40,6 +40,7 @@ def import_officials(file: Path, as_json: bool) -> None:
     good = judge(lines_of(file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
         added, changed = officials.take_in(session, good, now())
+        audit.note(session, "import", "officials", now(), added=added, changed=changed)
     report(as_json, {"added": added, "changed": changed}, bad, f"Officials: {added} added, {changed} changed.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from service import evidence, notices, proof_keys
+from service import audit, evidence, notices, proof_keys
 from service.cli.common import json_option, now, say, says_why
 from service.db import reading, transaction
 from service.proof.encoding import encode
@@ -20,6 +20,7 @@ def rotate(as_json: bool) -> None:
     """Take a new key for manifests; the old one endorses it, and both stay published."""
     with transaction() as session:
         fingerprint = proof_keys.rotate(session, now())
+        audit.note(session, "rotate", "the key of the proof", now(), key=fingerprint)
     say(as_json, {"key": fingerprint}, f"Manifests are signed with the key {fingerprint} from now on.")
 
 

@@ -7,7 +7,6 @@ in as people do. PLANS=1 prints the statements of each page that took longer tha
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -17,15 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from _pytest.outcomes import Skipped
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, text
 
-from service import config, migrate, organisers, reports, sample
+from service import config, organisers, reports, sample
 from service.app import create_app
 from service.db import engine_for, reading, transaction
 from service.models import Mailing
 from tests.benchmarks.sinks import Missing
-from tests.conftest import postgres_control, quietly
+from tests.postgres import Cluster
 from workers import clock
 
 Figure = tuple[str, float, str]
@@ -45,6 +45,9 @@ PAGES = {
     "outcomes": "/organise/updates/9/outcomes",
     "outcomes_refused": "/organise/updates/9/outcomes?state=refused",
     "outcomes_deep": "/organise/updates/9/outcomes?after={middle}",
+    "notices": "/organise/notices",
+    "officials": "/organise/officials",
+    "inbox": "/organise/inbox",
     "people": "/organise/people",
     "person": "/organise/people/subscription/{middle}",
     "imports": "/organise/imports",
@@ -72,38 +75,24 @@ def pages(folder: Path) -> Iterator[Figure]:
 @contextmanager
 def _place() -> Iterator[FlaskClient]:
     """A PostgreSQL of its own, filled; an administrator signed in."""
-    folder = Path(tempfile.mkdtemp(prefix="undersigned-studio-"))
-    try:
-        control = postgres_control(folder)
-    except BaseException as missing:
-        raise Missing("PostgreSQL is not installed") from missing
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-    quietly([*control, "-o", "-A trust -U postgres -E UTF8", "init"])
-    options = [
-        f"unix_socket_directories='{folder}'",
-        "listen_addresses=''",
-        "fsync=off",
-        "shared_buffers=512MB",
-        "max_wal_size=8GB",
-    ]
-    with (folder / "data/postgresql.conf").open("a") as written:
-        written.write("\n".join(options))
-    quietly([*control, "-l", folder / "log", "-w", "start"])
-    url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    config.use(config.load({"VAR_DIR": str(folder / "var"), "DATABASE_URL": url, "SECRET_KEY": "a-key-for-benchmarks-alone",
-                            "SECOND_FACTOR": "off", "DNS_SERVER": "off", "REDIS_URL": "redis://127.0.0.1:9/0"}))  # fmt: skip
-    try:
-        yield _filled(url)
-    finally:
-        for read_only in (True, False):
-            engine_for(url, read_only=read_only).dispose()
-        quietly([*control, "-m", "immediate", "stop"])
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="undersigned-studio-") as var:
+        try:
+            cluster = Cluster(Path(var))
+        except Skipped as missing:
+            raise Missing(str(missing)) from missing
+        with cluster:
+            cluster.stop()
+            cluster.start("-c shared_buffers=512MB -c max_wal_size=8GB")
+            url = cluster.create("studio")
+            known = {"VAR_DIR": var, "DATABASE_URL": url, "SECRET_KEY": "a-key-for-benchmarks-alone"}
+            known |= {"SECOND_FACTOR": "off", "DNS_SERVER": "off", "REDIS_URL": "redis://127.0.0.1:9/0"}
+            config.use(config.load(known))
+            yield _filled(url)
+            for read_only in (True, False):
+                engine_for(url, read_only=read_only).dispose()
 
 
 def _filled(url: str) -> FlaskClient:
-    migrate.upgrade()
     now = datetime.now(UTC)
     with transaction() as session:
         sample.plant(session, now)
