@@ -68,7 +68,7 @@ def test_what_is_as_it_was_holds(what: str) -> None:
     assert any(one.holds for one in verify(list(GOOD[what].items()), NOW))
 
 
-@pytest.mark.parametrize("what", set(GOOD) - {"a letter"})
+@pytest.mark.parametrize("what", sorted(set(GOOD) - {"a letter"}))
 def test_each_changed_byte_is_found_and_its_file_named(what: str) -> None:
     for name, content in GOOD[what].items():
         for at in range(0, len(content), max(1, len(content) // 301)):
