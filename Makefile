@@ -8,10 +8,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: .venv/.service
 	@exec $(BIN)/python -m workers.launch
 
-# Two at a time, for most tests wait for something; time limits hold on a machine of one's own, so what fails is run again alone.
+# Two at a time, for most tests wait for something; those that measure time or kill processes come after, with the machine to themselves.
 test: .venv/.tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal || \
-	  { echo "What failed beside other tests, once more, alone:"; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone"
+	@$(BIN)/python -m pytest -m alone
 
 lint: .venv/.tests
 	@$(BIN)/ruff check .

@@ -166,7 +166,27 @@ def either_world(
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: needs the machine to itself; `make test` runs it after all others")
     config.addinivalue_line("markers", "settings(**names): environment variables of this test's service")
+
+
+ALONE = (
+    "test_discretion",
+    "test_processes",
+    "test_shell",
+    "test_within",
+    "test_kills",
+    "test_ending",
+    "test_leases",
+    "test_ceilings",
+)
+"""Files whose time limits hold on a machine that does nothing else."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in ALONE:
+            item.add_marker("alone")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
