@@ -1,4 +1,4 @@
-"""A real Postfix of our own: its files in a folder, its port free, everything it takes handed to one next server."""
+"""A real Postfix of our own: its files in a folder, its port free; without other settings it hands all to one next server."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ queue_directory = {folder}/queue
 data_directory = {folder}/data
 maillog_file = {folder}/log
 maillog_file_prefixes = {folder}
-myhostname = relay.example
-mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
+mydestination =
+alias_maps =
+alias_database =
+"""
+RELAYING = """\
+myhostname = relay.example
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtp_dns_support_level = disabled
@@ -34,10 +38,13 @@ relayhost = [127.0.0.1]:{next_port}
 SERVICES = """\
 cleanup  unix  n - n - 0 cleanup
 qmgr     unix  n - n 300 1 qmgr
+tlsmgr   unix  - - n 1000? 1 tlsmgr
 rewrite  unix  - - n - - trivial-rewrite
 bounce   unix  - - n - 0 bounce
 defer    unix  - - n - 0 bounce
 trace    unix  - - n - 0 bounce
+verify   unix  - - n - 1 verify
+lmtp     unix  - - n - - lmtp
 smtp     unix  - - n - - smtp
 relay    unix  - - n - - smtp
 error    unix  - - n - - error
@@ -54,7 +61,8 @@ MAILDROP = {"public": 0o710, "maildrop": 0o730}
 class Postfix:
     """Listens on `port` from `with` to its end; skipped, with the reason, where Postfix is missing or cannot be started."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: str = RELAYING) -> None:
+        self.settings = settings
         self.port, self.next_port = free_port(), free_port()
         self.master = Path("/usr/lib/postfix/sbin/master")
         if not self.master.exists():
@@ -86,7 +94,7 @@ class Postfix:
         """What `postfix check` makes for an instance: folders with their owners."""
         self.folder.chmod(0o755)
         (self.folder / "etc").mkdir()
-        (self.folder / "etc/main.cf").write_text(MAIN.format(folder=self.folder, next_port=self.next_port))
+        (self.folder / "etc/main.cf").write_text((MAIN + self.settings).format(folder=self.folder, next_port=self.next_port))
         smtpd = f"127.0.0.1:{self.port} inet n - n - - smtpd\n"
         (self.folder / "etc/master.cf").write_text(smtpd + SERVICES)
         owner = pwd.getpwnam("postfix")

@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import smtplib
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from service import links
 from service.models import Arrival, Subscription
-from tests.conftest import ROOT, free_port, wait_until
+from tests.conftest import ROOT, wait_until
 from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, letter
 from tests.people import ANN
+from tests.postfix import Postfix
 from tests.world import World
 
-MASTER = """\
-{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-lmtp unix - - n - - lmtp
-smtp unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-proxymap unix - - n - - proxymap
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
-MAIN = """\
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-maillog_file = {folder}/log
-maillog_file_prefixes = {folder}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
+IN_FRONT = """\
 myhostname = mx.example.org
-mydestination =
 mynetworks = 192.0.2.1
 smtpd_peername_lookup = no
-alias_maps =
-alias_database =
 """
 
 
@@ -67,21 +35,9 @@ def lines_of_the_readme(port: int) -> str:
 @pytest.fixture
 def postfix(receiver: Receiver) -> Iterator[int]:
     """The port of a Postfix of our own, in a folder of its own."""
-    if shutil.which("postfix") is None or os.getuid() != 0:
-        pytest.skip("Postfix is not installed, or we are not root")
-    folder, port = Path(f"/tmp/undersigned-postfix-{os.getpid()}"), free_port()
-    shutil.rmtree(folder, ignore_errors=True)
-    for name in ("queue", "data"):
-        (folder / name).mkdir(parents=True)
-    folder.chmod(0o755)
-    shutil.chown(folder / "data", "postfix")
-    (folder / "main.cf").write_text(MAIN.format(folder=folder) + lines_of_the_readme(receiver.lmtp))
-    (folder / "master.cf").write_text(MASTER.format(port=f"127.0.0.1:{port}"))
-    control = ["postfix", "-c", str(folder)]
-    subprocess.run([*control, "start"], check=True, capture_output=True, timeout=60)
-    yield port
-    subprocess.run([*control, "stop"], check=False, capture_output=True, timeout=60)
-    shutil.rmtree(folder, ignore_errors=True)
+    readme = lines_of_the_readme(receiver.lmtp).replace("{", "{{").replace("}", "}}")
+    with Postfix(IN_FRONT + readme) as one:
+        yield one.port
 
 
 def test_mail_from_outside_reaches_us_through_postfix(world: World, postfix: int) -> None:
