@@ -43,16 +43,31 @@ def send(session: Session, now: datetime) -> None:
         edition = session.get_one(Edition, edition_id, with_for_update=True)
         mine = (Correction.edition_id == edition_id, Correction.sent_at.is_(None))
         owed = list(session.scalars(select(Correction).where(*mine).order_by(Correction.sequence)))
+        serving_id, number = _next(session, edition_id)
         for official, cut_off in _given(session, edition):
             numbers = [one.sequence for one in owed if one.sequence <= cut_off and one.agreed_at >= official.added_at]
             if numbers:
-                emails.correction(session, official, edition, numbers, now)
+                message = emails.correction(session, official, edition, numbers, now)
+                session.add(
+                    Delivery(serving_id=serving_id, official_id=official.id, office=official.office, correction=number,
+                             message_id=message.id, names_given=len(numbers))
+                )  # fmt: skip
         session.execute(update(Correction).where(*mine).values(sent_at=now))  # nobody adds one while the edition is ours
+
+
+def _next(session: Session, edition_id: int) -> tuple[int, int]:
+    """The serving whose list is corrected, the edition's last, and the number that this correction has there."""
+    served = (Serving.edition_id == edition_id, Serving.rehearsal.is_(False), Serving.state == "written")
+    numbers = select(Serving.id, func.max(Delivery.correction)).outerjoin(Delivery).where(*served).group_by(Serving.id)
+    serving_id, number = session.execute(numbers.order_by(Serving.id.desc()).limit(1)).one()._tuple()
+    return serving_id, (number or 0) + 1
 
 
 def _given(session: Session, edition: Edition) -> list[tuple[Official, int]]:
     """Officials who had a letter about this edition and did not object, with the last cut-off that they know of."""
-    served = (Serving.edition_id == edition.id, Serving.rehearsal.is_(False), Message.state.in_(REACHED))
+    served = (
+        Serving.edition_id == edition.id, Serving.rehearsal.is_(False), Delivery.correction == 0, Message.state.in_(REACHED)
+    )  # fmt: skip
     rows = session.execute(
         select(Delivery.official_id, func.max(Serving.cut_off))
         .join(Serving, Serving.id == Delivery.serving_id)

@@ -188,16 +188,15 @@ def official_bounced(
     )  # fmt: skip
 
 
-def correction(session: Session, official: Official, edition: Edition, numbers: list[int], now: datetime) -> Message | None:
-    """Tells an official which of the signatures in our letters were withdrawn since, by their numbers (UK GDPR Art 19).
-
-    A prompt letter: one whose final answer was lost goes again, which does no harm here.
-    """
-    return store(
-        session, "correction", official.address, now, to_name=official.name,
+def correction(session: Session, official: Official, edition: Edition, numbers: list[int], now: datetime) -> Message:
+    """Tells an official which of the signatures in our letters were withdrawn since, by their numbers (UK GDPR Art 19)."""
+    message = store(
+        session, "correction", official.address, now, on=queue.NOTICES, to_name=official.name,
         headers={"Reply-To": settings().contact_email}, official=official, edition=edition, numbers=numbers,
         page=links.url(f"/notices/{edition.notice.slug}"),
     )  # fmt: skip
+    assert message is not None
+    return message
 
 
 def asked_again(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from service.models import Attempt, Delivery, Message, Notice, Serving
+from service.proof.encoding import Document
 
 TIERS = {
     "queued": "queued", "sending": "queued", "accepted": "relay", "bounced": "refused", "complained": "relay",
@@ -32,22 +34,42 @@ def _last_word_at(delivery: Delivery, tried_at: datetime | None) -> datetime:
     return said or message.settled_at or tried_at or message.created_at
 
 
-def lines(session: Session, notice: Notice) -> list[dict[str, object]]:
-    """What the public register says, the newest serving first, office by office."""
-    return [line for _, found in by_serving(session, notice) for line in found]
+@dataclass(frozen=True)
+class Entry:
+    """What the public register says of a serving, office by office: its letters, and the corrections that followed."""
+
+    serving: Serving
+    letters: list[Document]
+    corrections: list[Document]
 
 
-def by_serving(session: Session, notice: Notice) -> list[tuple[Serving, list[dict[str, object]]]]:
+def lines(session: Session, notice: Notice) -> Document:
+    """The whole register, the newest serving first."""
+    found = by_serving(session, notice)
+    return {
+        "deliveries": [line for one in found for line in one.letters],
+        "corrections": [line for one in found for line in one.corrections],
+    }
+
+
+def by_serving(session: Session, notice: Notice) -> list[Entry]:
     public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    whole = (joinedload(Serving.edition), selectinload(Serving.deliveries).joinedload(Delivery.message))
-    servings = session.scalars(select(Serving).where(*public).order_by(Serving.id.desc()).options(*whole)).all()
+    both = (selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections))
+    wanted = select(Serving).where(*public).order_by(Serving.id.desc()).options(joinedload(Serving.edition), *both)
     tried = _last_attempts(session, public)
-    return [(serving, [_line(serving, one, tried.get(one.message_id)) for one in serving.deliveries]) for serving in servings]
+    return [
+        Entry(
+            serving,
+            [_line(serving, one, tried) for one in serving.deliveries],
+            [_line(serving, one, tried) | {"withdrawn": one.names_given} for one in serving.corrections],
+        )
+        for serving in session.scalars(wanted)
+    ]
 
 
-def _line(serving: Serving, delivery: Delivery, tried_at: datetime | None) -> dict[str, object]:
+def _line(serving: Serving, delivery: Delivery, tried: dict[int, datetime]) -> Document:
     message = delivery.message
-    at = _last_word_at(delivery, tried_at)
+    at = _last_word_at(delivery, tried.get(delivery.message_id))
     return {
         "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
         "tier": tier(delivery), "at": at.isoformat(timespec="seconds"),

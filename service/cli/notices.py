@@ -108,7 +108,7 @@ def notice_status(slug: str | None, as_json: bool) -> None:
 
 def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
     tiers: dict[str, int] = {}
-    for line in register.lines(session, notice):
+    for line in register.lines(session, notice)["deliveries"]:
         tiers[str(line["tier"])] = tiers.get(str(line["tier"]), 0) + 1
     edition = notice.edition
     due = [one.due_at.isoformat(timespec="seconds") for one, of in deliveries.waiting(session) if of.id == notice.id]

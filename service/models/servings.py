@@ -38,21 +38,29 @@ class Serving(Base):
     """How many leaves the edition's tree had at the cut-off."""
     stopped_by: Mapped[str] = mapped_column(default="")
     edition: Mapped[Edition] = relationship()
-    deliveries: Mapped[list[Delivery]] = relationship(back_populates="serving", order_by="Delivery.id")
+    deliveries: Mapped[list[Delivery]] = relationship(
+        viewonly=True, order_by="Delivery.id", primaryjoin="(Delivery.serving_id == Serving.id) & (Delivery.correction == 0)"
+    )
+    corrections: Mapped[list[Delivery]] = relationship(
+        viewonly=True, order_by="Delivery.id", primaryjoin="(Delivery.serving_id == Serving.id) & (Delivery.correction > 0)"
+    )
 
 
 class Delivery(Base):
-    """A serving's letter to one official (in rehearsal: to one organiser)."""
+    """A serving's letter to one official (in rehearsal: to one organiser), or a correction of its list."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("serving_id", "office"),)
+    __table_args__ = (UniqueConstraint("serving_id", "office", "correction"),)
     id: Mapped[Id]
     serving_id: Mapped[int] = mapped_column(ForeignKey("servings.id"), type_=Ref)
     official_id: Mapped[int | None] = mapped_column(ForeignKey("officials.id"), type_=Ref)
     office: Mapped[str]
     """The office as it was called when the letter was written; the register keeps it. Unique, as the offices are."""
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), type_=Ref, unique=True)
+    correction: Mapped[int] = mapped_column(default=0, server_default="0")
+    """0 is the serving's letter; 1, 2, … are the corrections that followed it."""
     names_given: Mapped[int]
+    """How many names its list holds; in a correction, how many signatures it takes back."""
     key: Mapped[str | None] = mapped_column(unique=True)
     """The opaque identifier inside the links of its letter."""
     direct: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -61,6 +69,6 @@ class Delivery(Base):
     """When a delivery status notification said that it arrived (RFC 3464)."""
     acknowledged_at: Mapped[datetime | None]
     """When somebody who had the letter pressed its button."""
-    serving: Mapped[Serving] = relationship(back_populates="deliveries")
+    serving: Mapped[Serving] = relationship()
     official: Mapped[Official | None] = relationship()
     message: Mapped[Message] = relationship()

@@ -120,7 +120,7 @@ def register(slug: str) -> ResponseReturnValue:
 @blueprint.get("/notices/<slug>/deliveries.json")
 def register_json(slug: str) -> ResponseReturnValue:
     with reading() as session:
-        return jsonify(deliveries=public_register.lines(session, notices.find_public(session, slug)))
+        return jsonify(public_register.lines(session, notices.find_public(session, slug)))
 
 
 @blueprint.get("/notices/<slug>/deliveries.atom")
@@ -129,7 +129,7 @@ def register_feed(slug: str) -> ResponseReturnValue:
     with reading() as session:
         notice = notices.find_public(session, slug)
         servings = public_register.by_serving(session, notice)[:10]
-        times = [str(line["at"]) for _, found in servings for line in found]
+        times = [str(line["at"]) for one in servings for line in (*one.letters, *one.corrections)]
         updated = max(times, default=(notice.published_at or notice.created_at).isoformat(timespec="seconds"))
         text = render_template("pages/deliveries.xml", notice=notice, servings=servings, updated=updated, url=links.url)
         return Response(text, content_type="application/atom+xml; charset=utf-8")
