@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service import mailings, progress, subscriptions
+from service import mailings, progress, speed, subscriptions
 from service.db import reading, transaction
 from tests.people import ANN, BEN, OLIVE
 from tests.smtp_server import SmtpServer, answer
@@ -71,8 +71,23 @@ def test_the_page_shows_outcomes_to_organisers_alone(world: World, relay: SmtpSe
 def test_rate_and_time_left_follow_from_the_counts() -> None:
     going = progress.Progress("sending", {"accepted": 300, "queued": 100}, True, "", timedelta(seconds=30))
     assert (going.total, going.settled, going.per_second, going.left) == (400, 300, 10.0, timedelta(seconds=10))
+    again = progress.Progress("sending", {"accepted": 300, "queued": 100}, True, "", timedelta(hours=9), now_per_second=50.0)
+    assert (again.per_second, again.left) == (50.0, timedelta(seconds=2))
+    stands = progress.Progress("sending", {"accepted": 300, "queued": 100}, True, "", timedelta(hours=9), now_per_second=0.0)
+    assert stands.left is None
     done = progress.Progress("sent", {"accepted": 400}, True, "", timedelta(seconds=30))
     assert done.left is None
+
+
+def test_its_speed_is_that_of_the_last_minute(world: World, relay: SmtpServer) -> None:
+    number = mailing_to(world, ANN, BEN)
+    now = datetime.now(UTC)
+    assert speed.per_second(number, now) is None
+    world.work("bulk")
+    assert 0 < (speed.per_second(number, datetime.now(UTC)) or 0) <= 2
+    assert speed.note(number, 600, now + timedelta(seconds=60))
+    assert speed.per_second(number, now + timedelta(seconds=70)) == pytest.approx(600 / 12, rel=0.3)
+    assert speed.per_second(number, now + timedelta(seconds=300)) is None
 
 
 def test_a_provider_that_turns_us_away_pauses_the_mailing_and_organisers_hear_of_it(world: World, relay: SmtpServer) -> None:

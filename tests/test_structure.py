@@ -46,7 +46,7 @@ BELOW_STORIES = {
     "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "links", "machine_secret",
     "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible",
     "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
-    "sending_domain", "signing", "sources", "states", "subscribing", "suppressions", "tables", "tallies", "times",
+    "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "times",
     "trees", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")

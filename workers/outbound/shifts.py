@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import DBAPIError
 
-from service import mailings, queue, tallies
+from service import mailings, queue, speed, tallies
 from service.config import settings
 from service.db import transaction
 from workers.outbound import batch, journal, ledger
@@ -29,6 +29,7 @@ SHIFT_SECONDS = 30
 FLUSH = 500
 """Answers that are in the journal and not yet in the ledger, at most."""
 WAIT_SECONDS = 0.05
+TELL_SECONDS, AWAY_SECONDS = 0.9, 20
 DATABASE_SECONDS = 20
 STOP_SECONDS = 2.5
 stopping: list[bool] = []
@@ -59,6 +60,7 @@ class Shift:
         self.answers: list[Answer] = []
         self.until = time.monotonic() + SHIFT_SECONDS
         self.stop_at = 0.0
+        self.settled, self.tell_at = 0, 0.0
         self.flush_at = time.monotonic() + 1
         self.failed: str = ""
         self.may_send = True
@@ -178,10 +180,19 @@ class Shift:
         now = datetime.now(UTC)
         with transaction() as session:
             done = ledger.record_many(session, ledger.token(), self.answers, now)
-            tallies.add(session, self.mailing_id, {state: count for state, count in done.items() if state in tallies.SETTLED})
+            settled = {state: count for state, count in done.items() if state in tallies.SETTLED}
+            tallies.add(session, self.mailing_id, settled)
         self.journal.empty()
         self.answers.clear()
         self.flush_at = time.monotonic() + 1
+        self.settled += sum(settled.values())
+        self._tell(now)
+
+    def _tell(self, now: datetime) -> None:
+        """Says how much is settled, for whoever watches; while Redis is away less often, for it may hang."""
+        if self.settled and time.monotonic() > self.tell_at:
+            told = speed.note(self.mailing_id, self.settled, now)
+            self.settled, self.tell_at = 0, time.monotonic() + (TELL_SECONDS if told else AWAY_SECONDS)
 
     def _end(self) -> None:
         """Records what is known, and gives back all that is still held: nothing is under way any more."""
