@@ -1,4 +1,4 @@
-"""How fast a mailing goes now: its workers count in Redis, by slots of five seconds. Without Redis nobody can say; that is all."""
+"""How fast a mailing goes now: its workers count in Redis, by slots of five seconds; without it nobody can say."""
 
 from __future__ import annotations
 
