@@ -16,7 +16,8 @@ def note(mailing_id: int, settled: int, now: datetime) -> bool:
     """Counts messages that were settled. False where Redis does not answer."""
     key = _key(mailing_id, _slot(now))
     try:
-        queue.redis().pipeline(transaction=False).incrby(key, settled).expire(key, 2 * SLOTS * SLOT_SECONDS).execute()
+        queue.redis().incrby(key, settled)
+        queue.redis().expire(key, 2 * SLOTS * SLOT_SECONDS)
     except RedisError:
         return False
     return True
