@@ -1,7 +1,7 @@
 """`make pictures`: starts a sample service of its own, lets somebody sign, and takes the README's pictures.
 
-docs/pictures/notice.png, register.png, check.png, letter.png, import.png, and of the studio editor.png, dashboard.png,
-progress.png, report.png; each at most 200 kB. Everybody in them is made up.
+docs/pictures/notice.png, register.png, check.png, letter.png, list.png, import.png, and of the studio
+editor.png, dashboard.png, progress.png, report.png; each at most 200 kB. Everybody in them is made up.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ def take(environment: dict[str, str]) -> None:
         letter = browser.new_page(viewport={"width": 700, "height": 980}, color_scheme="light")
         letter.set_content(newest(postbox, "nec.example")["HTML"])
         letter.screenshot(path=PICTURES / "letter.png")
+        print_list(postbox)
         terminal = browser.new_page(viewport={"width": 900, "height": 200})
         terminal.set_content(imported(environment))
         terminal.screenshot(path=PICTURES / "import.png", full_page=True)
@@ -170,6 +171,17 @@ def check(page: Page, site: str, postbox: str) -> None:
     page.get_by_label("Files").set_input_files(letter)
     page.get_by_role("button", name="Check").click()
     page.get_by_text("Everything that could be checked holds").wait_for()
+
+
+def print_list(postbox: str) -> None:
+    """The second page of the list that a letter to an official carries as a PDF: the names, by local party."""
+    message = newest(postbox, "nec.example")
+    pdf = next(one for one in message["Attachments"] if one["ContentType"] == "application/pdf")
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+        with urllib.request.urlopen(f"{postbox}/api/v1/message/{message['ID']}/part/{pdf['PartID']}") as response:
+            Path(file.name).write_bytes(response.read())
+        page = ("-f", "2", "-l", "2", "-singlefile", "-r", "84", "-png")
+        subprocess.run(["pdftoppm", *page, file.name, str(PICTURES / "list")], check=True)
 
 
 def fetched(url: str) -> Any:
