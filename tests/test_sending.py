@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,7 +12,7 @@ from service import mailings, subscriptions
 from service.db import transaction
 from service.models import Mailing, MailingVersion, Message, Subscription
 from tests.people import ANN, AUGUST, BEN, OLIVE, PETRA
-from tests.world import World, html_of, text_of
+from tests.world import World, text_of
 
 NEW = "/organise/updates/new"
 HELLO = {"list": "updates", "subject": "Hello", "body": "Hello {name|friend}."}
@@ -192,33 +190,6 @@ def test_what_changed_behind_an_approval_never_goes(studio: World) -> None:
     studio.work()
     assert state(studio) == "approved"
     assert studio.rows(select(Message.id).where(Message.mailing_id.is_not(None))) == []
-
-
-def test_a_test_copy_is_byte_for_byte_what_members_get(studio: World) -> None:
-    with transaction() as session:
-        session.execute(update(Subscription).values(name=""))  # nothing is known of an organiser who tests
-    august, petra = studio.sign_in(AUGUST), studio.sign_in(PETRA)
-    where = studio.post(NEW, HELLO | {"body": "Dear {name|friend},\n\nwe are **many**: 100 %."}, august).headers["Location"]
-    press(studio, where, "test", august)
-    studio.work()
-    press(studio, where, "submit", august)
-    press(studio, where, "send", petra)
-    studio.work()
-    tested = studio.letter(AUGUST, "[Test] Hello")
-    copy = next(one for one in studio.letters(ANN["email"]) if one["Subject"] == "Hello")
-    assert "Dear friend," in text_of(tested)
-    assert told(tested) == told(copy)
-    assert studio.post(studio.link(tested, "unsubscribe")).status_code == 200
-    assert "left" not in studio.rows(select(Subscription.state))
-
-
-def told(letter: EmailMessage) -> bytes:
-    """A letter without what differs from copy to copy: whose it is, when, its tokens, the boundary; and the mark of a test."""
-    own = {"received", "to", "date", "message-id", "dkim-signature", "return-path"}
-    head = "".join(f"{name}: {value}\n" for name, value in letter.items() if name.lower() not in own)
-    whole = (head + text_of(letter) + html_of(letter)).encode()
-    whole = whole.replace(b"[Test] ", b"").replace(str(letter.get_boundary()).encode(), b"")
-    return re.sub(rb"(/unsubscribe/|unsubscribe\+)[\w-]+", rb"\1", whole)
 
 
 def test_those_refused_for_a_passing_reason_are_written_to_again(studio: World) -> None:
