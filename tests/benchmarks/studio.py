@@ -24,6 +24,7 @@ from service import config, imports, organisers, reports, sample, subscriptions,
 from service.app import create_app
 from service.db import engine_for, reading, transaction
 from service.models import Mailing
+from service.web import gunicorn
 from tests.benchmarks.sinks import Missing
 from tests.postgres import Cluster
 from workers import clock
@@ -33,7 +34,7 @@ PEOPLE, MAILINGS, SIGNERS = 1_000_000, 11, 200_000
 """The last mailing is a draft."""
 BESIDE = {"troubles": 50_000, "acts": 200_000, "mails": 40_000, "servings": 60, "officials": 39}
 """Bounces and suppressions, entries of the audit, mails that came in, servings of one notice, each on so many officials."""
-TIMES = 15
+TIMES = 40
 ROWS = Path(__file__).with_suffix(".sql")
 PAGES = {
     "dashboard": "/organise",
@@ -127,6 +128,7 @@ def _filled(url: str) -> FlaskClient:
     client = create_app(config.settings()).test_client()
     with client.session_transaction() as session_cookie:
         session_cookie["organiser"] = key
+    gunicorn.post_worker_init(None)  # as the web's own workers begin
     return client
 
 
