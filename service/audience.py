@@ -126,6 +126,11 @@ def _midnight(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), time(), UTC)
 
 
+def _day(iso: str) -> str:
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"
+
+
 def _passing(mailing_id: int) -> Any:
     """Refused in the end, but with a 4xx: full, busy, greylisted (RFC 5321 §4.2.1)."""
     mine = (Message.mailing_id == mailing_id, Message.state == "refused", IS_TROUBLED, Message.reply_code.between(400, 499))
@@ -168,9 +173,9 @@ def words(session: Session, audience: Audience) -> str:
     if audience.offices:
         said.append("holding the office of " + " or ".join(audience.offices))
     if audience.joined_after:
-        said.append(f"who joined on {audience.joined_after} or later")
+        said.append(f"who joined on {_day(audience.joined_after)} or later")
     if audience.joined_before:
-        said.append(f"who joined before {audience.joined_before}")
+        said.append(f"who joined before {_day(audience.joined_before)}")
     if audience.again_of is not None:
         said.append(f"whom mailing {audience.again_of} did not reach for a passing reason")
     return ", ".join(said) + "."

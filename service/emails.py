@@ -125,11 +125,15 @@ def complaint_received(session: Session, complaint: Complaint, now: datetime, du
 
 
 def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: datetime) -> Message | None:
-    """One copy of an update to its author, in the words and the layout of the real one, marked as a test."""
-    source = placeholders.fill(mailing.body, {})
+    """One copy of an update to its author, byte for byte what members will get but for [Test] in its subject and its tokens.
+
+    It is stored with marks in place of what differs, and with the list's slug as List-Id: from these a worker makes it with
+    the same stencil as the others.
+    """
+    source = placeholders.marked(mailing.body)
     return store(
         session, "test_copy", organiser.email, now, mailing=mailing, update_text=to_text(source),
-        update_html=to_html(source), leave=links.url("/unsubscribe/a-test-has-none"), headers={"Reply-To": organiser.email},
+        update_html=to_html(source), leave=placeholders.mark("leave"), headers={"List-Id": mailing.mailing_list.slug},
     )  # fmt: skip
 
 

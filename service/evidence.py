@@ -41,9 +41,14 @@ def state(session: Session, notice_id: int) -> tuple[int, str]:
     return (last.number, last.hash) if last else (0, evidence.BEGINNING)
 
 
-def of_delivery(session: Session, delivery: Delivery) -> list[Document]:
-    found = session.scalars(select(Evidence.record).where(Evidence.delivery_id == delivery.id).order_by(Evidence.number))
-    return [decode(record.encode()) for record in found]
+def of_serving(session: Session, serving: Serving) -> list[tuple[Delivery, list[Document]]]:
+    """Each of its deliveries, corrections last, with its records, all read at once."""
+    letters = [*serving.deliveries, *serving.corrections]
+    found: dict[int, list[Document]] = {one.id: [] for one in letters}
+    wanted = select(Evidence.delivery_id, Evidence.record).where(Evidence.delivery_id.in_(found)).order_by(Evidence.number)
+    for delivery_id, record in session.execute(wanted):
+        found[delivery_id].append(decode(record.encode()))
+    return [(one, found[one.id]) for one in letters]
 
 
 def chain(session: Session, notice: Notice) -> Document:

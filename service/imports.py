@@ -31,9 +31,7 @@ KEPT = timedelta(days=7)
 
 def take(session: Session, mailing_list: MailingList, by: Organiser, filename: str, source: str, now: datetime) -> Import:
     """A file that was sent; `source` says where and when its people agreed. Raises Refused."""
-    source = " ".join(source.split())
-    if len(source) < 5:
-        raise Refused(source="Say where and when these people agreed; it is kept as their consent.")
+    source = agreed(source)
     found = Import(
         list_id=mailing_list.id, organiser_id=by.id, state="mapping", filename=names.clean(filename or "file", "file"),
         source=source[:1000], columns={}, created_at=now,
@@ -41,6 +39,14 @@ def take(session: Session, mailing_list: MailingList, by: Organiser, filename: s
     session.add(found)
     session.flush()
     return found
+
+
+def agreed(source: str) -> str:
+    """Raises Refused where it says nothing."""
+    source = " ".join(source.split())
+    if len(source) < 5:
+        raise Refused(source="Say where and when these people agreed; it is kept as their consent.")
+    return source
 
 
 def file_of(number: int) -> Path:

@@ -33,21 +33,34 @@ def stale(session: Session, now: datetime) -> list[Official]:
     return [one for one in present(session) if one.verified_on < oldest and one.objected_at is None]
 
 
+MISSING = {"office": "Enter the office.", "name": "Enter a name.", "source": "Say where the address is from."}
+
+
 def read(fields: Mapping[str, str | None]) -> dict[str, object]:
-    """Checks one official (office, name, email, source, verified_on, fallback_email). Raises Refused."""
+    """Checks one official (office, name, email, source, verified_on, fallback_email). Raises Refused, all errors at once."""
     found: dict[str, object] = {}
-    for field in ("office", "name", "source"):
-        found[field] = names.clean(fields.get(field) or "", field, longest=300)
-        if not found[field]:
-            raise Refused(**{field: f"The {field} is missing."})
-    found["email"] = addresses.parse(fields.get("email") or "")
-    if fallback := (fields.get("fallback_email") or "").strip():
-        found["fallback_email"] = addresses.parse(fallback, "fallback_email")
-    try:
-        found["verified_on"] = date.fromisoformat((fields.get("verified_on") or "").strip())
-    except ValueError:
-        raise Refused(verified_on="Write verified_on like 2026-11-22.") from None
-    return found
+    errors: dict[str, str] = {}
+    for field in FIELDS:
+        try:
+            found[field] = _value(field, (fields.get(field) or "").strip())
+        except Refused as refused:
+            errors |= refused.errors
+    if errors:
+        raise Refused(**errors)
+    return {field: value for field, value in found.items() if value}
+
+
+def _value(field: str, text: str) -> object:
+    if field == "verified_on":
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise Refused(verified_on="Write verified_on like 2026-11-22.") from None
+    if field in MISSING:
+        if not (found := names.clean(text, field, longest=300)):
+            raise Refused(**{field: MISSING[field]})
+        return found
+    return addresses.parse(text, field) if text or field == "email" else ""
 
 
 def take_in(session: Session, lines: Iterable[dict[str, object]], now: datetime) -> tuple[int, int]:

@@ -23,9 +23,13 @@ NOT_RIGHT = "The address or the password is not right. Leave the password empty,
 
 def add(session: Session, email: str, role: str, now: datetime) -> Organiser:
     """A new organiser, or a new role for one that is known; a changed role ends the sessions at once."""
-    if role not in ROLES:
-        raise Refused(role=f"The role is {role!r}; choose one of {', '.join(ROLES)}.")
-    email = parse(email)
+    errors = {} if role in ROLES else {"role": f"Choose a role: {', '.join(ROLES)}."}
+    try:
+        email = parse(email)
+    except Refused as refused:
+        errors = refused.errors | errors
+    if errors:
+        raise Refused(**errors)
     organiser = session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email)))
     if organiser is None:
         organiser = Organiser(email=email, mailbox=mailbox(email), role=role, created_at=now)
@@ -57,6 +61,11 @@ def end_all_sessions(session: Session, organiser: Organiser) -> None:
 
 def all_of_them(session: Session) -> list[Organiser]:
     return list(session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.email)))
+
+
+def names(session: Session) -> dict[int, str]:
+    """Who is behind each number, those included who are organisers no more."""
+    return dict(row._tuple() for row in session.execute(select(Organiser.id, Organiser.email).order_by(Organiser.email)))
 
 
 def find(session: Session, number: int) -> Organiser:

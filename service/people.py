@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from service import addresses, requests, states, subscribing, suppressions
 from service.errors import NotFound, Refused
-from service.models import Signature, Subscription
+from service.models import Arrival, Signature, Subscription
 
 MOST = 50
 SHORTEST = 2
 REASON = 300
 KINDS: dict[str, Any] = {"subscription": Subscription, "signature": Signature}
+WROTE = "arrival"
+"""Somebody who wrote to us, and may be nothing else."""
 
 
 class Found(NamedTuple):
@@ -44,7 +46,17 @@ def search(session: Session, words: str, clp: str) -> list[Found]:
         order = () if words else (model.id,)  # with words the index of words is quicker than any order
         for row in session.execute(select(*columns).where(*wanted).order_by(*order).limit(MOST)):
             found.setdefault(row[0], Found(kind, *row[1:]))
+    if "@" in words and not clp:
+        for mailbox, number in _who_wrote(session, words):
+            found.setdefault(mailbox, Found(WROTE, number, mailbox, "", "", "wrote to us"))
     return sorted(found.values(), key=lambda one: (one.name.casefold(), one.email))[:MOST]
+
+
+def _who_wrote(session: Session, words: str) -> list[tuple[str, int]]:
+    """Mailboxes from which mail came in, whose address begins so, each with its last message."""
+    begins = _begins(Arrival.mailbox, addresses.mailbox(words), postgresql=session.get_bind().dialect.name == "postgresql")
+    wanted = select(Arrival.mailbox, func.max(Arrival.id)).where(Arrival.mailbox.is_not(None), begins)
+    return [(str(mailbox), number) for mailbox, number in session.execute(wanted.group_by(Arrival.mailbox).limit(MOST))]
 
 
 def _wanted(session: Session, model: Any, words: str) -> list[ColumnElement[bool]]:
@@ -71,8 +83,9 @@ def _begins(column: Any, text: str, *, postgresql: bool) -> ColumnElement[bool]:
 
 def find(session: Session, kind: str, number: int) -> str:
     """The mailbox behind a search's line. Raises NotFound."""
-    row = session.get(KINDS[kind], number) if kind in KINDS and 0 < number < 2**63 else None
-    if row is None:
+    model = (KINDS | {WROTE: Arrival}).get(kind)
+    row = session.get(model, number) if model is not None and 0 < number < 2**63 else None
+    if row is None or row.mailbox is None:
         raise NotFound("nobody is there any more: erased, or forgotten in time")
     return str(row.mailbox)
 

@@ -14,6 +14,15 @@ def fill(source: str, values: Mapping[str, str]) -> str:
     return PATTERN.sub(lambda found: values.get(found[1]) or found[2] or "", source)
 
 
+def mark(name: str, fallback: str = "") -> str:
+    """A placeholder in a form that Markdown, templates and sanitiser leave alone, for whoever fills each copy."""
+    return f"slot{name}x{fallback.encode().hex()}slot"
+
+
+def marked(source: str) -> str:
+    return PATTERN.sub(lambda found: mark(found[1], found[2] or ""), source)
+
+
 def unknown(source: str) -> list[tuple[int, int, str]]:
     """What stands in braces and is no placeholder, each with its line and column, from one."""
     strange = (found for found in BRACES.finditer(source) if not PATTERN.fullmatch(found[0]))

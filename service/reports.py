@@ -36,7 +36,7 @@ def read(session: Session, mailing: Mailing, now: datetime) -> dict[str, Any] | 
 def stale(session: Session, now: datetime) -> Mailing | None:
     """The one whose numbers are the oldest, if any are old: one at a time, so that no turn of the clock is long."""
     watched = or_(Mailing.state.in_(("sending", "paused")), Mailing.finished_at > now - WATCHED)
-    old = or_(MailingReport.made_at.is_(None), MailingReport.made_at < now - FRESH)
+    old = or_(MailingReport.made_at.is_(None), MailingReport.made_at < now - FRESH, MailingReport.made_at < Mailing.finished_at)
     joined = select(Mailing).outerjoin(MailingReport, MailingReport.mailing_id == Mailing.id)
     return session.scalar(joined.where(watched, old).order_by(MailingReport.made_at.asc().nulls_first()).limit(1))
 
@@ -98,7 +98,9 @@ def _domains(session: Session, mailing: Mailing) -> list[list[Any]]:
 
 
 def _seconds(session: Session, mailing: Mailing) -> dict[str, float]:
-    """How long after it began so many per cent of what was accepted were accepted."""
+    """How long after it began so many per cent of what was accepted were accepted; nothing while it still goes."""
+    if mailing.finished_at is None:
+        return {}
     mine = (_mine(mailing), Message.state.in_(("accepted", "bounced", "complained")))
     total = session.scalar(select(func.count()).select_from(Message).where(*mine)) or 0
     began = session.scalar(select(func.min(Message.created_at)).where(_mine(mailing)))

@@ -1,6 +1,7 @@
 """What DNS says now about the domain that we send from: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989).
 
-Asked outside of every transaction, all of it within three seconds, and again a minute later at the earliest.
+Asked outside of every transaction, all of it within three seconds, and again a minute later at the earliest. A page waits
+a moment alone and says what is not known yet; an approval waits for the answer.
 """
 
 from __future__ import annotations
@@ -20,31 +21,29 @@ from service import name_server
 from service.addresses import domain
 from service.checks import Finding, Findings
 from service.config import settings
+from service.name_server import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 3.0
-KEPT_SECONDS = 60.0
 MOST_LABELS = 8
-_kept: dict[tuple[str, ...], tuple[float, Findings]] = {}
 
 
 class Unknown(Exception):
     """DNS did not answer in time, or badly."""
 
 
-def findings() -> Findings:
-    """What the checks show; empty where DNS is not asked (DNS_SERVER=off)."""
+def findings(seconds: float = PATIENCE_SECONDS + 1) -> Findings:
+    """What the checks show, waited for so long; empty where DNS is not asked (DNS_SERVER=off)."""
     known = settings()
     if known.dns_server == "off":
         return []
     sender = domain(parseaddr(known.mail_default_sender)[1])
     key = (known.dns_server, sender, known.mail_domain, known.dkim_domain, known.dkim_selector, known.dkim_key_file)
-    at, found = _kept.get(key, (0.0, ()))
-    if time.monotonic() > at + KEPT_SECONDS or not at:
-        names = Names(known.dns_server, PATIENCE_SECONDS)
-        found = [_told("SPF", lambda: spf(names)), *_dkim(names), _told("DMARC", lambda: dmarc(names, sender))]
-        _kept.clear()
-        _kept[key] = time.monotonic(), found
-    return found
+    found = name_server.heard(name_server.begin(key, lambda: _look(sender)), seconds)
+    return [Finding("DNS", "warning", "It has not answered yet.", "Look again in a moment.")] if found is None else found
+
+
+def _look(sender: str) -> Findings:
+    names = Names(settings().dns_server, PATIENCE_SECONDS)
+    return [_told("SPF", lambda: spf(names)), *_dkim(names), _told("DMARC", lambda: dmarc(names, sender))]
 
 
 def _told(name: str, look: Callable[[], Finding]) -> Finding:

@@ -9,7 +9,10 @@ from service import register
 from service.errors import NotFound
 from service.models import Delivery, Notice, Serving
 
-WHOLE = (joinedload(Serving.edition), selectinload(Serving.deliveries).joinedload(Delivery.message))
+WHOLE = (
+    joinedload(Serving.edition),
+    *(selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections)),
+)
 
 
 def find(session: Session, number: int) -> Serving:

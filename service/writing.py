@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import audience, emails, names, placeholders
+from service import audience, emails, names, placeholders, times
 from service.config import settings
 from service.errors import Refused
 from service.models import Mailing, MailingSeen, MailingVersion, Organiser
@@ -72,7 +72,7 @@ def frozen(session: Session, mailing: Mailing) -> dict[str, str]:
         "text": mailing.body,
         "sender": settings().mail_default_sender,
         "audience": audience.words(session, audience.of(mailing)),
-        "time": f"{mailing.send_at:%Y-%m-%d %H:%M} UTC" if mailing.send_at else "as soon as it is approved",
+        "time": times.shown(mailing.send_at, "UTC") if mailing.send_at else "as soon as it is approved",
     }
 
 

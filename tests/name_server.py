@@ -1,4 +1,4 @@
-"""A real name server for tests: TXT records over UDP, and silence where it is told to be silent."""
+"""A real name server for tests: TXT and A records over UDP, and silence where it is told to be silent."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import threading
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 
 class NameServer:
     """Answers for the names that it was given; every other name is none."""
 
-    def __init__(self, texts: dict[str, list[str]], *, silent: bool = False) -> None:
-        self.texts, self.silent, self.asked = texts, silent, 0
+    def __init__(self, texts: dict[str, list[str]], *, hosts: dict[str, str] | None = None, silent: bool = False) -> None:
+        self.texts, self.hosts, self.silent, self.asked = texts, hosts or {}, silent, 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
@@ -44,7 +45,10 @@ class NameServer:
         response.flags |= dns.flags.AA | dns.flags.RA
         name = query.question[0].name
         found = self.texts.get(name.to_text(omit_final_dot=True))
-        if found is None:
+        if address := self.hosts.get(name.to_text(omit_final_dot=True)):
+            if query.question[0].rdtype == dns.rdatatype.from_text("AAAA" if ":" in address else "A"):
+                response.answer.append(dns.rrset.from_text(name, 60, "IN", "AAAA" if ":" in address else "A", address))
+        elif found is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif found:
             quoted = [" ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250)) for text in found]

@@ -8,10 +8,13 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from hypothesis import given, settings
+from sqlalchemy import select
 
 from service import news
-from service.models import Mailing, MailingList
+from service.models import Mailing, MailingList, Subscription
+from tests.people import ANN, AUGUST, PETRA
 from tests.test_mime import ONCE, by_hand, readable, same_links, some_names, the_one_address, wire_rules
+from tests.test_sending import HELLO, NEW, press
 from tests.world import World, html_of, text_of
 from workers.outbound.stencil import Recipient, Stencil, readers
 
@@ -90,3 +93,35 @@ def test_a_link_of_an_update_stands_in_both_parts_or_in_none() -> None:
     same_links(read)
     assert "ftp:" not in text_of(read)
     assert "https://a.example/x" in news.as_text(mailing)
+
+
+TESTED = "Dear {name|friend},\n\nwe are **many**: 100 %."
+
+
+def test_a_test_copy_is_byte_for_byte_what_members_get(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    world.subscribe(ANN | {"name": ""})  # nothing is known of an organiser who tests
+    world.confirm(ANN["email"])
+    august, petra = world.sign_in(AUGUST), world.sign_in(PETRA)
+    where = world.post(NEW, HELLO | {"body": TESTED}, august).headers["Location"]
+    press(world, where, "test", august)
+    world.work()
+    press(world, where, "submit", august)
+    press(world, where, "send", petra)
+    world.work()
+    tested = world.letter(AUGUST, "[Test] Hello")
+    copy = next(one for one in world.letters(ANN["email"]) if one["Subject"] == "Hello")
+    assert "Dear friend," in text_of(tested)
+    assert told(tested) == told(copy)
+    assert world.post(world.link(tested, "unsubscribe")).status_code == 200
+    assert "left" not in world.rows(select(Subscription.state))
+
+
+def told(letter: EmailMessage) -> bytes:
+    """A letter without what differs from copy to copy: whose it is, when, its tokens, the boundary; and the mark of a test."""
+    own = {"received", "to", "date", "message-id", "dkim-signature", "return-path"}
+    head = "".join(f"{name}: {value}\n" for name, value in letter.items() if name.lower() not in own)
+    whole = (head + text_of(letter) + html_of(letter)).encode()
+    whole = whole.replace(b"[Test] ", b"").replace(str(letter.get_boundary()).encode(), b"")
+    return re.sub(rb"(/unsubscribe/|unsubscribe\+)[\w-]+", rb"\1", whole)

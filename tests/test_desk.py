@@ -122,6 +122,8 @@ def test_a_large_mailing_is_counted_by_the_clock_and_read_by_the_page(
         mailings.fan_out(session, number, NOW)
         settled = {"state": "accepted", "settled_at": NOW + timedelta(seconds=5)}
         session.execute(update(Message).where(Message.mailing_id == number).values(**settled))
+        assert reports.count(session, mailings.find(session, number), NOW)["seconds"] == {}  # told at its end
+        session.execute(update(Mailing).values(state="sent", finished_at=NOW))
     with transaction() as session:
         assert reports.read(session, mailings.find(session, number), NOW) is None
         clock.count_mailings(session, NOW)

@@ -74,7 +74,8 @@ def test_a_number_that_is_not_there_is_not_found(world: World, number: int) -> N
     world.add_organisers()
     olive = world.sign_in(OLIVE)
     for place in ("updates/{}", "updates/{}/report", "updates/{}/outcomes", "updates/{}/preview", "imports/{}", "servings/{}",
-                  "people/subscription/{}", "people/signature/{}", "people/nothing/{}", "updates/{}/versions/1"):  # fmt: skip
+                  "people/subscription/{}", "people/signature/{}",
+                  "people/nothing/{}", "people/arrival/{}", "updates/{}/versions/1"):  # fmt: skip
         assert olive.get(f"/organise/{place.format(number)}").status_code == 404, place
 
 

@@ -51,12 +51,12 @@ def test_each_outcome_is_found_by_state_and_by_words(world: World, relay: SmtpSe
     world.work()
     with reading() as session:
         mailing = mailings.find(session, number)
-        rows = progress.outcomes(session, mailing)
+        rows = progress.outcomes(session, mailing).rows
         assert (rows[0].email, rows[0].state, rows[0].reply_code) == (ANN["email"], "refused", 550)
         assert [row.state for row in rows] == ["refused", "accepted"]
-        assert [row.email for row in progress.outcomes(session, mailing, state="accepted")] == [BEN["email"]]
-        assert [row.email for row in progress.outcomes(session, mailing, words="NO SUCH")] == [ANN["email"]]
-        assert progress.outcomes(session, mailing, words="%") == []
+        assert [row.email for row in progress.outcomes(session, mailing, state="accepted").rows] == [BEN["email"]]
+        assert [row.email for row in progress.outcomes(session, mailing, words="NO SUCH").rows] == [ANN["email"]]
+        assert progress.outcomes(session, mailing, words="%").rows == []
         assert progress.of(session, mailing, datetime.now(UTC)).counts == {"accepted": 1, "refused": 1}
     result = world.app.test_cli_runner().invoke(args=["mailings", "outcomes", str(number), "--state", "refused"])
     assert [row["reply"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["5.1.1 no such person"]

@@ -12,7 +12,7 @@ from service import mailings, subscriptions
 from service.db import transaction
 from service.models import Mailing, MailingVersion, Message, Subscription
 from tests.people import ANN, AUGUST, BEN, OLIVE, PETRA
-from tests.world import World, html_of, text_of
+from tests.world import World, text_of
 
 NEW = "/organise/updates/new"
 HELLO = {"list": "updates", "subject": "Hello", "body": "Hello {name|friend}."}
@@ -190,16 +190,6 @@ def test_what_changed_behind_an_approval_never_goes(studio: World) -> None:
     studio.work()
     assert state(studio) == "approved"
     assert studio.rows(select(Message.id).where(Message.mailing_id.is_not(None))) == []
-
-
-def test_a_test_copy_reads_as_the_real_one_will(studio: World) -> None:
-    august = studio.sign_in(AUGUST)
-    where = studio.post(NEW, HELLO, august).headers["Location"]
-    press(studio, where, "test", august)
-    studio.work()
-    copy = studio.letter(AUGUST, "[Test] Hello")
-    assert "Only you got it" in html_of(copy)
-    assert "you are on the list “Updates”" in text_of(copy)
 
 
 def test_those_refused_for_a_passing_reason_are_written_to_again(studio: World) -> None:

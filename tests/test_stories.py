@@ -86,7 +86,7 @@ def test_an_organiser_writes_tests_and_sends_an_update(world: World) -> None:
     world.post(where, {"act": "test", "seen": seen}, olive)
     world.post(where, {"act": "send", "seen": seen}, olive)
     world.work()
-    assert "This is a test" in html_of(world.letter(OLIVE, "[Test]"))
+    assert "Dear friend," in html_of(world.letter(OLIVE, "[Test] The first week"))
     copy = world.letter(BEN["email"], "The first week")
     assert f"Dear {BEN['name']}," in text_of(copy)
     assert "State: <strong>sent</strong>" in world.get(where, olive).get_data(as_text=True)

@@ -109,8 +109,9 @@ def outcomes(mailing_id: int, state: str, words: str) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(["email", "state", "code", "reply", "at"])
     with reading() as session:
-        mailing, after = mailings.find(session, mailing_id), 0
-        while rows := progress.outcomes(session, mailing, state=state, words=words, after=after, limit=1_000):
+        mailing = mailings.find(session, mailing_id)
+        after: int | None = 0
+        while after is not None:
+            rows, after = progress.outcomes(session, mailing, state=state, words=words, after=after, limit=1_000)
             for _, email, became, code, reply, at in rows:
                 writer.writerow([plain_cell(email or ""), became, code or "", plain_cell(reply), at.isoformat() if at else ""])
-            after = rows[-1].subscription_id or 0

@@ -13,6 +13,8 @@ from service.errors import Refused
 from service.web.guards import KEY, acting, now, signed_here
 
 blueprint = Blueprint("account", __name__)
+ZONES = sorted(available_timezones())
+"""Read once: it looks into six hundred files."""
 
 
 def _then() -> str:
@@ -99,7 +101,7 @@ def _page(errors: dict[str, str], done: str) -> str:
         return render_template(
             "organise/account.html", sessions=organisers.sessions(database, g.organiser, now()), here=g.signed.id,
             codes_left=second_factor.recovery_codes_left(database, g.organiser), errors=errors, done=done,
-            zones=sorted(available_timezones()), me=organisers.find(database, g.organiser.id),
+            zones=ZONES, me=organisers.find(database, g.organiser.id),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import secrets
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
 
 from service import imports, subscriptions
 from service.config import settings
@@ -39,16 +40,14 @@ def _files(entered: dict[str, str], errors: dict[str, str]) -> str:
 
 @blueprint.post("")
 def upload() -> ResponseReturnValue:
-    sent = request.files.get("file")
     uploads = settings().var_dir / "uploads"
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = uploads / f"{secrets.token_hex(8)}.part"
     try:
-        if sent is None or not sent.filename:
-            raise Refused(file="Choose a file.")
+        sent = _checked(request.files.get("file"))
         with acting("send a file", "import") as database:
             mailing_list = subscriptions.find_list(database, request.form.get("list", ""))
-            one = imports.take(database, mailing_list, g.organiser, sent.filename, request.form.get("source", ""), now())
+            one = imports.take(database, mailing_list, g.organiser, sent.filename or "", request.form.get("source", ""), now())
             database.info["subject"] = f"import {one.id}"
             sent.save(part)
             part.chmod(0o600)
@@ -56,6 +55,20 @@ def upload() -> ResponseReturnValue:
     except Refused as refused:
         return _files(request.form.to_dict(), refused.errors), 422
     return redirect(url_for("imports.show", number=one.id), 303)
+
+
+def _checked(sent: FileStorage | None) -> FileStorage:
+    """The file, where the form is whole. Raises Refused, all errors at once."""
+    errors: dict[str, str] = {}
+    try:
+        imports.agreed(request.form.get("source", ""))
+    except Refused as refused:
+        errors |= refused.errors
+    if sent is None or not sent.filename:
+        raise Refused(**({"file": "Choose a file."} | errors))
+    if errors:
+        raise Refused(**errors)
+    return sent
 
 
 @blueprint.get("/<int:number>")

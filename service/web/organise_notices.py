@@ -132,7 +132,7 @@ def decide(number: int) -> ResponseReturnValue:
 def serving(number: int) -> ResponseReturnValue:
     with reading() as database:
         found = servings.find(database, number)
-        lines = [(one, evidence.of_delivery(database, one)) for one in (*found.deliveries, *found.corrections)]
+        lines = evidence.of_serving(database, found)
         return render_template("organise/serving.html", serving=found, lines=lines, settles=SETTLES)
 
 

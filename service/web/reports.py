@@ -35,10 +35,10 @@ def outcomes(number: int) -> ResponseReturnValue:
     after = max(request.args.get("after", 0, type=int), 0)
     with reading() as database:
         mailing = mailings.find(database, number)
-        rows = progress.outcomes(database, mailing, after=after, limit=PAGE + 1, **chosen)
+        found = progress.outcomes(database, mailing, after=after, limit=PAGE, **chosen)
         return render_template(
-            "organise/outcomes.html", mailing=mailing, rows=rows[:PAGE], more=len(rows) > PAGE, states=sorted(states.MESSAGE),
-            **chosen,
+            "organise/outcomes.html", mailing=mailing, rows=found.rows, after=found.after, states=sorted(states.MESSAGE),
+            full=len(found.rows) == PAGE, looked_at=progress.LOOKED_AT, first=not after, **chosen,
         )  # fmt: skip
 
 
@@ -60,19 +60,16 @@ def export(number: int) -> ResponseReturnValue:
 def _lines(number: int, chosen: dict[str, str]) -> Iterator[str]:
     """A part at a time, each read in a transaction of its own: a slow reader holds nothing open."""
     yield _csv([["email", "state", "code", "reply", "at"]])
-    after = 0
-    while True:
+    after: int | None = 0
+    while after is not None:
         with reading() as database:
             mailing = mailings.find(database, number)
-            rows = progress.outcomes(database, mailing, after=after, limit=CHUNK, **chosen)
-        if not rows:
-            return
+            rows, after = progress.outcomes(database, mailing, after=after, limit=CHUNK, **chosen)
         yield _csv([
             [plain_cell(row.email or ""), row.state, str(row.reply_code or ""), plain_cell(row.reply_text),
              row.settled_at.isoformat() if row.settled_at else ""]
             for row in rows
         ])  # fmt: skip
-        after = rows[-1].subscription_id or 0
 
 
 def _csv(rows: list[list[str]]) -> str:

@@ -35,10 +35,23 @@ def lasts(seconds: float) -> str:
     return " ".join(part for part in parts if part)
 
 
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (("iPhone", "an iPhone"), ("iPad", "an iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "a Mac"),
+           ("Linux", "Linux"))  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """Firefox on Linux: what somebody knows of their own browsers; the browser's own words where we do not know it."""
+    name = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    return f"{name} on {system}" if name and system else agent or "unknown"
+
+
 FILTERS: dict[str, Callable[..., object]] = {
     "markdown": to_html,
     "tier": lambda tier: TIERS[tier],
     "lasts": lasts,
+    "browser": browser,
     "instant": datetime.fromisoformat,
 }
 

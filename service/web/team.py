@@ -71,7 +71,7 @@ def entries() -> ResponseReturnValue:
     before = request.args.get("before", type=int)
     with reading() as database:
         found = audit.search(database, words=words, organiser_id=who, before=before, limit=PAGE + 1)
-        names = {one.id: one.email for one in organisers.all_of_them(database)}
+        names = organisers.names(database)
         return render_template(
             "organise/audit.html", entries=found[:PAGE], more=len(found) > PAGE, words=words, who=who, names=names
         )  # fmt: skip

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import audience, checks, emails, mailings, progress, sending_domain, writing
+from service import audience, checks, emails, linked_hosts, mailings, name_server, organisers, progress, sending_domain, writing
 from service.config import settings
 from service.db import reading, transaction
 from service.differences import of_parts
@@ -35,14 +35,21 @@ def _update(database: Session, mailing: Mailing, done: str = "", errors: dict[st
     before = writing.last_seen(database, mailing, g.organiser)
     open_still = mailing.state in {"draft", "submitted"}
     size = audience.size(database, who) if open_still else 0
-    findings = [*checks.of(database, mailing, now(), size), *sending_domain.findings()] if open_still else []
+    dns = _dns(mailing.body, wait=False) if open_still else []
+    findings = [*checks.of(database, mailing, now(), size), *dns] if open_still else []
     return render_template(
         "organise/update.html", mailing=mailing, progress=progress.of(database, mailing, now()), done=done,
         errors=errors or {}, size=size, seen=writing.content_hash(mailing),
         findings=findings, frozen=current, before=before, changed=of_parts(before.frozen, current) if before else {},
         views=VIEWS, mine=mailing.author_id == g.organiser.id, now=now(), typed=settings().typed_count_above,
-        versions=writing.versions(database, mailing)[:50],
+        versions=writing.versions(database, mailing)[:50], who=organisers.names(database),
     )  # fmt: skip
+
+
+def _dns(body: str, *, wait: bool) -> checks.Findings:
+    """What DNS says of us and of the links: an approval waits for it, a page for a moment alone."""
+    seconds = name_server.PATIENCE_SECONDS + 1 if wait else name_server.GLANCE_SECONDS
+    return [*sending_domain.findings(seconds), *linked_hosts.findings(body, seconds)]
 
 
 @blueprint.get("/<int:number>/preview")
@@ -68,15 +75,20 @@ def version(number: int, which: int) -> ResponseReturnValue:
             raise NotFound(f"there is no version {which}")
         before = writing.version(database, mailing, which - 1)
         changed = of_parts(before.frozen if before else {}, found.frozen)
-        return render_template("organise/version.html", mailing=mailing, version=found, changed=changed, first=before is None)
+        who = organisers.names(database)
+        return render_template(
+            "organise/version.html", mailing=mailing, version=found, changed=changed, first=before is None, who=who
+        )
 
 
 @blueprint.post("/<int:number>")
 def act(number: int) -> ResponseReturnValue:
     """One of the buttons: test, submit, take back, send (approve), recall, pause, resume, cancel, again."""
     name, seen = request.form.get("act", ""), request.form.get("seen", "")
-    if name == "send":
-        sending_domain.findings()  # asked before the transaction, and kept for a minute
+    if name == "send":  # asked before the transaction, and kept for a minute
+        with reading() as database:
+            body = mailings.find(database, number).body
+        _dns(body, wait=True)
     try:
         with acting(name, f"mailing {number}", seen=seen[:64]) as database:
             mailing = mailings.hold(database, number)
@@ -119,7 +131,7 @@ def _send(database: Session, mailing: Mailing) -> None:
         database.flush()
     typed = request.form.get("typed", "").replace(",", "").strip()
     count = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 12 else None
-    seen, dns = request.form.get("seen", ""), sending_domain.findings()
+    seen, dns = request.form.get("seen", ""), _dns(mailing.body, wait=False)
     mailings.approve(database, mailing, g.organiser, seen, now(), count, dns)
 
 

@@ -20,10 +20,11 @@ from _pytest.outcomes import Skipped
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, text
 
-from service import config, organisers, reports, sample
+from service import config, imports, organisers, reports, sample, subscriptions, writing
 from service.app import create_app
 from service.db import engine_for, reading, transaction
 from service.models import Mailing
+from service.web import gunicorn
 from tests.benchmarks.sinks import Missing
 from tests.postgres import Cluster
 from workers import clock
@@ -31,7 +32,9 @@ from workers import clock
 Figure = tuple[str, float, str]
 PEOPLE, MAILINGS, SIGNERS = 1_000_000, 11, 200_000
 """The last mailing is a draft."""
-TIMES = 15
+BESIDE = {"troubles": 50_000, "acts": 200_000, "mails": 40_000, "servings": 60, "officials": 39}
+"""Bounces and suppressions, entries of the audit, mails that came in, servings of one notice, each on so many officials."""
+TIMES = 40
 ROWS = Path(__file__).with_suffix(".sql")
 PAGES = {
     "dashboard": "/organise",
@@ -45,14 +48,25 @@ PAGES = {
     "outcomes": "/organise/updates/9/outcomes",
     "outcomes_refused": "/organise/updates/9/outcomes?state=refused",
     "outcomes_deep": "/organise/updates/9/outcomes?after={middle}",
+    "outcomes_rare_domain": "/organise/updates/9/outcomes?domain=nowhere.example",
+    "outcomes_rare_words": "/organise/updates/9/outcomes?state=accepted&words=nothing",
+    "version": "/organise/updates/{draft}/versions/1",
     "notices": "/organise/notices",
+    "notice": "/organise/notices/{notice}",
+    "serving": "/organise/servings/{serving}",
+    "register": "/notices/{notice}/deliveries",
+    "signatures": "/notices/{notice}/signatures",
     "officials": "/organise/officials",
     "inbox": "/organise/inbox",
+    "inbox_unclear": "/organise/inbox?folder=unclear",
     "people": "/organise/people",
     "person": "/organise/people/subscription/{middle}",
     "imports": "/organise/imports",
+    "import": "/organise/imports/1",
     "organisers": "/organise/organisers",
     "audit": "/organise/audit",
+    "audit_words": "/organise/audit?words=mailing 4321",
+    "audit_act": "/organise/audit?words=nothing like it",
     "account": "/organise/account",
 }
 SEARCHES = {
@@ -98,6 +112,7 @@ def _filled(url: str) -> FlaskClient:
         sample.plant(session, now)
         olive = organisers.add(session, "olive@example.org", "administrator", now)
         key = organisers.sign_in(session, organisers.new_link(session, olive.email, now), now)
+        imports.take(session, subscriptions.find_list(session, "updates"), olive, "people.csv", "paper forms, 2026", now)
         session.info.clear()
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -107,15 +122,18 @@ def _filled(url: str) -> FlaskClient:
             print(f"  {statement[:40]} {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         connection.execute(text("VACUUM ANALYZE"))
     engine.dispose()
+    with transaction() as session:
+        writing.keep_version(session, session.get_one(Mailing, MAILINGS), None, now)
     _count(now)
     client = create_app(config.settings()).test_client()
     with client.session_transaction() as session_cookie:
         session_cookie["organiser"] = key
+    gunicorn.post_worker_init(None)  # as the web's own workers begin
     return client
 
 
 def _statements() -> list[str]:
-    sizes = {"people": PEOPLE, "mailings": MAILINGS, "signers": SIGNERS}
+    sizes = {"people": PEOPLE, "mailings": MAILINGS, "signers": SIGNERS, **BESIDE}
     lines = "\n".join(line for line in ROWS.read_text().splitlines() if not line.startswith("--"))
     return [one.strip().format(**sizes).replace("%", "%%") for one in lines.split(";") if one.strip()]
 
@@ -136,7 +154,7 @@ def _asked(client: FlaskClient) -> Iterator[tuple[str, float]]:
     """Name and 95th percentile, in milliseconds, of each page."""
     token = client.get("/organise/people").text.split('name="csrf_token" value="')[1].split('"')[0]
     for name, path in PAGES.items():
-        where = path.format(draft=MAILINGS, middle=PEOPLE // 2)
+        where = path.format(draft=MAILINGS, middle=PEOPLE // 2, notice=sample.NOTICE.slug, serving=2)
         yield name, _p95(name, lambda where=where: client.get(where))
     for name, fields in SEARCHES.items():
         yield name, _p95(name, lambda fields=fields: client.post("/organise/people", data=fields | {"csrf_token": token}))

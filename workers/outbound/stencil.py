@@ -20,7 +20,7 @@ from service.emails import list_headers
 from service.letters import render
 from service.markdown import to_html, to_text
 from service.models import Mailing
-from service.placeholders import PATTERN
+from service.placeholders import mark, marked
 from workers.outbound import dkim, mime
 from workers.outbound.exchange import Copy
 
@@ -53,21 +53,15 @@ class Recipient(NamedTuple):
     leave_token: str
 
 
-def mark(name: str, fallback: str = "") -> str:
-    """A placeholder in a form that Markdown, templates and sanitiser leave alone."""
-    return f"slot{name}x{fallback.encode().hex()}slot"
-
-
-def marked(source: str) -> str:
-    return PATTERN.sub(lambda found: mark(found[1], found[2] or ""), source)
-
-
 class Stencil:
-    """One mailing, ready to be copied. `copy` may run in several threads."""
+    """One mailing, ready to be copied. `copy` may run in several threads.
 
-    def __init__(self, mailing: Mailing, signers: Sequence[dkim.Signer] = ()) -> None:
+    written: its text and HTML with marks, where they were written before (a test of a draft, which may change meanwhile).
+    """
+
+    def __init__(self, mailing: Mailing, signers: Sequence[dkim.Signer] = (), written: tuple[str, str] | None = None) -> None:
         self.signers = list(signers)
-        text, page = _written(mailing)
+        text, page = written or _written(mailing)
         boundary = f"=_{secrets.token_hex(12)}"
         edge = f"--{boundary}\r\n".encode()
         self.head, self.canonical, self.names = _fixed_headers(mailing, boundary)

@@ -1,0 +1,71 @@
+"""Every page of the studio in a real browser, on a phone: empty, filled, and with errors; axe finds nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import studio
+from tests.browser import NARROW, Look, Visitor, chromium, looks, site, visitor
+from tests.people import ANN, BEN, OLIVE
+from tests.test_guards import routes
+from tests.world import World
+
+FORMS = {
+    "/organise/updates/new": "Save and preview",
+    "/organise/people": "Search",
+    "/organise/imports": "Send the file",
+    "/organise/organisers": "Save",
+    "/organise/officials": "Propose it",
+    "/organise/account": "Set the password",
+    "/organise/account/second-factor": "Go on",
+    "/organise/account/second-factor/new": "Set it up",
+}
+"""Pages whose form is sent as it stands, and refused."""
+NO_PAGES = {"updates.preview", "writing.count"}
+"""A letter for a frame, and a region for a page: the stories in which they stand look at them."""
+
+
+def pages(world: World) -> list[tuple[str, str]]:
+    return [(line, path) for line, method, path in routes(world) if method == "GET" and line not in NO_PAGES]
+
+
+@pytest.mark.parametrize("looks", [Look(NARROW, True)], ids=str)
+def test_every_page_is_for_everybody_empty_filled_and_with_errors(visitor: Visitor) -> None:
+    world = visitor.world
+    world.add_organisers()
+    studio.sign_in(visitor, OLIVE)
+    for line, path in pages(world):
+        response = visitor.page.goto(world.settings.base_url + path)
+        assert response is not None
+        assert response.status in {200, 404}, line
+        visitor.look()
+    filled(visitor)
+    for _, path in pages(world):
+        visitor.open(path)
+    for path, button in FORMS.items():
+        visitor.open(path)
+        visitor.press(button)
+        assert visitor.says("There is a problem") or visitor.says("There are problems"), path
+
+
+def filled(visitor: Visitor) -> None:
+    """A notice that was served, a subscriber, an update with its version, a file whose columns wait to be told apart."""
+    world = visitor.world
+    world.publish(milestones=(1,))
+    world.subscribe(ANN)
+    world.confirm(ANN["email"])
+    world.sign(BEN)
+    world.confirm(BEN["email"])
+    world.sweep()
+    world.work()
+    visitor.open("/organise")
+    studio.write(visitor, "Hello", "Dear {name|friend},\n\nwe go on.")
+    visitor.open("/organise/imports")
+    file = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"email,name\nben@example.org,Ben\n"}
+    visitor.page.get_by_label("File").set_input_files(file)  # type: ignore[arg-type]
+    visitor.page.get_by_label("Where and when").fill("paper forms, 2026")
+    visitor.press("Send the file")
+    assert visitor.says("Which column is which?")
+
+
+__all__ = ["chromium", "looks", "site", "visitor"]
