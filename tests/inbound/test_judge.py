@@ -154,6 +154,8 @@ AUTOMATIC = [
     ("Out of office: Re: The first week", {}), ("Automatic reply: News", {}), ("Abwesenheitsnotiz: News", {}),
     ("Réponse automatique : News", {}), ("Respuesta automática: News", {}), ("Risposta automatica: News", {}),
     ("Automatisch antwoord: News", {"X_Autoreply": "yes"}), ("Autosvar: News", {}), ("Автоответ: News", {}),
+    ("Automatisk svar: News", {}), ("Ich bin derzeit nicht im Büro", {}), ("Je suis absente jusqu'au 3", {}),
+    ("Na dovolené", {}), ("Я в отпуске", {}), ("Ateb awtomatig: News", {}), ("I am currently out of the office", {}),
     ("自動返信: News", {}), ("自动回复: News", {}), ("I am on annual leave", {}), ("=?utf-8?q?R=C3=A9ponse_automatique?=", {}),
     ("Re: News", {"Auto_Submitted": "auto-replied"}), ("Re: News", {"Precedence": "auto_reply"}),
     ("Re: News", {"X_Autorespond": "1"}), ("Re: News", {"X_Auto_Response_Suppress": "All", "In_Reply_To": "<a@b>"}),
@@ -177,6 +179,11 @@ NO_BOUNCES = [
     letter("ben@example.org", "x@lists.example.org", "My mailbox was full", "I missed your last update: user unknown, 550."),
     letter("shop@example.org", "x@lists.example.org", "Your delivery status", "Delivery status notification: on Monday."),
     letter("postmaster@example.org", "x@lists.example.org", "Hello from the postmaster", "We should talk about the meeting."),
+    letter("noreply-dmarc@provider.example", "x@lists.example.org", "Report Domain: example.org Submitter: us", ""),
+    letter("tlsrpt@provider.example", "x@lists.example.org", "TLS report", "failed: 3", TLS_Report_Domain="example.org"),
+    letter("ben@example.org", "x@lists.example.org", "Read: News", "Your message was read on Monday."),
+    letter("postmaster@example.org", "x@lists.example.org", "Your mailbox is almost full", "It has reached 95% of its quota."),
+    letter("root@example.org", "x@lists.example.org", "Cron <root@host> backup", "550 failed: rejected"),
     letter("list@example.org", "x@lists.example.org", "[list] bounces", "How do you treat bounces?", List_Id="<l.example.org>"),
 ]  # fmt: skip
 
