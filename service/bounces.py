@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from service import states, tallies
 from service.config import settings
+from service.db import among
 from service.errors import NotFound
+from service.incoming import commands, reasons
 from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription
-from service.suppressions import keyed_hash, suppress
+from service.suppressions import keyed_hash, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
 """Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""
@@ -24,7 +28,7 @@ REASONS = {
     "soft": "bounced: too many temporary failures",
     "complaint": "said that it was spam",
 }
-NEVER = {"serving", "sign_in", "paused", "forwarded", "test_copy"}
+NEVER = {"serving", "sign_in", "paused", "forwarded", "test_copy", "approval", "official_bounced", "witness"}
 """Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
 ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
@@ -64,11 +68,51 @@ def returned(session: Session, message: Message, kind: str, status: str, text: s
     _move(session, message, "bounced", ("accepted", "unsure"))
     if message.kind == "confirm":
         _end_pending(session, message)
-    if message.kind != "serving" and (
+    if message.kind not in NEVER and (
         kind == "hard" or (kind == "soft" and score(session, mailbox, now) >= settings().soft_bounces)
     ):
         suppress(session, mailbox, REASONS[kind], now)
     return True
+
+
+def refused(session: Session, said: Mapping[int, str], now: datetime) -> None:
+    """Mail servers turned messages away for good, while we spoke to them: it counts against an address as its bounce would.
+
+    said: the reply, code and words, by message id. What is about us, or not understood, counts against nobody; the report and
+    the share at which a mailing pauses have it already. A few statements for all, however many there are.
+    """
+    judged = {number: reasons.judge("", words, commands.refused(words)) for number, words in said.items()}
+    _end_pending_of(session, said)
+    failed = {number: verdict.kind for number, verdict in judged.items() if verdict.kind in {"hard", "soft"}}
+    rows = _addressees(session, failed) if failed else []
+    if not rows:
+        return
+    hashes = {message_id: keyed_hash(mailbox) for message_id, _, mailbox in rows}
+    session.execute(insert(Bounce), [
+        {"hash": hashes[message_id], "message_id": message_id, "mailing_id": mailing_id, "kind": failed[message_id],
+         "status": reasons.specific("", said[message_id]), "text": _without_addresses(said[message_id]), "at": now}
+        for message_id, mailing_id, _ in rows
+    ])  # fmt: skip
+    tired = {hash for hash, days in scores(session, set(hashes.values()), now).items() if days >= settings().soft_bounces}
+    due = {hash: "hard" if failed[number] == "hard" else "soft" for number, hash in hashes.items()}
+    suppress_all(session, {hash: REASONS[kind] for hash, kind in due.items() if kind == "hard" or hash in tired}, now)
+
+
+def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, int | None, str]]:
+    """Message, mailing and mailbox of those among these messages whose address may be suppressed."""
+    mailbox = func.coalesce(Message.mailbox, Subscription.mailbox)
+    wanted = (
+        select(Message.id, Message.mailing_id, mailbox)
+        .outerjoin(Subscription, Subscription.id == Message.subscription_id)
+        .where(among(session, Message.id, numbers), Message.kind.not_in(NEVER), mailbox.is_not(None))
+    )
+    return [row._tuple() for row in session.execute(wanted)]
+
+
+def _end_pending_of(session: Session, numbers: Collection[int]) -> None:
+    confirmations = select(Message).where(among(session, Message.id, numbers), Message.kind == "confirm")
+    for message in session.scalars(confirmations):
+        _end_pending(session, message)
 
 
 def complained(session: Session, message: Message, text: str, now: datetime) -> str | None:
@@ -84,12 +128,15 @@ def complained(session: Session, message: Message, text: str, now: datetime) -> 
 
 
 def _note(session: Session, message: Message, mailbox: str, kind: str, status: str, text: str, now: datetime) -> None:
-    said = "".join(c for c in ADDRESS.sub("…@…", text)[:500] if c.isprintable())
     session.add(
         Bounce(hash=keyed_hash(mailbox), message_id=message.id, mailing_id=message.mailing_id, kind=kind, status=status,
-               text=said, at=now)
+               text=_without_addresses(text), at=now)
     )  # fmt: skip
     session.flush()
+
+
+def _without_addresses(text: str) -> str:
+    return "".join(c for c in ADDRESS.sub("…@…", text)[:500] if c.isprintable())
 
 
 def _move(session: Session, message: Message, after: str, befores: tuple[str, ...]) -> None:
@@ -103,15 +150,22 @@ def _move(session: Session, message: Message, after: str, befores: tuple[str, ..
 
 def score(session: Session, mailbox: str, now: datetime) -> int:
     """On how many days of the last SOFT_DAYS a message failed for a time, since an organiser lifted a suppression."""
+    return scores(session, {keyed_hash(mailbox)}, now).get(keyed_hash(mailbox), 0)
+
+
+def scores(session: Session, hashes: Collection[str], now: datetime) -> dict[str, int]:
+    """The same for several mailboxes, by their keyed hashes; where there is none, it is zero."""
     since = now - timedelta(days=settings().soft_days)
-    mine = (Bounce.hash == keyed_hash(mailbox), Bounce.at > since, Bounce.kind.in_(("soft", "lifted")))
-    days: set[object] = set()
-    for kind, at in session.execute(select(Bounce.kind, Bounce.at).where(*mine).order_by(Bounce.at, Bounce.id)):
+    theirs = (Bounce.hash.in_(hashes), Bounce.at > since, Bounce.kind.in_(("soft", "lifted")))
+    days: defaultdict[str, set[object]] = defaultdict(set)
+    for hash, kind, at in session.execute(
+        select(Bounce.hash, Bounce.kind, Bounce.at).where(*theirs).order_by(Bounce.at, Bounce.id)
+    ):
         if kind == "lifted":
-            days.clear()
+            days[hash].clear()
         else:
-            days.add(at.date())
-    return len(days)
+            days[hash].add(at.date())
+    return {hash: len(found) for hash, found in days.items()}
 
 
 def _end_pending(session: Session, message: Message) -> None:

@@ -16,6 +16,11 @@ TIERS = {
     "refused": "refused", "suppressed": "refused", "cancelled": "refused", "expired": "refused", "unsure": "unsure",
 }  # fmt: skip
 """What the register says of a message's state: never more than we know."""
+WHOLE = (
+    joinedload(Serving.edition),
+    *(selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections)),
+)
+"""A serving with its letters and their corrections, read at once."""
 
 
 def tier(delivery: Delivery) -> str:
@@ -54,8 +59,7 @@ def lines(session: Session, notice: Notice) -> Document:
 
 def by_serving(session: Session, notice: Notice) -> list[Entry]:
     public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    both = (selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections))
-    wanted = select(Serving).where(*public).order_by(Serving.id.desc()).options(joinedload(Serving.edition), *both)
+    wanted = select(Serving).where(*public).order_by(Serving.id.desc()).options(*WHOLE)
     tried = _last_attempts(session, public)
     return [
         Entry(

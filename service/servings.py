@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
 from service import register
 from service.errors import NotFound
-from service.models import Delivery, Notice, Serving
-
-WHOLE = (
-    joinedload(Serving.edition),
-    *(selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections)),
-)
+from service.models import Notice, Serving
 
 
 def find(session: Session, number: int) -> Serving:
     wanted = select(Serving).where(Serving.id == (number if number < 2**63 else 0))
-    found = session.scalars(wanted.options(*WHOLE)).one_or_none()
+    found = session.scalars(wanted.options(*register.WHOLE)).one_or_none()
     if found is None:
         raise NotFound(f"there is no serving {number}")
     return found
@@ -26,7 +21,7 @@ def find(session: Session, number: int) -> Serving:
 def of(session: Session, notice: Notice) -> list[tuple[Serving, dict[str, int]]]:
     """A notice's servings, the newest first, each with how many letters are in which tier."""
     mine = select(Serving).where(Serving.notice_id == notice.id).order_by(Serving.id.desc()).limit(50)
-    return [(one, _tiers(one)) for one in session.scalars(mine.options(*WHOLE))]
+    return [(one, _tiers(one)) for one in session.scalars(mine.options(*register.WHOLE))]
 
 
 def newest(session: Session) -> dict[int, Serving]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from service.config import settings
@@ -57,3 +57,10 @@ def lift(session: Session, mailbox: str, now: datetime, *, asked: bool) -> None:
 def suppress(session: Session, mailbox: str, reason: str, now: datetime) -> None:
     if not is_suppressed(session, mailbox):
         session.add(Suppression(hash=keyed_hash(mailbox), reason=reason, at=now))
+
+
+def suppress_all(session: Session, reasons: Mapping[str, str], now: datetime) -> None:
+    """Many at once: the reason by the mailbox's keyed hash; in one order, so that two workers never wait in a circle."""
+    known = set(session.scalars(select(Suppression.hash).where(Suppression.hash.in_(reasons)))) if reasons else set()
+    if fresh := [{"hash": hash, "reason": reason, "at": now} for hash, reason in sorted(reasons.items()) if hash not in known]:
+        session.execute(insert(Suppression), fresh)

@@ -19,6 +19,7 @@ from service.db import transaction
 from service.models import Attempt, Message
 from tests import crowd
 from tests.conftest import ROOT, wait_until
+from tests.faults.troubles import ANSWERED
 from tests.people import ANN, BEN, OLIVE, SLUG
 from tests.smtp_server import DROP, STALL, Act, SmtpServer, Taken, answer
 from tests.world import World
@@ -118,7 +119,7 @@ def test_a_refusal_is_kept_and_never_tried_again_by_itself(world: World, relay: 
     next_try(world)
     assert len(relay.commands) == before
     refused = message(world)
-    assert (refused.state, refused.reply_code, refused.reply_text) == ("refused", 550, "5.1.1 no such person")
+    assert (refused.state, refused.reply_code, refused.reply_text) == ("refused", 550, f"5.1.1 no such person{ANSWERED[stage]}")
 
 
 def test_one_refused_recipient_does_not_spoil_the_next(world: World, relay: SmtpServer) -> None:

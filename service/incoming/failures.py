@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 
 from service.incoming import automatic, letters
+from service.incoming.commands import NOBODY_LEFT
 from service.incoming.phrases import phrase
 from service.incoming.reading import Part, embedded
 from service.incoming.reports import ADDRESS, ORIGINAL_TYPES
@@ -20,10 +21,11 @@ COPY_BEGINS = re.compile(rf"^[ >\t]*{phrase('where the returned message begins')
 """Where the returned message begins; what stands behind it is our own text, and says nothing of the failure."""
 TRANSCRIPT = re.compile(r"<<<|>>>|\b(?:55[0-4]|571|45[0-2]|421)[ -](?:- )?(?:\d\.\d\.\d|[A-Za-z<\"'(:])")
 QUOTED = re.compile(
-    r"^[ \t]{0,4}[>|].*$|^[ \t]*(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|тема|件名|主题)[ \t]*:.*$",
+    r"^[ \t]{0,4}(?!>>> (?:MAIL|RCPT|DATA)\b)[>|].*$"
+    r"|^[ \t]*(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|тема|件名|主题)[ \t]*:.*$",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Quotations, and our own subject, which may speak of spam and quotas."""
+"""Quotations, but for the commands of a transcript; and our own subject, which may speak of spam and quotas."""
 DELAYED_TEXT = phrase("a delay")
 GAVE_UP = phrase("given up")
 DELAYED_SUBJECT = re.compile(r"delay|warning|still|verzög|retard|遅延", re.IGNORECASE)
@@ -65,8 +67,13 @@ def seems(message: Part, sender: str | None) -> bool:
 
 
 def replies(text: str) -> list[str]:
-    """The lines of a text that hold a server's reply, each with the one behind it, for replies are folded."""
-    lines = [line.strip() for line in text.splitlines()]
+    """The lines of a text that hold a server's reply, each with the one behind it, for replies are folded.
+
+    Of a transcript, what the other server said alone: neither that no recipient is left, nor a summary of the one that asked.
+    """
+    lines = [line.strip() for line in NOBODY_LEFT.sub("", text).splitlines()]
+    if any(line.startswith("<<<") for line in lines):
+        lines = [line for line in lines if line.startswith(("<<<", "(reason:"))]
     found = [f"{line} {lines[at + 1] if at + 1 < len(lines) else ''}" for at, line in enumerate(lines) if REPLIED.search(line)]
     return [one for one in found if not COMMANDED.match(one)][:50]
 
@@ -111,5 +118,6 @@ def recipient(message: Part, text: str) -> str:
     return found[0] if found else ""
 
 
+PERHAPS = phrase("perhaps no such user")
 HEDGED = phrase("left open")
 """Words of a text that leave open whether the reader is gone."""

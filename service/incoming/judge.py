@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from flufl.bounce import all_failures
 
-from service.incoming import automatic, failures, letters, reasons, reports
+from service.incoming import automatic, commands, failures, letters, reasons, reports
 from service.incoming.reading import Hostile, Part, embedded, read
 from service.incoming.reasons import Verdict
 from service.incoming.reports import Recipient
@@ -127,16 +127,16 @@ def _of_recipient(said: Recipient, message: Part, raw: bytes) -> Judgement:
         return Judgement("other", status=said.status or None, reason=f"delivery status: {action}", **given)
     if action == "delayed":
         return Judgement("bounce", "delayed", said.status or None, reason="the server goes on trying", **given)
-    verdict = reasons.judge(said.status, said.diagnostic)
+    written = failures.words(message)
+    verdict = reasons.judge(said.status, said.diagnostic, commands.refused(written))
     status = reasons.specific(said.status, said.diagnostic)
-    if verdict.reason in VAGUE or (verdict.kind == "unknown" and not said.diagnostic):
-        written = failures.words(message)
+    if verdict.reason in VAGUE or not said.diagnostic:
         given["text"] = said.diagnostic or _line(written)
         more = _by_text(written, status)
         if more.kind != "unknown" and not (more.kind == "hard" and status[:1] == "4"):
             verdict = more
     if verdict.kind == "unknown" and not reports.REPLY.search(said.diagnostic):
-        verdict = _last_resort(raw, failures.words(message)) or verdict
+        verdict = _last_resort(raw, written) or verdict
     return Judgement("bounce", verdict.kind, status or None, reason=verdict.reason, **given)
 
 
@@ -180,9 +180,16 @@ def _failure(message: Part, sender: str | None, raw: bytes) -> Judgement | None:
 @lru_cache(maxsize=4)
 def _by_text(text: str, status: str) -> Verdict:
     """The servers' own replies first, the worst of them; then all the words."""
-    said = [reasons.judge(reasons.specific("", reply), reply) for reply in failures.replies(text)]
+    command = commands.refused(text)
+    said = [reasons.judge(reasons.specific("", reply), reply, command) for reply in failures.replies(text)]
     clear = [one for one in said if one.kind != "unknown" and one.reason not in VAGUE]
-    return min(clear, key=lambda one: WORST.index(one.kind)) if clear else reasons.judge(status, text)
+    if clear:
+        return min(clear, key=lambda one: WORST.index(one.kind))
+    verdict = reasons.judge(status, text, command)
+    return LEFT_OPEN if verdict.kind == "hard" and not status and failures.PERHAPS.search(text) else verdict
+
+
+LEFT_OPEN = Verdict("unknown", "it may be that there is no such user, or that we may not write to it")
 
 
 def _last_resort(raw: bytes, text: str) -> Verdict | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from service.incoming.phrases import phrase
 from service.incoming.reading import ADDRESS_HEADERS, Part
 
 ONE_ADDRESS = re.compile(
@@ -24,9 +25,11 @@ COMMANDS = {
     "signoff": "unsubscribe", "remove": "unsubscribe", "help": "help", "info": "help", "status": "status",
     "withdraw": "withdraw",
 }  # fmt: skip
+AWAY = phrase("somebody is away")
 REFUSING = {"no", "stop", "unsubscribe", "cancel", "nein", "non", "remove", "leave", "withdraw", "spam"}
 TOKEN = re.compile(r"(?:\b(?:bounce|unsubscribe)\+|<)([a-z2-7]{26})@", re.IGNORECASE)
 FIRST_LINES = 5
+MOST_LINES = 30
 LONGEST = 20_000
 
 
@@ -84,6 +87,11 @@ def refuses(body: str) -> bool:
     """Whether an answer to "is this you?" begins with a no."""
     first = next(iter(own_lines(body)), "")
     return bool(REFUSING & set(re.findall(r"\w+", first.lower())[:3]))
+
+
+def away(body: str) -> bool:
+    """Whether its own words say that somebody is away: answers of programs that leave out every header say at least that."""
+    return bool(AWAY.search(" ".join(own_lines(body)[:MOST_LINES])))
 
 
 def tokens(message: Part) -> list[str]:

@@ -7,6 +7,7 @@ this one splits bytes, stops at a limit with a reason, and leaves a message insi
 from __future__ import annotations
 
 import binascii
+import codecs
 import html
 import quopri
 import re
@@ -29,6 +30,8 @@ ADDRESS_HEADERS = {"message-id", "return-path", "list-unsubscribe", "x-original-
 """Where a message of ours carries our own tokens."""
 NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 HEADER = re.compile(rb"([!-9;-~]{1,100})[ \t]*:[ \t]*")
+MAILBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
+"""What a mailbox file puts before each message. With a colon behind it, it is a header (RFC 5322 §4.5)."""
 PARAMETER = re.compile(r';\s*([\w!#$%&\'*+^`{|}~.-]{1,60})\s*=\s*(?:"([^"]{0,500})"|([^\s;"]{1,500}))')
 TAGS = re.compile(r"<(?:style|script|title)\b[^<>]*>[^<]*(?:</(?:style|script|title)>)?|<[^<>]*>", re.IGNORECASE)
 BLOCKS = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]*>", re.IGNORECASE)
@@ -107,7 +110,11 @@ class Part:
 
 
 def without_tags(page: str) -> str:
-    return html.unescape(TAGS.sub(" ", BLOCKS.sub("\n", page)))
+    return html.unescape(NO_CHARACTER.sub(" ", TAGS.sub(" ", BLOCKS.sub("\n", page))))
+
+
+NO_CHARACTER = re.compile(r"&#x?[0-9a-f]{9,}", re.IGNORECASE)
+"""Python refuses numbers of thousands of digits; none of more than seven names a character."""
 
 
 ALIASES = {"": "us-ascii", "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-8859-8", "unicode-1-1-utf-7": "utf-7",
@@ -117,14 +124,19 @@ ALIASES = {"": "us-ascii", "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-88
 
 
 def _codec(name: str) -> str | None:
-    """Python's name of a charset; None where there is none, or where it is no charset: zip and base64 are codecs too."""
+    """Python's name of a charset; None where there is none, or where it is no charset: zip is a codec, too."""
     name = name.strip().strip("'\"").lower()
     name = ALIASES.get(name, name)
     try:
         " ".encode(name)
+        known = codecs.lookup(name).name
     except (LookupError, ValueError):
         return None
-    return name
+    return None if known in NO_CHARSETS else name
+
+
+NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape"}
+"""Spellings of Python's and of DNS: no mail is written in them (and some raise whatever they are told of errors)."""
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -143,7 +155,7 @@ def read(raw: bytes) -> Part:
     if b"\n" not in text:
         text = text.replace(b"\r", b"\n")
     text = text.lstrip(b"\n")
-    while text.startswith((b"From ", b">From ")) and b"\n" in text:  # the line that a mailbox file puts before each message
+    while MAILBOX_LINE.match(text) and b"\n" in text:
         text = text.partition(b"\n")[2]
     return _entity(text, 0, [0])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, cast
 
+from service.incoming.commands import Command
 from service.incoming.phrases import sections
 from service.incoming.reports import REPLY, STATUS
 
@@ -53,7 +54,12 @@ BY_SUBJECT: dict[str, Verdict] = {
 }  # fmt: skip
 SURE = {"1.1", "1.2", "1.3", "1.6", "1.10"}
 ABOUT_THE_SENDER = {"1.7", "1.8"}
-
+BORROWED = re.compile(r"user unknown|unknown user|no such user|^\W*5\d\d[ :-]*user not found", re.IGNORECASE)
+"""Words of a RCPT refusal that servers say of a text, too, that they or their reader do not want."""
+DEFINITE = re.compile(r"recipient address rejected|not exist|n[o'’]t have|closed|deleted|terminated", re.IGNORECASE)
+"""Words that say more: then there is no such user, whatever was answered with them."""
+NEVER = re.compile(r"(?<![\d.])(?:521|556)[ -]")
+"""The codes of a host, or a domain, that takes no mail (RFC 7504)."""
 
 NAMES = re.compile(
     r"https?://\S+|[^\s<>()\"':;,\[\]]{1,80}@[^\s<>()\"':;,\[\]]{1,100}|\b(?:[\w-]{1,63}\.){2,8}[a-z]{2,24}\b", re.IGNORECASE
@@ -63,20 +69,28 @@ NAMES = re.compile(
 
 def by_words(text: str) -> Verdict | None:
     """What the words alone say."""
-    flat = " ".join(NAMES.sub(" <> ", text[:6_000]).split())
+    flat = _flat(text)
     for rule in RULES:
         if rule.words.search(flat):
             return Verdict(rule.kind, rule.reason)
     return None
 
 
-def judge(status: str, text: str) -> Verdict:
-    """Class and reason of one refusal: `status` as x.y.z or empty, `text` the server's words."""
+def _flat(text: str) -> str:
+    return " ".join(NAMES.sub(" <> ", text[:6_000]).split())
+
+
+def judge(status: str, text: str, command: Command = "") -> Verdict:
+    """Class and reason of one refusal: `status` as x.y.z or empty, `text` the server's words, `command` what they answer."""
     said = by_words(text)
     status = specific(status, text)
     kind, _, detail = status.partition(".")
     if kind == "4" or (not kind and temporary(text)):
         return _temporary(said)
+    if said is not None and said.kind == "hard":
+        said = _of_another(said, detail, text, command) or said
+    elif NEVER.search(text[:500]) and (said is None or said.reason in {"no answer", "server trouble"}):
+        return Verdict("hard", "takes no mail")
     known = BY_STATUS.get(detail)
     if detail in ABOUT_THE_SENDER:
         return BY_STATUS[detail]
@@ -85,6 +99,16 @@ def judge(status: str, text: str) -> Verdict:
     if said is not None:
         return said
     return known or BY_SUBJECT.get(detail.partition(".")[0]) or Verdict("unknown", "nobody could say why")
+
+
+def _of_another(said: Verdict, detail: str, text: str, command: Command) -> Verdict | None:
+    """What words that sound like a dead address mean where the number, or the command that they answer, speaks against it."""
+    if command == "mail":
+        return Verdict("blocked", "sender refused")
+    text = _flat(text)
+    only_words = said.reason == "no such user" and BORROWED.search(text) and not DEFINITE.search(text)
+    of_the_text = command == "data" or (detail == "2.0" and command != "rcpt")
+    return Verdict("soft", "refused with its text") if only_words and of_the_text and not detail.startswith("1.") else None
 
 
 def _temporary(said: Verdict | None) -> Verdict:

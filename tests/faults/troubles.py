@@ -14,3 +14,8 @@ BROKEN = {
 }
 SLOW = {"late": Act(late=0.1), "drip": Act(drip=0.002)}
 EXTRA = {"extra": Act(extra="250 2.0.0 once more")}
+ANSWERED = {
+    "RCPT": "", "MAIL": " (in reply to MAIL FROM command)", "DATA": " (in reply to DATA command)",
+    ".": " (in reply to end of DATA command)",
+}  # fmt: skip
+"""What we write behind the words of a refusal."""

@@ -25,8 +25,8 @@ def letter(author: str, to: str, subject: str = "", text: str = "Hello.", **head
     return message.as_bytes(policy=policy.SMTP)
 
 
-def bounce(status: str = "5.1.1", diagnostic: str = "550 5.1.1 User unknown", action: str = "failed") -> bytes:
-    """A delivery status notification, as Postfix writes it."""
+def bounce(status: str = "5.1.1", diagnostic: str = "550 5.1.1 User unknown", action: str = "failed", told: str = "") -> bytes:
+    """A delivery status notification, as Postfix writes it; `told` stands in its part for people."""
     return f"""\
 Return-Path: <>
 From: MAILER-DAEMON@mx.example.net (Mail Delivery System)
@@ -40,7 +40,7 @@ Content-Type: multipart/report; report-type=delivery-status; boundary="=_edge"
 Content-Type: text/plain; charset=us-ascii
 
 I'm sorry to have to inform you that your message could not be delivered.
-
+{told}
 --=_edge
 Content-Type: message/delivery-status
 

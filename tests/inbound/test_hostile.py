@@ -41,6 +41,8 @@ QUARANTINED = {
     "a NUL": b"From: ann@exa\0mple.org\r\n\r\nsubscribe",
     "a charset of nobody": HEAD + b"Content-Type: text/plain; charset=klingon\r\n\r\nsubscribe",
     "a codec that is no charset": HEAD + b"Content-Type: text/plain; charset=zip\r\n\r\nsubscribe",
+    "a spelling that is no charset": HEAD + b"Content-Type: text/plain; charset=idna\r\n\r\n" + b"a." * 100_000,
+    "two From, one as of old": b"From : ben@example.org\r\n" + HEAD + b"\r\nsubscribe",
     "two From": b"From: ben@example.org\r\n" + HEAD + b"\r\nsubscribe",
     "large": HEAD + b"\r\n" + b"x" * (LARGEST + 1),
 }
@@ -49,6 +51,8 @@ BOUNDED = {
     "an encoded address": b"From: =?utf-8?q?ann=40example.org?=\r\n\r\nsubscribe",
     "an encoded address in brackets": b"From: Ann <=?utf-8?q?ann=40example.org?=>\r\n\r\nsubscribe",
     "tags without end": DAEMON + b"Content-Type: text/html\r\n\r\n" + b"<" * 3_000_000,
+    "a character of many digits": DAEMON + b"Content-Type: text/html\r\n\r\n&#" + b"9" * 250_000,
+    "a transcript without end": DAEMON + b"\r\nnot delivered\r\n" + b">>> DATA\r\n" * 2_000 + (b" " * 200 + b"\r\n") * 5_000,
     "one word again and again": DAEMON + b"\r\n" + b"mailbox user recipient " * 200_000,
     "dashes": DAEMON + b"\r\n" + b"-" * 100_000 + b"\r\n" + b"= " * 100_000,
     "parameters": HEAD + b"Content-Type: text/plain" + b'; a="b' * 2_000 + b"\r\n\r\nx",

@@ -45,6 +45,15 @@ REPORTS = [
     ("5.1.8", "553 5.1.8 Domain of sender address does not exist", "blocked"),
     ("5.7.1", "550 SC-001 Mail rejected for policy reasons", "blocked"),
     ("5.0.0", "550 see https://errors.example/unknown-user/quota-full", "unknown"),
+    ("5.2.0", "550 Unknown user a@example.net", "soft"),
+    ("5.0.0", "550 : User unknown", "soft"),
+    ("5.4.4", "Name service error for name=example.net type=MX: Malformed or unexpected name server reply", "soft"),
+    ("5.4.4", "Host or domain name not found, try again", "soft"),
+    ("5.1.1", "x-unix; local: Couldn't create /var/mail/a: No such user", "soft"),
+    ("5.3.2", "521 5.3.2 System not accepting network messages", "hard"),
+    ("5.0.0", "556 Service unavailable", "hard"),
+    ("5.0.0", "554 Service unavailable", "soft"),
+    ("5.7.1", "521 5.7.1 rejected: listed at a blocklist", "blocked"),
 ]  # fmt: skip
 
 
@@ -53,6 +62,31 @@ def test_a_report_is_judged_by_its_words_and_its_status(status: str, diagnostic:
     said = judge(bounce(status, diagnostic), "")
     assert (said.kind, said.bounce_class, said.recipient) == ("bounce", kind, "reader@example.net"), said
     assert said.action == "failed"
+
+
+SESSIONS = [
+    ("550 Unknown user a", "in reply to end of DATA command", "soft"),
+    ("550 Unknown user a", "in reply to RCPT TO command", "hard"),
+    ("550 5.1.1 User unknown", "in reply to end of DATA command", "hard"),
+    ("550 a@example.net does not exist", "in reply to end of DATA command", "hard"),
+    ("550 rejected as spam", "in reply to end of DATA command", "blocked"),
+    ("550 a@example.net does not exist", "in reply to MAIL FROM command", "blocked"),
+    ("552 message exceeds size limit", "in reply to MAIL FROM command", "soft"),
+    ("550 No such user", "SMTP error from remote mail server after end of data:", "soft"),
+    ("550 No such user", "SMTP error from remote mail server after RCPT TO:<a@example.net>:", "hard"),
+    ("550 No such user", ">>> DATA\n<<< 550 No such user\n", "soft"),
+    ("550 No such user", ">>> DATA\n<<< 550 No such user\n<<< 503 5.0.0 Need RCPT (recipient)\n", "hard"),
+    ("550 No such user", ">>> DATA\n<<< 550 No such user\n<<< 554 5.5.1 Error: no valid recipients\n", "hard"),
+    ("550 No such user", "in reply to RCPT TO command; another: in reply to end of DATA command", "hard"),
+    ("", ">>> DATA\n<<< 552 5.2.2 Over quota\n554 5.0.0 Service unavailable\n<<< 503 5.5.1 No recipients\n", "soft"),
+    ("", ">>> DATA\n<<< 553 SPF check failed\n550 5.1.1 a... User unknown\n<<< 503 RCPT first\n", "blocked"),
+]
+
+
+@pytest.mark.parametrize(("diagnostic", "session", "kind"), SESSIONS)
+def test_it_matters_which_command_a_server_refused(diagnostic: str, session: str, kind: str) -> None:
+    """In answer to RCPT, "user unknown" is a fact; said of the text, it is what readers' own filters say."""
+    assert judge(bounce("5.0.0", diagnostic, told=session), "").bounce_class == kind
 
 
 OLD = [
@@ -80,6 +114,9 @@ OLD = [
     ("Ihre Nachricht konnte nicht zugestellt werden.\na@example.net: Das Postfach ist voll.\n", "soft"),
     ("Your message could not be delivered.\na@example.net: connection timed out, message too long in the queue\n", "soft"),
     ("Your message could not be delivered.\na@example.net: 550 rejected as spam by our content filter\n", "blocked"),
+    ("An error occurred while delivering a message for this list of recipients:\na@example.net: Envelope expired\n", "soft"),
+    ("Your message could not be delivered.\na@example.net: Host not found, try again\n", "soft"),
+    ("Your message could not be delivered.\na@example.net: the group may not exist, or you may not write to it\n", "unknown"),
     ("Your message has not yet been delivered.\na@example.net: 452 try again later\nYou do not need to resend it: this server "
      "will keep trying for 4 more days.\n", "delayed"),
 ]  # fmt: skip
@@ -117,6 +154,8 @@ AUTOMATIC = [
     ("Out of office: Re: The first week", {}), ("Automatic reply: News", {}), ("Abwesenheitsnotiz: News", {}),
     ("Réponse automatique : News", {}), ("Respuesta automática: News", {}), ("Risposta automatica: News", {}),
     ("Automatisch antwoord: News", {"X_Autoreply": "yes"}), ("Autosvar: News", {}), ("Автоответ: News", {}),
+    ("Automatisk svar: News", {}), ("Ich bin derzeit nicht im Büro", {}), ("Je suis absente jusqu'au 3", {}),
+    ("Na dovolené", {}), ("Я в отпуске", {}), ("Ateb awtomatig: News", {}), ("I am currently out of the office", {}),
     ("自動返信: News", {}), ("自动回复: News", {}), ("I am on annual leave", {}), ("=?utf-8?q?R=C3=A9ponse_automatique?=", {}),
     ("Re: News", {"Auto_Submitted": "auto-replied"}), ("Re: News", {"Precedence": "auto_reply"}),
     ("Re: News", {"X_Autorespond": "1"}), ("Re: News", {"X_Auto_Response_Suppress": "All", "In_Reply_To": "<a@b>"}),
@@ -140,6 +179,11 @@ NO_BOUNCES = [
     letter("ben@example.org", "x@lists.example.org", "My mailbox was full", "I missed your last update: user unknown, 550."),
     letter("shop@example.org", "x@lists.example.org", "Your delivery status", "Delivery status notification: on Monday."),
     letter("postmaster@example.org", "x@lists.example.org", "Hello from the postmaster", "We should talk about the meeting."),
+    letter("noreply-dmarc@provider.example", "x@lists.example.org", "Report Domain: example.org Submitter: us", ""),
+    letter("tlsrpt@provider.example", "x@lists.example.org", "TLS report", "failed: 3", TLS_Report_Domain="example.org"),
+    letter("ben@example.org", "x@lists.example.org", "Read: News", "Your message was read on Monday."),
+    letter("postmaster@example.org", "x@lists.example.org", "Your mailbox is almost full", "It has reached 95% of its quota."),
+    letter("root@example.org", "x@lists.example.org", "Cron <root@host> backup", "550 failed: rejected"),
     letter("list@example.org", "x@lists.example.org", "[list] bounces", "How do you treat bounces?", List_Id="<l.example.org>"),
 ]  # fmt: skip
 

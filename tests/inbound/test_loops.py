@@ -75,6 +75,27 @@ def test_a_machine_confirms_nothing(world: World, name: str) -> None:
     assert last(world).outcome
 
 
+AWAY = [
+    "I am out of the office until Monday.", "I'm on annual leave.", "Ich bin bis Montag im Urlaub.",
+    "Je suis en congés jusqu'à lundi.", "Estoy de vacaciones hasta el lunes.", "Sono in ferie fino a lunedì.",
+    "Ik ben met vakantie tot maandag.", "Jestem na urlopie.", "Rwyf ar wyliau: allan o'r swyddfa.", "出張のため不在です。",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", AWAY)
+def test_a_vacation_answer_without_any_header_confirms_nothing_and_is_not_answered(world: World, body: str) -> None:
+    """As some programs write it: a "Re:", our text below, and not one header that tells."""
+    world.publish()
+    receive(world, letter(ANN["email"], ASK), ASK, ANN["email"])
+    asked = world.letter(ANN["email"], "confirm")
+    text = f"{body}\n\n> " + text_of(asked).replace("\n", "\n> ")
+    for to in (asked["Reply-To"], f"updates-request@{DOMAIN}"):
+        receive(world, letter(ANN["email"], to, f"Re: {asked['Subject']}", text), to, ANN["email"])
+        assert "somebody is away" in last(world).outcome
+    assert world.rows(select(Subscription.state)) == ["pending"]
+    assert messages(world) == 1
+
+
 @pytest.mark.parametrize("name", [*MACHINES, "a bounce", "hostile"])
 def test_a_valid_token_to_leave_acts_whatever_wrote_it(world: World, name: str) -> None:
     world.publish()

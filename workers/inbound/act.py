@@ -140,6 +140,8 @@ def _confirm(session: Session, said: Judgement, to: Destination, now: datetime) 
         return Outcome("confirms nothing: it comes from another address", mailbox=mailbox)
     if letters.refuses(said.body):
         return Outcome("confirms nothing: it says no", "replies", mailbox)
+    if letters.away(said.body):
+        return Outcome("confirms nothing: it says that somebody is away", "automatic", mailbox)
     return Outcome(_confirmed(session, request, now), mailbox=mailbox)
 
 
@@ -170,6 +172,8 @@ def _command(session: Session, said: Judgement, to: Destination, now: datetime) 
     if spool.answers_today(session, mailbox, now) >= MOST_ANSWERS:
         return Outcome("not answered: ten answers a day are enough", mailbox=mailbox)
     asked = {"subscribe": "subscribe", "leave": "unsubscribe"}.get(to.role) or letters.command(said.subject, said.body)
+    if not asked and letters.away(said.body):
+        return Outcome("not answered: it says that somebody is away", "automatic", mailbox)
     mailing_list = subscriptions.find_list(session, to.slug)
     if asked == "subscribe":
         subscriptions.ask(session, [mailing_list], subscriptions.Form("", email), now, "email", said.message_id)

@@ -12,7 +12,7 @@ from typing import Any
 
 from service import links
 from workers.outbound import pipe
-from workers.outbound.exchange import Copy, Outcome, judge
+from workers.outbound.exchange import Copy, Outcome, answering, judge
 
 
 class Conversation(smtplib.SMTP):
@@ -66,10 +66,11 @@ def exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outcom
         if copy.official and host.has_extn("dsn"):
             options += ["RET=HDRS", f"ENVID={links.message_token(copy.message_id)}"]
             asked = ("NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT=rfc822;{_xtext(copy.recipient)}")
-        for code, text in (host.mail(copy.sender, options), host.rcpt(copy.recipient, asked)):
+        said = {"MAIL FROM": host.mail(copy.sender, options), "RCPT TO": host.rcpt(copy.recipient, asked)}
+        for command, (code, text) in said.items():
             if code not in {250, 251}:
                 _reset(host)
-                return Outcome(judge(code), code, _decode(text))
+                return Outcome(judge(code), code, answering(command, code, _decode(text)))
         if not held():
             return Outcome("unreachable", None, "the lease lapsed before the text left")
         host.asked = "DATA"
@@ -78,10 +79,10 @@ def exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outcom
             raise smtplib.SMTPServerDisconnected("the server answered what nobody had asked")
         if code != 354:
             _reset(host)
-            return Outcome(judge(code) if code >= 400 else "later", code, _decode(text))
+            return Outcome(judge(code) if code >= 400 else "later", code, answering("DATA", code, _decode(text)))
         text_left, host.asked = True, "."
         code, text = _text(host, copy)
-        return Outcome(judge(code), code, _decode(text))
+        return Outcome(judge(code), code, answering("end of DATA", code, _decode(text)))
     except (smtplib.SMTPException, OSError) as error:
         return Outcome("lost" if text_left else "unreachable", None, words(error))
     finally:

@@ -48,3 +48,8 @@ class Outcome:
 def judge(code: int) -> Verdict:
     """RFC 5321 §4.2.1: 2yz done, 4yz come back, 5yz never the same again; anything else is a server gone wrong."""
     return "accepted" if 200 <= code < 300 else "refused" if 500 <= code < 600 else "later"
+
+
+def answering(command: str, code: int, text: str) -> str:
+    """The words of a refusal that was not of the recipient, with what they answer, as Postfix says it; others as they are."""
+    return text if code < 400 or command == "RCPT TO" else f"{text} (in reply to {command} command)"

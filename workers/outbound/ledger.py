@@ -22,7 +22,7 @@ from sqlalchemy import Select, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import queue, states, tallies
+from service import bounces, queue, states, tallies
 from service.db import among, transaction
 from service.models import Attempt, Message
 from service.models.mail import IS_QUEUED
@@ -121,9 +121,14 @@ def record_many(session: Session, lease: str, answers: Sequence[Answer], now: da
     done: Counter[str] = Counter()
     if accepted:
         done["accepted"] = states.settle_many(session, "sending", "accepted", lease, accepted, now)
+    refused: dict[int, str] = {}
     for answer in answers:
         if answer.verdict != "accepted" and (after := _record_other(session, lease, answer, now)):
             done[after] += 1
+            if after == "refused" and answer.code:
+                refused[answer.message_id] = f"{answer.code} {answer.text}"
+    if refused:
+        bounces.refused(session, refused, now)
     return +done
 
 

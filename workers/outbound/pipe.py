@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from service.addresses import domain
-from workers.outbound.exchange import Answer, Copy, judge
+from workers.outbound.exchange import Answer, Copy, answering, judge
 
 COMMAND_SECONDS = 300
 TEXT_SECONDS = 900
@@ -163,13 +163,16 @@ class Pipe:
         if not 200 <= code < 300 and self.refusal is None:
             self.refusal = code, text
 
+    def _on_mail(self, code: int, text: str) -> None:
+        self._on_envelope(code, answering("MAIL FROM", code, text))
+
     def _on_data(self, code: int, text: str) -> Answer | None:
         copy = self.current
         assert copy is not None
         if code == 354 and self.refusal is None:
             self.text_ready = True
             return None
-        said, words = self.refusal or (code, text)
+        said, words = self.refusal or (code, answering("DATA", code, text))
         self.current, self.soiled = None, True
         if code == 354:  # it takes a text for nobody: an empty one, whose answer does not matter (RFC 2920 §3.1)
             self.awaited.append("empty")
@@ -181,7 +184,7 @@ class Pipe:
     def _on_text(self, code: int, text: str) -> Answer:
         copy, self.sent = self.sent, None
         assert copy is not None
-        return Answer(copy.message_id, judge(code), code, text)
+        return Answer(copy.message_id, judge(code), code, answering("end of DATA", code, text))
 
     def _on_nothing(self, _code: int, _text: str) -> None:
         """A reply that decides nothing."""
@@ -204,6 +207,6 @@ class Pipe:
 
 
 HANDLERS: dict[str, Callable[[Pipe, int, str], Answer | None]] = {
-    "MAIL": Pipe._on_envelope, "RCPT": Pipe._on_envelope, "DATA": Pipe._on_data, ".": Pipe._on_text,
+    "MAIL": Pipe._on_mail, "RCPT": Pipe._on_envelope, "DATA": Pipe._on_data, ".": Pipe._on_text,
     "empty": Pipe._on_nothing, "RSET": Pipe._on_nothing,
 }  # fmt: skip

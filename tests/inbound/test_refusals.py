@@ -1,0 +1,107 @@
+"""What a mail server says while we speak to it counts as its bounce would: the same classes, reasons and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event, select
+
+from service import bounces, timeline
+from service.db import engine_for, reading, transaction
+from service.models import Bounce, Mailing, Message, Subscription
+from tests.inbound.test_bounces import readers, suppressed
+from tests.people import ANN, SLUG
+from tests.smtp_server import SmtpServer, answer
+from tests.world import World
+
+pytestmark = pytest.mark.settings(APPROVALS="0")
+READER = "p0@example.org"
+GONE, FULL = "bounced: no such mailbox", "bounced: too many temporary failures"
+
+
+@pytest.fixture
+def relay() -> Iterator[SmtpServer]:
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], relay: SmtpServer) -> dict[str, str]:
+    return environment | {"MAIL_PORT": str(relay.port)}
+
+
+REPLIES = [
+    ("RCPT", "550 5.1.1 <p0@example.org> user unknown", "hard", GONE),
+    ("RCPT", "550 no such user here", "hard", GONE),
+    (".", "550 5.1.1 user unknown", "hard", GONE),
+    (".", "550 user unknown", "soft", None),
+    ("RCPT", "552 5.2.2 mailbox full", "soft", None),
+    ("RCPT", "554 5.7.1 <p0@example.org> policy: user unknown to us, blocked using zen.spamhaus.org", None, None),
+    (".", "550 5.7.1 rejected as spam", None, None),
+    ("MAIL", "553 5.1.8 sender does not exist", None, None),
+    ("MAIL", "550 user unknown", None, None),
+    ("RCPT", "554 transaction failed", None, None),
+]
+
+
+@pytest.mark.parametrize(("stage", "reply", "kind", "reason"), REPLIES)
+def test_a_refusal_counts_as_its_bounce_would(
+    world: World, relay: SmtpServer, stage: str, reply: str, kind: str | None, reason: str | None
+) -> None:
+    relay.will(stage, answer(reply))
+    (message,) = readers(world)
+    assert message.state == "refused"
+    assert world.rows(select(Bounce.kind)) == ([kind] if kind else [])
+    assert suppressed(world, READER) == reason
+    with reading() as session:
+        happened = [one.what for one in timeline.of(session, READER)]
+    assert ("Written to no more" in happened) == (reason is not None)
+    assert (f"Came back: {kind}" in happened) == (kind is not None)
+
+
+def test_one_bad_address_of_many_and_in_either_database(either_world: World, relay: SmtpServer) -> None:
+    relay.will("RCPT", answer("550 5.1.1 user unknown"), answer("250 2.1.5 Ok"), answer("550 5.1.10 not found"))
+    messages = readers(either_world, 6)
+    refused = [one.subscription_id for one in messages if one.state == "refused"]
+    named = either_world.rows(select(Subscription.mailbox).where(Subscription.id.in_(refused)))
+    assert len(named) == 2
+    assert {f"p{number}@example.org" for number in range(6) if suppressed(either_world, f"p{number}@example.org")} == {*named}
+    assert either_world.rows(select(Mailing.state)) == ["sent"]
+
+
+@pytest.mark.settings(SOFT_BOUNCES="3", APPROVALS="0")
+def test_full_mailboxes_add_up_with_what_came_back_before(world: World, relay: SmtpServer) -> None:
+    now = datetime.now(UTC)
+    world.publish()
+    hash = bounces.keyed_hash(READER)
+    with transaction() as session:
+        session.add_all(Bounce(hash=hash, kind="soft", at=now - timedelta(days=ago)) for ago in (2, 4))
+    relay.will("RCPT", answer("552 5.2.2 mailbox full"))
+    readers(world)
+    assert suppressed(world, READER) == FULL
+
+
+@pytest.mark.parametrize("reply", ["550 5.1.1 user unknown", "554 5.7.1 not from you", "552 5.2.2 mailbox full"])
+def test_a_confirmation_that_is_refused_ends_what_waits_for_it(world: World, relay: SmtpServer, reply: str) -> None:
+    relay.will("RCPT", answer(reply))
+    world.publish()
+    world.sign(ANN, updates="yes")
+    world.work()
+    assert world.rows(select(Message.state)) == ["refused"]
+    assert world.rows(select(Subscription)) == []
+    assert ANN["name"] not in world.get(f"/notices/{SLUG}/signatures").text
+    assert bool(suppressed(world, ANN["email"])) == reply.startswith("550")
+
+
+def test_many_refusals_are_a_few_statements(world: World) -> None:
+    messages = readers(world, 200)
+    said: list[str] = []
+    with transaction() as session:
+        engine = engine_for(world.settings.database_url)
+        event.listen(engine, "before_cursor_execute", note := lambda *given: said.append(given[2]))
+        bounces.refused(session, {one.id: "550 5.1.1 user unknown" for one in messages}, datetime.now(UTC))
+        event.remove(engine, "before_cursor_execute", note)
+    assert len(said) < 10, said
+    assert suppressed(world, "p199@example.org") == GONE
