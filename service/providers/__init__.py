@@ -27,4 +27,10 @@ PROVIDERS = {
     "postmark": Provider(postmark.enabled, postmark.prove, postmark.read),
 }
 
-__all__ = ["PROVIDERS", "Event", "Forged", "Provider"]
+
+def headers() -> dict[str, str]:
+    """What our own mail says to a provider that is set up, so that its reports name our messages."""
+    return dict(postmark.HEADERS) if postmark.enabled() else {}
+
+
+__all__ = ["PROVIDERS", "Event", "Forged", "Provider", "headers"]

@@ -1,7 +1,7 @@
 """Postmark: its web hooks carry a name and password of ours (HTTP Basic), for they are not signed.
 
 Postmark Developer Docs, "Bounce webhook" and "Spam complaint webhook". Switch "Include message content" on: it holds
-the Message-ID by which we know the message; or send `X-PM-Metadata-message` with its token.
+the Message-ID by which we know the message, which Postmark replaces with its own unless a header of the message forbids it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ TYPES: dict[str, Verdict] = {
         ("SpamNotification", "Blocked", "DMARCPolicy", "SMTPApiError"), Verdict("blocked", "turned away, says Postmark")
     ),
 }
+
+HEADERS = {"X-PM-KeepID": "true"}
 
 
 def enabled() -> bool:

@@ -15,32 +15,23 @@ from service.web.guards import now
 blueprint = Blueprint("received", __name__)
 
 
-@blueprint.get("/acknowledge/<token>")
-def acknowledge_form(token: str) -> ResponseReturnValue:
+ACTS = {"acknowledge": answers.acknowledge, "objection": officials.object_to}
+"""What a letter's link offers: the purpose of its token, the page's template, and what its button does."""
+ADDRESS = "/<any(acknowledge, objection):what>/<token>"
+
+
+@blueprint.get(ADDRESS)
+def form(what: str, token: str) -> ResponseReturnValue:
     with reading() as session:
-        return render_template("pages/acknowledge.html", delivery=officials.by_key(session, "acknowledge", token))
+        return render_template(f"pages/{what}.html", delivery=officials.by_key(session, what, token))
 
 
-@blueprint.post("/acknowledge/<token>")
-def acknowledge(token: str) -> ResponseReturnValue:
+@blueprint.post(ADDRESS)
+def act(what: str, token: str) -> ResponseReturnValue:
     with transaction() as session:
-        delivery = officials.by_key(session, "acknowledge", token)
-        answers.acknowledge(session, delivery, now())
-        return render_template("pages/acknowledge.html", delivery=delivery)
-
-
-@blueprint.get("/objection/<token>")
-def objection_form(token: str) -> ResponseReturnValue:
-    with reading() as session:
-        return render_template("pages/objection.html", delivery=officials.by_key(session, "objection", token))
-
-
-@blueprint.post("/objection/<token>")
-def objection(token: str) -> ResponseReturnValue:
-    with transaction() as session:
-        delivery = officials.by_key(session, "objection", token)
-        officials.object_to(session, delivery, now())
-        return render_template("pages/objection.html", delivery=delivery)
+        delivery = officials.by_key(session, what, token)
+        ACTS[what](session, delivery, now())
+        return render_template(f"pages/{what}.html", delivery=delivery)
 
 
 @blueprint.get("/served/<token>/<filename>")

@@ -18,6 +18,7 @@ from service import links
 from service.models import Arrival, Message, Subscription
 from service.providers import ses
 from tests.inbound.test_bounces import readers, suppressed
+from tests.people import ANN
 from tests.world import World
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
@@ -44,11 +45,15 @@ def notification(said: dict[str, Any], number: str = "1", **changes: str) -> dic
     """Signed as Amazon does; `changes` come after the signature."""
     body = {
         "Type": "Notification", "MessageId": number, "TopicArn": TOPIC, "Message": json.dumps(said),
-        "Timestamp": "2026-11-24T12:00:00.000Z", "SignatureVersion": "2", "SigningCertURL": CERTIFICATE,
+        "Timestamp": "2026-11-24T12:00:00.000Z",
     }  # fmt: skip
-    text = "".join(f"{name}\n{body[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type"))
-    body["Signature"] = base64.b64encode(KEY.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
-    return body | changes
+    return signed(body, ("Message", "MessageId", "Timestamp", "TopicArn", "Type")) | changes
+
+
+def signed(body: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    text = "".join(f"{name}\n{body[name]}\n" for name in names)
+    signature = base64.b64encode(KEY.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+    return body | {"SignatureVersion": "2", "SigningCertURL": CERTIFICATE, "Signature": signature}
 
 
 def bounced(message: Message) -> dict[str, Any]:
@@ -98,6 +103,47 @@ def test_what_amazon_did_not_sign_is_refused(world: World, changes: dict[str, st
     keep_certificate()
     assert post(world, "ses", notification(bounced(message), **changes)) == 403
     assert suppressed(world, "p0@example.org") is None
+
+
+def test_only_a_certificate_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (message,) = readers(world)
+    keep_certificate()
+    path = ses.kept_certificate(CERTIFICATE)
+    answers = [b"<html>come back later</html>", path.read_bytes()]
+    path.unlink()
+    monkeypatch.setattr(ses, "fetch", lambda _url: answers.pop(0))
+    assert [post(world, "ses", notification(bounced(message))) for _ in range(3)] == [403, 200, 200]
+    assert suppressed(world, "p0@example.org")
+
+
+CONFIRM = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=x&Token=0123456789"
+
+
+@pytest.mark.parametrize(("topic", "url", "status", "asked"), [
+    (TOPIC, CONFIRM, 200, [CONFIRM]),
+    (TOPIC + "s", CONFIRM, 403, []),
+    (TOPIC, CONFIRM.replace("https", "http"), 200, []),
+    (TOPIC, CONFIRM.replace(".com/", ".com.example/"), 200, []),
+    (TOPIC, CONFIRM.replace("ConfirmSubscription", "Unsubscribe"), 200, []),
+])  # fmt: skip
+def test_a_subscription_is_confirmed_at_amazon_and_for_our_topic_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, topic: str, url: str, status: int, asked: list[str]
+) -> None:
+    keep_certificate()
+    fetched: list[str] = []
+    monkeypatch.setattr(ses, "fetch", fetched.append)
+    body = {"Type": "SubscriptionConfirmation", "MessageId": "1", "TopicArn": topic, "Message": "Confirm?", "Token": "t",
+            "SubscribeURL": url, "Timestamp": "2026-11-24T12:00:00.000Z"}  # fmt: skip
+    assert post(world, "ses", signed(body, ses.SIGNED["SubscriptionConfirmation"])) == status
+    assert fetched == asked
+
+
+def test_our_mail_tells_postmark_to_keep_its_name(world: World) -> None:
+    readers(world)
+    world.subscribe(ANN)
+    world.work()
+    for letter in (world.letter("p0@example.org", "The first week"), world.letter(ANN["email"], "confirm")):
+        assert letter.get_all("X-PM-KeepID") == ["true"]
 
 
 def test_a_message_that_is_not_ours_is_answered_alike(world: World) -> None:

@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import answers, links, queue, suppressions
+from service import answers, links, providers, queue, suppressions
 from service.addresses import domain
 from service.config import settings
 from service.db import transaction
@@ -128,7 +128,7 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         mime.header("Subject", letter.subject),
         mime.header("Date", format_datetime(message.created_at)),
         mime.header("Message-ID", links.message_id(letter.original_id or message.id)),
-        *(_header(key, value) for key, value in letter.headers.items()),
+        *(_header(key, value) for key, value in (letter.headers | providers.headers()).items()),
     ]
     files = session.execute(
         select(Enclosure.filename, Enclosure.content_type, Enclosure.content)

@@ -14,7 +14,7 @@ from datetime import datetime
 from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 
-from service import links
+from service import links, providers
 from service.config import settings
 from service.emails import list_headers
 from service.letters import render
@@ -127,7 +127,7 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, bytes, tuple
         "Subject": mime.header("Subject", mailing.subject),
         "Date": mime.header("Date", format_datetime(at)),
         "List-Id": mime.address_header("List-Id", mailing_list.title, f"{mailing_list.slug}.{settings().mail_domain}"),
-        **{key: mime.header(key, value) for key, value in lists.items()},
+        **{key: mime.header(key, value) for key, value in (lists | providers.headers()).items()},
         "MIME-Version": b"MIME-Version: 1.0\r\n",
         "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
     }
