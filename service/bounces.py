@@ -16,6 +16,7 @@ from service.db import among
 from service.errors import NotFound
 from service.incoming import commands, reasons
 from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription
+from service.models.mail import TO_OFFICIALS
 from service.suppressions import keyed_hash, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
@@ -28,7 +29,7 @@ REASONS = {
     "soft": "bounced: too many temporary failures",
     "complaint": "said that it was spam",
 }
-NEVER = {"serving", "sign_in", "paused", "forwarded", "test_copy", "approval", "official_bounced", "witness"}
+NEVER = {*TO_OFFICIALS, "sign_in", "paused", "forwarded", "test_copy", "approval", "official_bounced", "witness"}
 """Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
 ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 

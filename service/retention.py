@@ -33,6 +33,7 @@ from service.models import (
     SignInLink,
     Subscription,
 )  # fmt: skip
+from service.models.mail import TO_OFFICIALS
 from service.suppressions import keyed_hash
 
 BATCH = 5_000
@@ -143,13 +144,13 @@ def _strangers(session: Session, now: datetime) -> int:
 
 
 def _letters(session: Session, now: datetime) -> int:
-    mine = (Message.mailing_id.is_(None), Message.kind != "serving")
+    mine = (Message.mailing_id.is_(None), Message.kind.not_in(TO_OFFICIALS))
     settled = select(Message.id).where(*mine, *_settled_before(now - timedelta(days=30)))
     return _delete(session, Letter, Letter.message_id.in_(settled), key=Letter.message_id)
 
 
 def _messages(session: Session, now: datetime) -> int:
-    settled = (Message.mailing_id.is_(None), Message.kind != "serving", *_settled_before(now - timedelta(days=90)))
+    settled = (Message.mailing_id.is_(None), Message.kind.not_in(TO_OFFICIALS), *_settled_before(now - timedelta(days=90)))
     return _delete(session, Message, *settled)
 
 

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
-from service import corrections, notices, officials, retention, schedule, signatures, sources
+from service import notices, officials, schedule, sources
 from service.db import transaction
 from service.errors import Refused
-from service.models import Correction, Edition, Message, Serving, Signature
+from service.models import Edition, Serving
 from tests import crowd
 from tests.people import ANN, BEN, NOTICE, SLUG
 from tests.world import World, text_of
@@ -112,44 +111,6 @@ def test_who_agrees_does_so_for_those_named_and_no_later_ones(world: World) -> N
     assert names_given(world, "auditor@nec.example")[0] == [crowd.person(0).name]
 
 
-def test_a_withdrawal_after_a_letter_is_one_correction_by_numbers(either_world: World) -> None:
-    world = either_world
-    world.publish(milestones=(3,))
-    for person in (ANN, BEN):
-        world.sign(person)
-        world.confirm(person["email"])
-    crowd.sign(range(1))
-    world.work()
-    for person, act in ((ANN, {"act": "withdraw", "id": "1"}), (BEN, {"act": "erase", "sure": "yes"})):
-        world.post(world.link(world.letter(person["email"], "Your signature counts"), "manage"), act)
-    with transaction() as session:
-        corrections.send(session, datetime.now(UTC) + 23 * DAY / 24)
-    world.work()
-    assert world.letters(CHAIR, "Correction") == []
-    for _ in range(2):
-        with transaction() as session:
-            corrections.send(session, datetime.now(UTC) + DAY)
-        world.sweep(datetime.now(UTC) + 2 * DAY)
-        with transaction() as session:
-            session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
-        world.sweep(datetime.now(UTC) + DAY)
-        world.work()
-    said = text_of(world.letter(CHAIR, "Correction"))
-    assert "\r\n1, 2\r\n" in said or "\n1, 2\n" in said
-    assert "1 person stands" in said
-    assert ANN["name"] not in said
-    assert BEN["name"] not in said
-    assert all(world.rows(select(Correction.sent_at)))
-
-
-def test_a_withdrawal_before_any_letter_needs_no_correction(world: World) -> None:
-    world.publish(milestones=(100,))
-    crowd.sign(range(1))
-    with transaction() as session:
-        signatures.withdraw(session, session.scalars(select(Signature)).one(), datetime.now(UTC))
-    assert world.rows(select(Correction)) == []
-
-
 @pytest.mark.parametrize(
     ("repeats", "days", "grown", "due"),
     [("weekly", 6.9, 1, 0), ("weekly", 7.1, 1, 1), ("weekly", 7.1, 0, 0), ("monthly", 29, 1, 0), ("monthly", 31, 1, 1),
@@ -212,21 +173,6 @@ def test_a_met_demand_is_shown_and_opened_again(world: World) -> None:
         with transaction() as session:
             notices.meet(notices.find(session, SLUG), 1, on)
         assert shown in world.get(f"/notices/{SLUG}").get_data(as_text=True)
-
-
-def test_corrections_are_forgotten_a_year_after_they_were_sent(world: World) -> None:
-    with transaction() as session:
-        for sent_at in (datetime.now(UTC), None):
-            session.add(Correction(edition_id=_edition(session), sequence=1, agreed_at=AT, withdrawn_at=AT, sent_at=sent_at))
-    for days, left in ((364, 2), (366, 1)):
-        with transaction() as session:
-            retention.run(session, datetime.now(UTC) + days * DAY)
-        assert len(world.rows(select(Correction.id))) == left
-
-
-def _edition(session: Session) -> int:
-    notice = notices.take_in(session, sources.read_file(NOTICE), AT)
-    return notices.freeze(session, notice, AT).id
 
 
 def test_an_objection_ends_with_who_held_the_office(world: World) -> None:

@@ -14,6 +14,8 @@ QUEUED = text("state = 'queued'")
 SENDING = text("state = 'sending'")
 USUAL = ("queued", "sending", "accepted")
 TROUBLED = text("state NOT IN ('queued', 'sending', 'accepted')")
+TO_OFFICIALS = ("serving", "correction")
+"""The kinds that are deliveries: they leave evidence and are kept with it, and no bounce silences a public address."""
 WAITING = text("state = 'queued' AND mailing_id IS NULL")
 
 

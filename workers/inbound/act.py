@@ -28,6 +28,7 @@ from service.errors import NotFound, Refused
 from service.incoming import letters
 from service.incoming.judge import Judgement
 from service.models import Arrival, Message, Request, Subscription
+from service.models.mail import TO_OFFICIALS
 
 PATIENCE = timedelta(hours=1)
 """How long a bounce waits for its own message to be recorded as sent."""
@@ -105,7 +106,7 @@ def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destinati
     if message is None:
         return Outcome("it names no message that we still know: nothing was changed")
     mailbox = bounces.mailbox_of(session, message)
-    if said.action in SUCCESSES or (said.kind == "bounce" and message.kind == "serving"):
+    if said.action in SUCCESSES or (said.kind == "bounce" and message.kind in TO_OFFICIALS):
         _notified(session, message.id, said, now)
     if said.kind != "bounce":
         folder = "" if said.action in SUCCESSES else "automatic" if said.machine else "replies"
