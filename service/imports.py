@@ -148,8 +148,9 @@ def note(session: Session, number: int, after: int, count: int, good: int, bad: 
 
 
 def end(session: Session, number: int, now: datetime) -> None:
-    """All lines are read."""
+    """All lines are read; how many were empty is known now."""
     one = session.get_one(Import, number, with_for_update=True)
+    one.lines = one.done
     if one.state == "judging":
         states.move(one, "judged")
     elif one.state == "taking":

@@ -49,7 +49,8 @@ class Progress:
 def of(session: Session, mailing: Mailing, now: datetime) -> Progress:
     """Read from the tallies: as cheap at a million messages as at ten."""
     counts = tallies.read(session, mailing.id)
-    elapsed = (mailing.finished_at or now) - (mailing.goes_at or mailing.approved_at or now)
+    began = mailing.goes_at or mailing.approved_at or now
+    elapsed = (mailing.finished_at or now) - min(began, mailing.finished_at or now)
     fast = speed.per_second(mailing.id, now) if mailing.state == "sending" else None
     return Progress(mailing.state, counts, mailing.fanned_out_at is not None, mailing.paused_because, elapsed, fast)
 

@@ -90,6 +90,14 @@ def test_its_speed_is_that_of_the_last_minute(world: World, relay: SmtpServer) -
     assert speed.per_second(number, now + timedelta(seconds=300)) is None
 
 
+def test_the_rate_counts_from_when_it_went_not_from_its_approval(world: World, relay: SmtpServer) -> None:
+    number, now = mailing_to(world, ANN), datetime.now(UTC)
+    with transaction() as session:
+        mailing = mailings.find(session, number)
+        mailing.approved_at, mailing.goes_at = now - timedelta(days=2), now - timedelta(seconds=30)
+        assert progress.of(session, mailing, now).elapsed == timedelta(seconds=30)
+
+
 def test_a_provider_that_turns_us_away_pauses_the_mailing_and_organisers_hear_of_it(world: World, relay: SmtpServer) -> None:
     relay.will("RCPT", answer("421 4.7.28 our system has detected an unusual rate of mail"))
     number = mailing_to(world, ANN, BEN)
