@@ -8,9 +8,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: .venv/.service
 	@exec $(BIN)/python -m workers.launch
 
-# Two at a time, for most tests wait for something; those that measure time or kill processes come after, with the machine to themselves.
+# Three at a time, for most tests wait for something; those that measure time or kill processes come after, with the machine to themselves.
 test: .venv/.tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 
 lint: .venv/.tests
