@@ -16,6 +16,7 @@ TIERS = {
     "refused": "refused", "suppressed": "refused", "cancelled": "refused", "expired": "refused", "unsure": "unsure",
 }  # fmt: skip
 """What the register says of a message's state: never more than we know."""
+MOST = 2**63 - 1
 WHOLE = (
     joinedload(Serving.edition),
     *(selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections)),
@@ -57,9 +58,10 @@ def lines(session: Session, notice: Notice) -> Document:
     }
 
 
-def by_serving(session: Session, notice: Notice) -> list[Entry]:
+def by_serving(session: Session, notice: Notice, *, before: int = MOST, limit: int | None = None) -> list[Entry]:
+    """The newest first; with `before` and `limit` so many of those that came before a serving of that number."""
     public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    wanted = select(Serving).where(*public).order_by(Serving.id.desc()).options(*WHOLE)
+    wanted = select(Serving).where(*public, Serving.id < min(before, MOST)).order_by(Serving.id.desc()).limit(limit)
     tried = _last_attempts(session, public)
     return [
         Entry(
@@ -67,7 +69,7 @@ def by_serving(session: Session, notice: Notice) -> list[Entry]:
             [_line(serving, one, tried) for one in serving.deliveries],
             [_line(serving, one, tried) | {"withdrawn": one.names_given} for one in serving.corrections],
         )
-        for serving in session.scalars(wanted)
+        for serving in session.scalars(wanted.options(*WHOLE))
     ]
 
 

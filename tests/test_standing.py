@@ -13,6 +13,7 @@ from service import notices, officials, schedule, sources
 from service.db import transaction
 from service.errors import Refused
 from service.models import Edition, Serving
+from service.web import notices as pages
 from tests import crowd
 from tests.people import ANN, BEN, NOTICE, SLUG
 from tests.world import World, text_of
@@ -130,6 +131,25 @@ def test_it_is_served_again_by_its_schedule_while_the_count_grows(
             schedule.fall_due_by_date(session, datetime.now(UTC) + timedelta(days=days))
     waiting = world.rows(select(Serving).where(Serving.state == "due"))
     assert [one.causes for one in waiting] == [[repeats]] * due
+
+
+def test_the_register_shows_the_newest_servings_and_a_way_to_those_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SERVINGS", 1)
+    world.publish(milestones=(1, 2))
+    for number in range(2):
+        crowd.sign(range(number, number + 1))
+        serve(world)
+    newest = world.get(f"/notices/{SLUG}/deliveries").get_data(as_text=True)
+    assert "2 signatures</h2>" in newest
+    assert "1 signature</h2>" not in newest
+    way = newest.split("Earlier servings")[0].rpartition('href="')[2].partition('"')[0]
+    assert "1 signature</h2>" in world.get(way).get_data(as_text=True)
+    assert "Earlier servings" not in world.get(way).get_data(as_text=True)
+    assert len((world.get(f"/notices/{SLUG}/deliveries.json").json or {})["deliveries"]) == 4
+    for odd in ("0", "-1", "x", "9" * 40):
+        assert world.get(f"/notices/{SLUG}/deliveries?before={odd}").status_code == 200
 
 
 def test_it_is_served_at_publication_where_that_is_wished(world: World) -> None:

@@ -16,6 +16,8 @@ from service.web.guards import now, steady
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
+SERVINGS = 20
+"""In the register at a time: each has a line for every office."""
 MOST = 2**31 - 1
 """The largest sequence number that the databases compare with."""
 
@@ -113,8 +115,10 @@ def count(slug: str) -> ResponseReturnValue:
 def register(slug: str) -> ResponseReturnValue:
     with reading() as session:
         notice = notices.find_public(session, slug)
-        servings = public_register.by_serving(session, notice)
-        return render_template("pages/deliveries.html", notice=notice, servings=servings)
+        before = request.args.get("before", public_register.MOST, type=int)
+        servings = public_register.by_serving(session, notice, before=before, limit=SERVINGS + 1)
+        earlier = servings[SERVINGS - 1].serving.id if len(servings) > SERVINGS else None
+        return render_template("pages/deliveries.html", notice=notice, servings=servings[:SERVINGS], earlier=earlier)
 
 
 @blueprint.get("/notices/<slug>/deliveries.json")
@@ -128,7 +132,7 @@ def register_feed(slug: str) -> ResponseReturnValue:
     """Atom (RFC 4287)."""
     with reading() as session:
         notice = notices.find_public(session, slug)
-        servings = public_register.by_serving(session, notice)[:10]
+        servings = public_register.by_serving(session, notice, limit=10)
         times = [str(line["at"]) for one in servings for line in (*one.letters, *one.corrections)]
         updated = max(times, default=(notice.published_at or notice.created_at).isoformat(timespec="seconds"))
         text = render_template("pages/deliveries.xml", notice=notice, servings=servings, updated=updated, url=links.url)
