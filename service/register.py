@@ -17,6 +17,7 @@ TIERS = {
 }  # fmt: skip
 """What the register says of a message's state: never more than we know."""
 MOST = 2**63 - 1
+"""The largest number of a serving."""
 WHOLE = (
     joinedload(Serving.edition),
     *(selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections)),

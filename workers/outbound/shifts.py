@@ -189,8 +189,8 @@ class Shift:
         self._tell(now)
 
     def _tell(self, now: datetime) -> None:
-        """Says how much is settled, for whoever watches; while Redis is away less often, for it may hang."""
-        if self.settled and time.monotonic() > self.tell_at:
+        """Says how much is settled, for whoever watches; while Redis is away less often, and at the end not at all, for it may hang."""
+        if self.settled and not stopping and time.monotonic() > self.tell_at:
             told = speed.note(self.mailing_id, self.settled, now)
             self.settled, self.tell_at = 0, time.monotonic() + (TELL_SECONDS if told else AWAY_SECONDS)
 
