@@ -189,7 +189,7 @@ class Shift:
         self._tell(now)
 
     def _tell(self, now: datetime) -> None:
-        """Says how much is settled, for whoever watches; while Redis is away less often, and at the end not at all, for it may hang."""
+        """Says how much is settled, for whoever watches; less often while Redis is away, and not at the end: it may hang."""
         if self.settled and not stopping and time.monotonic() > self.tell_at:
             told = speed.note(self.mailing_id, self.settled, now)
             self.settled, self.tell_at = 0, time.monotonic() + (TELL_SECONDS if told else AWAY_SECONDS)
