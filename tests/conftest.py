@@ -18,6 +18,7 @@ import pytest
 from service import config, limits, migrate, queue
 from service.db import engine_for
 from tests.postgres import Cluster
+from tests.smtp_server import SmtpServer
 from tests.world import World
 from workers import valkey
 from workers.outbound import journal
@@ -101,6 +102,13 @@ def postgres_database(postgres_cluster: Cluster) -> Iterator[str]:
     name = f"test_{time.time_ns()}"
     yield postgres_cluster.create(name)
     postgres_cluster.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def relay() -> Iterator[SmtpServer]:
+    """A mail server that does as a test says, for those whose settings name its port."""
+    with SmtpServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 
@@ -27,12 +26,6 @@ from workers import jobs
 from workers.outbound import ledger
 
 pytestmark = pytest.mark.usefixtures("relay")
-
-
-@pytest.fixture
-def relay() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,12 +15,6 @@ from tests.smtp_server import SmtpServer, answer
 from tests.world import World
 
 WAITS = {"APPROVALS": "0"}
-
-
-@pytest.fixture
-def relay() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
 
 
 @pytest.fixture

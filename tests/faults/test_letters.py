@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,12 +13,6 @@ from tests import crowd
 from tests.faults.troubles import BROKEN, EXTRA, SLOW, STAGES
 from tests.smtp_server import Act, SmtpServer, answer
 from tests.world import World
-
-
-@pytest.fixture
-def relay() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,12 +18,6 @@ from tests.world import World
 pytestmark = pytest.mark.settings(APPROVALS="0")
 READER = "p0@example.org"
 GONE, FULL = "bounced: no such mailbox", "bounced: too many temporary failures"
-
-
-@pytest.fixture
-def relay() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
 
 
 @pytest.fixture
