@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from service import manifests, trees
 from service.config import settings
 from service.errors import NotFound
-from service.models import Edition, Manifest, Serving, Signature
+from service.models import Edition, Enclosure, Manifest, Serving, Signature
 from service.proof import leaves, receipts
-from service.proof.encoding import Document, decode
+from service.proof.encoding import Document, decode, sha256
 
 
 def receipt(session: Session, signature: Signature, edition: Edition) -> Document:
@@ -54,6 +54,16 @@ def manifest_of(session: Session, serving: Serving) -> bytes:
     if found is None or serving.rehearsal:
         raise NotFound("this serving has no manifest")
     return found.content
+
+
+def manifest_naming(session: Session, file: bytes) -> Manifest | None:
+    """The newest manifest of a public serving that names exactly this file: a list that was served, or the text itself."""
+    file_hash = sha256(file)
+    served_lists = select(Enclosure.serving_id).where(Enclosure.hash == file_hash)
+    served_texts = select(Serving.id).join(Edition, Edition.id == Serving.edition_id).where(Edition.hash == file_hash)
+    naming = or_(Manifest.serving_id.in_(served_lists), Manifest.serving_id.in_(served_texts))
+    public = (Manifest.number.is_not(None), naming)
+    return session.scalar(select(Manifest).where(*public).order_by(Manifest.id.desc()).limit(1))
 
 
 def _tree(one: Manifest) -> Document:

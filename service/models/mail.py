@@ -87,7 +87,7 @@ class Enclosure(Base):
     """A document that a serving attaches to each of its letters."""
 
     __tablename__ = "enclosures"
-    __table_args__ = (UniqueConstraint("serving_id", "cohort", "filename"),)
+    __table_args__ = (UniqueConstraint("serving_id", "cohort", "filename"), Index(None, "hash"))
     id: Mapped[Id]
     serving_id: Mapped[int] = mapped_column(ForeignKey("servings.id"), type_=Ref)
     cohort: Mapped[str]

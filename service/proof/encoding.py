@@ -28,7 +28,9 @@ def decode(content: bytes) -> Document:
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is not JSON as we write it ({type(error).__name__})") from None
     if not same:
-        raise Unreadable("it is JSON, but not in the one spelling that we write: something in it was changed")
+        raise Unreadable(
+            "it is JSON, but not in the one spelling that we write: another program saved it anew, or it was changed"
+        )
     return dict(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
@@ -10,6 +11,15 @@ from service.proof import evidence, keys, leaves, manifest, receipts
 from service.proof.encoding import Document, Unreadable, decode, encode
 
 LARGEST = 200_000_000
+EXPORT_FIELDS = {"mailbox", "signatures", "subscriptions", "consents"}
+OTHER_FORMATS = {
+    b"\xd0\xcf\x11\xe0": "it is a letter or document as Microsoft’s programs keep it: save the letter as .eml, and check that",
+    b"PK\x03\x04": "it is a packed folder or an office document: unpack it, and check the files as they came",
+    b"\x89PNG": "it is a picture: check the file itself",
+    b"\xff\xd8\xff": "it is a picture: check the file itself",
+    b"<": "it is a web page: save the letter as .eml, or the attached file, and check that",
+}
+"""What people have in hand instead of a file of ours, by its first bytes, and what to do then."""
 
 
 @dataclass
@@ -41,6 +51,8 @@ class Given:
         """Raises Unreadable."""
         if len(content) > LARGEST:
             raise Unreadable(f"it is larger than {LARGEST:,} bytes")
+        if reason := next((reason for start, reason in OTHER_FORMATS.items() if content.startswith(start)), ""):
+            raise Unreadable(reason)
         if content.startswith(b"{"):
             self._take_document(name, content)
         elif content.startswith(leaves.FIRST_LINE.encode()):
@@ -51,6 +63,11 @@ class Given:
             self._take_letter(name, content)
 
     def _take_document(self, name: str, content: bytes) -> None:
+        if _is_export(content):
+            raise Unreadable(
+                "it is a copy of everything that is held about a person, and proves nothing. What proves a signature is its "
+                "receipt, the file receipt.json that came with the e-mail “Your signature counts”"
+            )
         document = decode(content)
         form = document.get("format", manifest.FORMAT if "manifest" in document else None)
         if form == manifest.FORMAT:
@@ -79,6 +96,15 @@ class Given:
         document = files.pop("manifest.json")
         self._take_document(f"{name}: manifest.json", document)
         self.letters.append(Letter(name, str(letter["Message-ID"]).strip(), text, html, document, files))
+
+
+def _is_export(content: bytes) -> bool:
+    """Whether this is what a person downloads as "what we hold", which is written for people, not for proof."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and document.keys() >= EXPORT_FIELDS
 
 
 def _content(part: MIMEPart) -> bytes:

@@ -36,7 +36,12 @@ def verify(files: list[tuple[str, bytes]], now: datetime, trusted: str = "") -> 
     found: list[Finding] = []
     for name, step in _steps(given, signed, now, trusted):
         found += _readable(name, partial(list, step))
-    return sorted(dict.fromkeys(found), key=lambda finding: (False, True, None).index(finding.holds))
+    return in_order(found)
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Each once; what does not hold comes first, remarks last."""
+    return sorted(dict.fromkeys(findings), key=lambda finding: (False, True, None).index(finding.holds))
 
 
 def _steps(given: Given, signed: list[Signed], now: datetime, trusted: str) -> Iterator[tuple[str, Findings]]:
@@ -108,7 +113,11 @@ def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:
         others = f" and {len(given_to) - 1} other(s)" if len(given_to) > 1 else ""
         yield Finding(True, f"{name}: this was given to {office}{others} with {what}.")
     else:
-        yield Finding(False, f"{name}: no manifest here names this file: it was changed, or never served.")
+        yield Finding(
+            False,
+            f"{name}: we could not confirm this file, because no manifest here names one with exactly these bytes. "
+            "Either it was never served, or it was changed since: opening a file and saving it again is enough.",
+        )
 
 
 def _receipt(name: str, receipt: Document) -> Findings:
