@@ -13,7 +13,7 @@ from service.models import Mailing, Official, Proposal, Tally
 SPAM_LINE = 0.001
 """The share of complaints from which providers act."""
 RECENT = 20
-ACTIVE = ("submitted", "approved", "sending", "paused")
+ACTIVE = ("submitted", "approved", "sending")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class Desk:
     submitted: list[Mailing]
     cooling: list[Mailing]
     going: list[Mailing]
-    paused: list[Mailing]
     over_the_line: list[tuple[Mailing, float]]
     bounced: list[Official]
     """To whom a letter was refused or came back, and who have no other address yet."""
@@ -33,7 +32,7 @@ def of(session: Session) -> Desk:
     found = list(session.scalars(select(Mailing).where(Mailing.state.in_(ACTIVE)).order_by(Mailing.id.desc())))
     by_state = {state: [one for one in found if one.state == state] for state in ACTIVE}
     return Desk(
-        by_state["submitted"], by_state["approved"], by_state["sending"], by_state["paused"],
+        by_state["submitted"], by_state["approved"], by_state["sending"],
         _over_the_line(session), _bounced(session), proposals.waiting(session),
     )  # fmt: skip
 

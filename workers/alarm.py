@@ -9,9 +9,11 @@ import json
 import logging
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 
-from service.alerts import problems
+from service import health
 from service.config import settings
+from service.operations import problems
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 30
@@ -32,7 +34,8 @@ class Alarm:
         if not settings().alert_url or monotonic < self.next_at:
             return
         self.next_at = monotonic + EVERY_SECONDS
-        self.hear(problems())
+        parts = {part: said for part, said in health.parts().items() if said != "ok"}
+        self.hear(parts | problems.in_words(problems.ALERT, datetime.now(UTC)))
 
     def hear(self, found: dict[str, str]) -> None:
         """Tells what is new and lasts, and what is over; what could not be told is told at the next look."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from datetime import UTC, datetime
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -10,6 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from service import health
 from service.config import settings
+from service.operations import problems
 
 blueprint = Blueprint("health", __name__)
 
@@ -21,8 +23,9 @@ def alive() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Each part in words; 503 while one of them is not as it should be."""
+    """Each part in words, and what else is wrong; 503 while something is."""
     parts = health.parts()
+    parts |= problems.in_words(problems.READYZ, datetime.now(UTC))
     return jsonify(parts), 200 if all(said == "ok" for said in parts.values()) else 503
 
 

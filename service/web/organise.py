@@ -22,6 +22,7 @@ from service import (
 from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Serving
+from service.operations import problems
 from service.web.guards import KEY, acting, now
 
 blueprint = Blueprint("organise", __name__)
@@ -38,6 +39,7 @@ def dashboard() -> ResponseReturnValue:
             live=notices.in_force(database), parts=health.parts(), files=imports.waiting(database),
             signed=days.by_day(database, "signatures", at), subscribed=days.by_day(database, "subscriptions", at),
             domains=days.by_domain(database, at), about=proposals.described(database), mail=spool.counts(database),
+            problems=problems.present(database, at),
         )  # fmt: skip
 
 

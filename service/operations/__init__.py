@@ -1,0 +1,1 @@
+"""Running the service: what goes wrong with it, and who is told."""
