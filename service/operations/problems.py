@@ -1,8 +1,8 @@
 """What is wrong now: one list, which the dashboard, /readyz, ALERT_URL and the e-mail to organisers share.
 
-A new kind of problem is a function that yields its rows, named in SOURCES. Strangers read the sentences, too, because /readyz is
-public: they hold numbers and public names, never an address, a person's name, or a program's own words. Those go into `detail`,
-which only organisers see.
+A new kind of problem is a function that yields its rows, named in SOURCES. Strangers read the sentences, too, because /readyz
+is public: they hold numbers and public names, never an address, a person's name, or a program's own words. Those go into
+`detail`, which only organisers see.
 """
 
 from __future__ import annotations
