@@ -15,13 +15,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import cli, config, organisers
 from service.db import reading
-from service.errors import NotFound, Refused, TooMany
+from service.errors import NotFound, Refused, SpoiltLink, TooMany
 from service.letters import environment
 from service.requests import Settled
 from service.states import NotThatWay
 from service.web import BLUEPRINTS, shown
 from service.web.guards import KEY, may, now
 from service.web.imports import LARGEST as LARGEST_FILE
+from service.web.letter_links import LetterToken
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def create_app(settings: config.Settings) -> Flask:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    app.url_map.converters["letter"] = LetterToken
     app.before_request(_room_for_files)
     csrf.init_app(app)
     for entry in BLUEPRINTS:
@@ -77,8 +79,8 @@ def _room_for_files() -> None:
 
 
 def _no_nul() -> None:
-    """PostgreSQL stores no NUL; nothing of ours has one in its address. Leaving answers every token alike (RFC 8058)."""
-    if "\0" in request.path and request.blueprint != "unsubscribe":
+    """PostgreSQL stores no NUL; nothing of ours has one in its address. From the token of a letter's link it is taken off."""
+    if "\0" in request.path and "token" not in (request.view_args or {}):
         abort(404)
 
 
@@ -124,6 +126,7 @@ def _error_pages(app: Flask) -> None:
 
     app.register_error_handler(SecurityError, _strange_host)
     app.register_error_handler(Settled, lambda error: (render_template("pages/settled.html", used=error.used), 410))
+    app.register_error_handler(SpoiltLink, lambda _: (render_template("pages/spoilt_link.html"), 200))
     app.register_error_handler(NotFound, lambda error: page(404, "Not found", _sentence(error)))
     app.register_error_handler(NoResultFound, lambda _: page(404, "Not found", HTTP_SENTENCES[404]))
     app.register_error_handler(OverflowError, lambda _: page(404, "Not found", HTTP_SENTENCES[404]))

@@ -15,5 +15,9 @@ class NotFound(LookupError):
     """There is no such thing, or its link is not (or no longer) good."""
 
 
+class SpoiltLink(NotFound):
+    """The token of a link does not verify: it was cut or changed on its way, or never was ours."""
+
+
 class TooMany(RuntimeError):
     """A rate limit: later is fine."""

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from service.config import settings
-from service.errors import NotFound
+from service.errors import NotFound, SpoiltLink
 
 BLOCK_BYTES = 16
 ID_BYTES = 6
@@ -45,13 +45,13 @@ def sign(purpose: str, key: str) -> str:
 
 
 def read(purpose: str, token: str) -> str:
-    """The key inside a token of this purpose, signed by any of our keys. Raises NotFound."""
+    """The key inside a token of this purpose, signed by any of our keys. Raises SpoiltLink."""
     try:
         key = _serializer(purpose, settings().secret_key).loads(token)
     except BadSignature:
-        raise NotFound("this link is not one of ours") from None
+        raise SpoiltLink("this link is not one of ours") from None
     if not isinstance(key, str) or not SIGNATURE_ENDS.search(token):
-        raise NotFound("this link is not one of ours")
+        raise SpoiltLink("this link is not one of ours")
     return key
 
 
@@ -133,11 +133,11 @@ def compact(purpose: str, row_id: int) -> str:
 
 
 def read_compact(purpose: str, token: str) -> int:
-    """The row number inside a token made by any of our keys, in either case. Raises NotFound."""
+    """The row number inside a token made by any of our keys, in either case. Raises SpoiltLink."""
     for secret_key in settings().secret_key:
         if (row_id := coder(purpose, secret_key).row_id(token)) is not None:
             return row_id
-    raise NotFound("this link is not one of ours")
+    raise SpoiltLink("this link is not one of ours")
 
 
 def url(path: str) -> str:

@@ -119,7 +119,7 @@ def by_key(session: Session, purpose: str, token: str) -> Delivery:
     """The delivery behind a link in its letter. Raises NotFound."""
     delivery = session.scalar(select(Delivery).where(Delivery.key == links.read(purpose, token)))
     if delivery is None:
-        raise NotFound("this link is not one of ours")
+        raise NotFound("this link has run out")
     return delivery
 
 

@@ -100,10 +100,10 @@ def open_for(session: Session, email: str, items: Sequence[Item], lasts: timedel
 
 
 def find(session: Session, purpose: str, token: str, now: datetime) -> Request:
-    """The request behind a link. Raises NotFound, or Settled where it was used or ran out."""
+    """The request behind a link. Raises SpoiltLink, Settled where it was used or ran out, or NotFound where it is forgotten."""
     request = session.scalar(select(Request).where(Request.key == links.read(purpose, token)))
     if request is None or request.purpose != purpose:
-        raise NotFound("this link is not one of ours")
+        raise NotFound("this link has run out: what was asked for has been forgotten; ask again if you still want it")
     if request.used_at or (request.expires_at and request.expires_at <= now):
         raise Settled(request)
     return request

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from service import holdings as subjects
 from service import links, mailings, subscriptions
 from service.db import transaction
 from service.models import Consent, Mailing, Message, Subscription
@@ -88,11 +89,28 @@ def test_it_may_be_pressed_as_often_as_one_likes(world: World) -> None:
 
 
 @pytest.mark.parametrize("token", ["a" * 32, "nonsense", "%00", "%0d%0aX:y", "é", "a" * 5000])
-def test_an_unknown_token_gets_the_same_answer(world: World, token: str) -> None:
-    known = press(world, one_subscriber(world))
-    unknown = press(world, f"/unsubscribe/{token}")
-    assert (unknown.status_code, unknown.get_data()) == (known.status_code, known.get_data())
-    assert dict(unknown.headers) == dict(known.headers)
+def test_an_unknown_token_changes_nothing_and_claims_nothing(world: World, token: str) -> None:
+    one_subscriber(world)
+    page = press(world, f"/unsubscribe/{token}")
+    assert page.status_code == 200
+    assert "Location" not in page.headers
+    assert "Set-Cookie" not in page.headers
+    assert "Nothing was changed." in page.get_data(as_text=True)
+    assert "You have left" not in page.get_data(as_text=True)
+    assert states(world) == ["confirmed"]
+
+
+def test_a_good_token_answers_alike_whoever_is_still_there(world: World) -> None:
+    """On the list, gone from it, or erased: the pages say no more to whoever has the link."""
+    path = one_subscriber(world)
+    shown = {world.browser().get(path).get_data()}
+    pressed = {press(world, path).get_data()}
+    shown.add(world.browser().get(path).get_data())
+    with transaction() as session:
+        subjects.erase(session, session.scalars(select(Subscription.mailbox)).one(), datetime.now(UTC))
+    shown.add(world.browser().get(path).get_data())
+    pressed.add(press(world, path).get_data())
+    assert (len(shown), len(pressed)) == (1, 1)
 
 
 def test_the_link_is_good_in_either_case_and_after_a_rotation(world: World) -> None:

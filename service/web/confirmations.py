@@ -13,8 +13,9 @@ from service.web.guards import now
 blueprint = Blueprint("confirmations", __name__)
 
 
-@blueprint.get("/<token>")
-def show(token: str) -> ResponseReturnValue:
+@blueprint.get("/", strict_slashes=False)
+@blueprint.get("/<letter:token>")
+def show(token: str = "") -> ResponseReturnValue:
     with reading() as session:
         found = requests.find(session, "confirm", token, now())
         editions = {one.signature.edition_id for one in found.items if one.signature}
@@ -25,7 +26,7 @@ def show(token: str) -> ResponseReturnValue:
         )
 
 
-@blueprint.post("/<token>")
+@blueprint.post("/<letter:token>")
 def confirm(token: str) -> ResponseReturnValue:
     with transaction() as session:
         found = requests.find(session, "confirm", token, now())

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import addresses, holdings, limits, links, proofs, requests, signatures, subscriptions
 from service.db import reading, transaction
-from service.errors import NotFound, Refused
+from service.errors import NotFound, Refused, SpoiltLink
 from service.models import Edition, Signature, Subscription
 from service.proof.encoding import encode
 from service.web.guards import now, steady
@@ -36,7 +36,7 @@ def ask() -> ResponseReturnValue:
     return render_template("pages/look_in_your_mailbox.html")
 
 
-@blueprint.get("/<token>")
+@blueprint.get("/<letter:token>")
 def show(token: str) -> ResponseReturnValue:
     with reading() as session:
         try:
@@ -53,15 +53,15 @@ def _address_behind(session: Session, token: str) -> str:
         requests.find(session, "manage", token, now())
     except requests.Settled as settled:
         return settled.email
-    except NotFound:
+    except SpoiltLink:
         pass
     row = session.get(Subscription, links.read_compact("unsubscribe", token))
     if row is None:
-        raise NotFound("this link is not one of ours")
+        raise NotFound("nothing is held any more about the mailbox that this link came to")
     return row.email
 
 
-@blueprint.post("/<token>")
+@blueprint.post("/<letter:token>")
 def act(token: str) -> ResponseReturnValue:
     with transaction() as session:
         try:

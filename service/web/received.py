@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound as NoPage
 
 from service import answers, officials
 from service.db import reading, transaction
+from service.errors import SpoiltLink
 from service.models import Enclosure, Letter
 from service.web.guards import now
 
@@ -17,11 +18,15 @@ blueprint = Blueprint("received", __name__)
 
 ACTS = {"acknowledge": answers.acknowledge, "objection": officials.object_to}
 """What a letter's link offers: the purpose of its token, the page's template, and what its button does."""
-ADDRESS = "/<any(acknowledge, objection):what>/<token>"
+GLUED = ".,;:)>]\"'”’ "
+"""What mail programs and hands put behind an address."""
+ADDRESS = "/<any(acknowledge, objection):what>/<letter:token>"
+CUT_OFF = "/<any(acknowledge, objection):what>/"
 
 
+@blueprint.get(CUT_OFF, strict_slashes=False)
 @blueprint.get(ADDRESS)
-def form(what: str, token: str) -> ResponseReturnValue:
+def form(what: str, token: str = "") -> ResponseReturnValue:
     with reading() as session:
         return render_template(f"pages/{what}.html", delivery=officials.by_key(session, what, token))
 
@@ -37,10 +42,13 @@ def act(what: str, token: str) -> ResponseReturnValue:
 @blueprint.get("/served/<token>/<filename>")
 def served(token: str, filename: str) -> ResponseReturnValue:
     with reading() as session:
-        delivery = officials.by_key(session, "served", token)
+        try:
+            delivery = officials.by_key(session, "served", token)
+        except SpoiltLink:
+            raise NoPage from None  # a page would be saved as if it were the list
         letter = session.get_one(Letter, delivery.message_id)
         mine = (Enclosure.serving_id == delivery.serving_id, Enclosure.cohort == letter.cohort, Enclosure.linked)
-        found = session.scalar(select(Enclosure).where(*mine, Enclosure.filename == filename))
+        found = session.scalar(select(Enclosure).where(*mine, Enclosure.filename == filename.rstrip(GLUED)))
         if found is None or not found.content:
             raise NoPage
         headers = {"Content-Disposition": f'attachment; filename="{found.filename}"', "X-Robots-Tag": "noindex"}

@@ -43,14 +43,14 @@ def _with_password(email: str, password: str) -> ResponseReturnValue:
         return _come_in(database, key, "password")
 
 
-@blueprint.get("/<token>")
+@blueprint.get("/<letter:token>")
 def show(token: str) -> ResponseReturnValue:
     with reading() as database:
         organisers.find_link(database, token, now())
     return render_template("organise/press_to_sign_in.html")
 
 
-@blueprint.post("/<token>")
+@blueprint.post("/<letter:token>")
 def sign_in(token: str) -> ResponseReturnValue:
     limits.sign_in(request.remote_addr or "")
     with transaction() as database:
