@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from service.errors import Refused
+from service.text.links_in_names import holds_link
+from service.text.marks import piles_marks
 
 LONGEST = 100
 JOINERS = "\u200c\u200d"
@@ -29,6 +31,8 @@ def clean(text: str, field: str, *, longest: int = LONGEST) -> str:
         raise Refused(**{field: f"Use at most {longest} characters."})
     if unicodedata.normalize("NFKC", text).lstrip(JOINERS).startswith(FORMULA):
         raise Refused(**{field: "Begin with a letter: = + - @ cannot come first."})
+    if not text.isascii() and piles_marks(text):
+        raise Refused(**{field: "Use at most three accents on one letter."})
     return text
 
 
@@ -37,8 +41,17 @@ def _forbidden(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"} and character not in JOINERS
 
 
+def without_links(text: str, field: str, *, longest: int = LONGEST) -> str:
+    """As `clean`, for names, local parties and offices, which are no place for a web or e-mail address. Raises Refused."""
+    text = clean(text, field, longest=longest)
+    if holds_link(text):
+        sentence = "Leave out web addresses and e-mail addresses. If there is none in it, put a space after each full stop."
+        raise Refused(**{field: sentence})
+    return text
+
+
 def person(text: str, field: str = "name") -> str:
-    name = clean(text, field)
+    name = without_links(text, field)
     if not name:
         raise Refused(**{field: "Enter your name."})
     if not any(character.isalpha() for character in name):

@@ -57,7 +57,8 @@ def _value(field: str, text: str) -> object:
         except ValueError:
             raise Refused(verified_on="Write verified_on like 2026-11-22.") from None
     if field in MISSING:
-        if not (found := names.clean(text, field, longest=300)):
+        check = names.clean if field == "source" else names.without_links  # an address is often from a website
+        if not (found := check(text, field, longest=300)):
             raise Refused(**{field: MISSING[field]})
         return found
     return addresses.parse(text, field) if text or field == "email" else ""

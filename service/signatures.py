@@ -51,7 +51,7 @@ def read_form(fields: Mapping[str, str]) -> Form:
             errors.update(refused.errors)
             return ""
 
-    name, email, clp = take("name", names.person), take("email", addresses.parse), take("clp", names.clean)
+    name, email, clp = take("name", names.person), take("email", addresses.parse), take("clp", names.without_links)
     office, display = fields.get("office", ""), fields.get("display", "")
     if office == "none":
         office = ""

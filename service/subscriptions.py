@@ -30,7 +30,7 @@ def read_form(fields: Mapping[str, str]) -> Form:
     errors: dict[str, str] = {}
     name = email = ""
     try:
-        name = names.clean(fields.get("name", ""), "name")
+        name = names.without_links(fields.get("name", ""), "name")
     except Refused as refused:
         errors |= refused.errors
     try:
@@ -144,7 +144,7 @@ class Line(NamedTuple):
 def read_line(number: int, fields: Mapping[str, str]) -> Line:
     """Checks a line of a CSV file (columns email,name,clp,office). Raises Refused."""
     email = addresses.parse(fields.get("email", ""))
-    said = [names.clean(fields[field], field) if fields.get(field) else "" for field in ("name", "clp", "office")]
+    said = [names.without_links(fields[field], field) if fields.get(field) else "" for field in ("name", "clp", "office")]
     return Line(number, email, addresses.mailbox(email), *said)
 
 

@@ -47,8 +47,8 @@ BELOW_STORIES = {
     "machine_secret",
     "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible",
     "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
-    "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "times",
-    "trees", "writing",
+    "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
+    "times", "trees", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {
@@ -105,7 +105,7 @@ def test_a_story_imports_what_lies_below_it_alone(story: str) -> None:
     assert service_modules(sources()[f"service/{story}.py"]) <= BELOW_STORIES
 
 
-@pytest.mark.parametrize("name", sorted(BELOW_STORIES - {"models", "proof", "incoming", "providers"}))
+@pytest.mark.parametrize("name", sorted(BELOW_STORIES - {"models", "proof", "incoming", "providers", "text"}))
 def test_what_lies_below_never_imports_a_story(name: str) -> None:
     assert service_modules(sources()[f"service/{name}.py"]) <= BELOW_STORIES
 
@@ -120,6 +120,12 @@ def test_reading_what_came_in_stands_alone() -> None:
     for path, tree in sources().items():
         if path.startswith("service/incoming/"):
             assert service_modules(tree) <= {"incoming"}, path
+
+
+def test_what_judges_a_text_stands_alone() -> None:
+    for path, tree in sources().items():
+        if path.startswith("service/text/"):
+            assert service_modules(tree) <= {"text"}, path
 
 
 def test_only_the_edges_know_flask() -> None:
