@@ -17,16 +17,17 @@ from service.errors import NotFound
 from service.incoming import commands, reasons
 from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription
 from service.models.mail import TO_OFFICIALS
-from service.suppressions import keyed_hash, suppress, suppress_all
+from service.suppressions import Cause, keyed_hash, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
 """Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""
 ENOUGH = 20
 """Messages after which a share of those turned away means something."""
 FINAL = ("hard", "soft", "blocked", "unknown")
-REASONS = {
+REASONS: dict[Cause, str] = {
     "hard": "bounced: no such mailbox",
     "soft": "bounced: too many temporary failures",
+    "judged": "bounced: an organiser judged it",
     "complaint": "said that it was spam",
 }
 NEVER = {*TO_OFFICIALS, "sign_in", "paused", "forwarded", "test_copy", "approval", "official_bounced", "witness"}
@@ -72,7 +73,8 @@ def returned(session: Session, message: Message, kind: str, status: str, text: s
     if message.kind not in NEVER and (
         kind == "hard" or (kind == "soft" and score(session, mailbox, now) >= settings().soft_bounces)
     ):
-        suppress(session, mailbox, REASONS[kind], now)
+        cause: Cause = "hard" if kind == "hard" else "soft"
+        suppress(session, mailbox, REASONS[cause], now, cause)
     return True
 
 
@@ -95,8 +97,8 @@ def refused(session: Session, said: Mapping[int, str], now: datetime) -> None:
         for message_id, mailing_id, _ in rows
     ])  # fmt: skip
     tired = {hash for hash, days in scores(session, set(hashes.values()), now).items() if days >= settings().soft_bounces}
-    due = {hash: "hard" if failed[number] == "hard" else "soft" for number, hash in hashes.items()}
-    suppress_all(session, {hash: REASONS[kind] for hash, kind in due.items() if kind == "hard" or hash in tired}, now)
+    due: dict[str, Cause] = {hash: "hard" if failed[number] == "hard" else "soft" for number, hash in hashes.items()}
+    suppress_all(session, {hash: cause for hash, cause in due.items() if cause == "hard" or hash in tired}, REASONS, now)
 
 
 def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, int | None, str]]:
@@ -124,7 +126,7 @@ def complained(session: Session, message: Message, text: str, now: datetime) -> 
     _move(session, message, "complained", ("accepted", "bounced"))
     _note(session, message, mailbox, "complaint", "", text, now)
     if message.kind not in NEVER:
-        suppress(session, mailbox, REASONS["complaint"], now)
+        suppress(session, mailbox, REASONS["complaint"], now, "complaint")
     return mailbox
 
 
@@ -157,7 +159,7 @@ def score(session: Session, mailbox: str, now: datetime) -> int:
 def scores(session: Session, hashes: Collection[str], now: datetime) -> dict[str, int]:
     """The same for several mailboxes, by their keyed hashes; where there is none, it is zero."""
     since = now - timedelta(days=settings().soft_days)
-    theirs = (Bounce.hash.in_(hashes), Bounce.at > since, Bounce.kind.in_(("soft", "lifted")))
+    theirs = (among(session, Bounce.hash, hashes), Bounce.at > since, Bounce.kind.in_(("soft", "lifted")))
     days: defaultdict[str, set[object]] = defaultdict(set)
     for hash, kind, at in session.execute(
         select(Bounce.hash, Bounce.kind, Bounce.at).where(*theirs).order_by(Bounce.at, Bounce.id)
@@ -210,6 +212,6 @@ def why_pause(session: Session, mailing_id: int) -> str | None:
 
 def give_up(session: Session, mailbox: str, message_id: int | None, now: datetime) -> None:
     """An organiser judged a failure that no program understood: the address is written to no more."""
-    suppress(session, mailbox, "bounced: an organiser judged it", now)
+    suppress(session, mailbox, REASONS["judged"], now, "judged")
     text = "an organiser judged it permanent"
     session.add(Bounce(hash=keyed_hash(mailbox), message_id=message_id, kind="hard", status="", text=text, at=now))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, cast, create_engine, event, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import queue
 from service.config import settings
+
+T = TypeVar("T", int, str)
 
 
 @cache
@@ -66,12 +69,20 @@ def _prepare_sqlite(connection: Any, read_only: bool) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def among(session: Session, column: InstrumentedAttribute[int], values: Iterable[int]) -> ColumnElement[bool]:
-    """Whether a column holds one of many numbers: one parameter for all, for SQLAlchemy handles each by itself, at its cost."""
+def among(session: Session, column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:
+    """Whether a column holds one of many numbers or texts: one parameter for all, because SQLAlchemy handles each by itself,
+    at its cost, and no database takes a hundred thousand."""
     if session.get_bind().dialect.name == "sqlite":
         listed = func.json_each(literal(json.dumps(list(values)))).table_valued("value")
         return column.in_(select(listed.c.value))
     return column == func.any(cast(literal(list(values), ARRAY(column.type)), ARRAY(column.type)))
+
+
+def insert_new(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts the rows whose key is not there yet; also where another worker inserts the same key in this moment."""
+    if rows:
+        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(insert(model).on_conflict_do_nothing(), rows)
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from service.models import Suppression
 from service.suppressions import keyed_hash
 
 log = logging.getLogger(__name__)
-REASON = "erased at their own request"
 
 
 def path() -> Path:
@@ -48,6 +47,6 @@ def since(when: datetime, session: Session | None = None) -> set[str]:
             if hashed and datetime.fromisoformat(at) > when:
                 found.add(hashed)
     if session is not None:
-        erased = select(Suppression.hash).where(Suppression.reason == REASON, Suppression.at > when)
+        erased = select(Suppression.hash).where(Suppression.cause == "erased", Suppression.at > when)
         found |= set(session.scalars(erased))
     return found

@@ -136,7 +136,7 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     for model in (Signature, Subscription, Request, Arrival):
         session.execute(delete(model).where(model.mailbox == mailbox))
     session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
-    suppress(session, mailbox, "erased at their own request", now)
+    suppress(session, mailbox, "erased at their own request", now, "erased")
 
 
 def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:

@@ -116,4 +116,4 @@ def unsubscribe(session: Session, mailbox: str, now: datetime) -> int:
 def suppress(session: Session, mailbox: str, why: str, now: datetime) -> None:
     """We write to it no more, whatever anybody asks for; off every list as well."""
     unsubscribe(session, mailbox, now)
-    suppressions.suppress(session, mailbox, f"an organiser: {why}", now)
+    suppressions.suppress(session, mailbox, f"an organiser: {why}", now, "organiser")

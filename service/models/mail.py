@@ -119,5 +119,8 @@ class Suppression(Base):
 
     __tablename__ = "suppressions"
     hash: Mapped[str] = mapped_column(primary_key=True)
+    cause: Mapped[State]
+    """One of service.suppressions.CAUSES: what decides who may lift it."""
     reason: Mapped[str]
+    """The same as a sentence for organisers; nothing hangs on it."""
     at: Mapped[datetime] = mapped_column(index=True)

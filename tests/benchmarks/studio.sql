@@ -21,7 +21,7 @@ INSERT INTO tallies (mailing_id, state, count) SELECT m, state, count FROM gener
 SELECT setval('mailings_id_seq', (SELECT max(id) FROM mailings));
 INSERT INTO consents (mailbox, purpose, act, channel, wording, wording_hash, at) SELECT mailbox, 'list:updates', 'confirmed', 'web',
   'I want to get updates by e-mail.', '', confirmed_at FROM subscriptions;
-INSERT INTO suppressions (hash, reason, at) SELECT md5(n::text) || md5((n + 1)::text), 'bounced: 5.1.1 no such user', now()
+INSERT INTO suppressions (hash, cause, reason, at) SELECT md5(n::text) || md5((n + 1)::text), 'hard', 'bounced: 5.1.1 no such user', now()
   FROM generate_series(1, {troubles}) n;
 INSERT INTO bounces (hash, mailing_id, kind, status, text, at) SELECT md5(n::text) || md5((n + 1)::text), 1 + n % 10, 'hard', '5.1.1',
   'no such user', now() - n * interval '1 minute' FROM generate_series(1, {troubles}) n;

@@ -1,0 +1,83 @@
+"""Why we stopped writing to somebody decides who may take it back: a column says it, never a sentence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from alembic import command
+from sqlalchemy import select, text
+
+from service import erasures, holdings, migrate, people, suppressions
+from service.db import reading, transaction
+from service.models import Suppression
+from service.suppressions import keyed_hash
+from tests.inbound.post import DOMAIN, complaint, receive
+from tests.inbound.test_bounces import back, readers
+from tests.people import OLIVE
+from tests.world import World
+
+READER = "p0@example.org"
+OLD = {
+    "bounced: no such mailbox": "hard",
+    "bounced: too many temporary failures": "soft",
+    "bounced: an organiser judged it": "judged",
+    "an organiser: asked by telephone": "organiser",
+    "erased at their own request": "erased",
+    "said that it was spam": "complaint",
+    "complained": "complaint",
+}
+"""The sentences of 0.1.0, and what they meant."""
+BEFORE = "0006"
+"""The last revision without causes."""
+pytestmark = pytest.mark.settings(APPROVALS="0")
+
+
+def cause(mailbox: str) -> str | None:
+    with reading() as session:
+        suppression = suppressions.suppression_of(session, mailbox)
+        return suppression.cause if suppression else None
+
+
+def test_what_was_suppressed_before_there_were_causes_gets_its_own(either_world: World) -> None:
+    command.downgrade(migrate.configuration(), BEFORE)
+    insert = text("INSERT INTO suppressions (hash, reason, at) VALUES (:hash, :reason, '2026-11-01 00:00:00')")
+    with transaction() as session:
+        for number, reason in enumerate([*OLD, "bounced: no such mailbox"]):
+            session.execute(insert, {"hash": keyed_hash(f"p{number}@example.org"), "reason": reason})
+    erasures.note(f"p{len(OLD)}@example.org", datetime.now(UTC))  # it had failed before, and kept that sentence
+    migrate.upgrade()
+    assert [cause(f"p{number}@example.org") for number in range(len(OLD) + 1)] == [*OLD.values(), "erased"]
+
+
+def test_a_complaint_takes_the_place_of_a_failure(either_world: World) -> None:
+    (message,) = readers(either_world)
+    back(either_world, message, "5.1.1", "550 5.1.1 user unknown")
+    assert cause(READER) == "hard"
+    receive(either_world, complaint(message.id), f"fbl@{DOMAIN}", "feedback@provider.example")
+    assert cause(READER) == "complaint"
+    olive = either_world.sign_in(OLIVE)
+    where = either_world.person(READER, olive)
+    assert either_world.post(where, {"act": "lift", "reason": "it was a mistake"}, olive).status_code == 422
+    assert either_world.post(where, {"act": "lift", "reason": "wrote to us", "asked": "yes"}, olive).status_code == 303
+
+
+def test_a_failure_never_takes_the_place_of_a_no(either_world: World) -> None:
+    (message,) = readers(either_world)
+    with transaction() as session:
+        people.suppress(session, READER, "asked by telephone", datetime.now(UTC))
+    back(either_world, message, "5.1.1", "550 5.1.1 user unknown")
+    assert cause(READER) == "organiser"
+
+
+def test_somebody_erased_after_a_failure_is_known_as_erased(either_world: World) -> None:
+    (message,) = readers(either_world)
+    back(either_world, message, "5.1.1", "550 5.1.1 user unknown")
+    before = datetime.now(UTC)
+    with transaction() as session:
+        holdings.erase(session, READER, datetime.now(UTC))
+    assert cause(READER) == "erased"
+    erasures.path().unlink()  # the database itself knows them, for a restore
+    with reading() as session:
+        assert erasures.since(before, session) == {keyed_hash(READER)}
+    assert either_world.rows(select(Suppression.reason)) == ["erased at their own request"]
