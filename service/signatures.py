@@ -9,10 +9,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import addresses, corrections, emails, names, proofs, requests, schedule, signing, states, subscribing, trees
+from service import addresses, counting, emails, names, proofs, requests, signing, subscribing
 from service.errors import Refused
 from service.models import Edition, MailingList, Notice, Request, Signature
-from service.proof import leaves
 from service.proof.encoding import encode
 from service.suppressions import is_suppressed
 
@@ -110,36 +109,19 @@ def confirm(session: Session, request: Request, now: datetime, channel: str = "w
 
 
 def _count(session: Session, signature: Signature, details: dict[str, str], now: datetime) -> bool:
-    notice = session.scalar(select(Notice).join(Edition).where(Edition.id == signature.edition_id).with_for_update())
-    if notice is None or notice.state != "live":
+    notice = counting.hold_notice(session, signature)
+    if notice.state != "live":
         raise Refused("This notice has been closed; it takes no more signatures.")
     if signing.household(session, signature.edition_id, signature.mailbox) >= signing.HOUSEHOLD:
         raise Refused(f"{signing.HOUSEHOLD} people have signed from this mailbox already, which is the most that we can count.")
-    if not states.claim(session, Signature, "pending", "confirmed", Signature.id == signature.id, confirmed_at=now, **details):
-        return False
-    session.refresh(signature)
-    edition = trees.hold(session, signature.edition_id)
-    edition.last_sequence += 1
-    edition.count += 1
-    signature.sequence, signature.nonce = edition.last_sequence, trees.nonce()
-    signature.withdrawal_leaf = signature.withdrawal_nonce = None
-    statement = leaves.signed(edition.hash, signature.sequence, signature.name, signature.clp)
-    signature.leaf = trees.append(session, edition, leaves.entry("sign", signature.nonce, statement))
-    schedule.crossed(session, edition, edition.count, now)
-    return True
+    return counting.count(session, signature, "pending", now, **details)
 
 
 def withdraw(session: Session, signature: Signature, now: datetime, channel: str = "web") -> bool:
     """Takes a signature back; it counts no more from this moment. False where it did not count."""
-    if not states.claim(session, Signature, "confirmed", "withdrawn", Signature.id == signature.id, withdrawn_at=now):
+    if not counting.take_out(session, signature, now):
         return False
-    session.refresh(signature)
-    edition = trees.hold(session, signature.edition_id)
-    edition.count -= 1
-    signature.withdrawal_nonce = trees.nonce()
-    statement = leaves.withdrawn(edition.hash, signature.sequence or 0)
-    signature.withdrawal_leaf = trees.append(session, edition, leaves.entry("withdraw", signature.withdrawal_nonce, statement))
-    corrections.owe(session, signature, now)
+    edition = session.get_one(Edition, signature.edition_id)
     requests.record_consent(
         session, signature.mailbox, f"sign:{edition.hash}", "withdrawn", channel, signing.wording(session, edition), now
     )  # fmt: skip

@@ -42,9 +42,9 @@ STORIES = {
     "second_factor",
 }
 BELOW_STORIES = {
-    "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "db", "differences", "documents",
-    "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "linked_hosts", "links",
-    "machine_secret",
+    "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
+    "documents", "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "linked_hosts",
+    "links", "machine_secret",
     "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible",
     "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
     "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
