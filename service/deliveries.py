@@ -145,6 +145,7 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, list[Enclo
     Raises ListChanged where somebody withdrew while the documents were made: then they are made again.
     """
     serving = session.get_one(Serving, serving_id)
+    session.get_one(Edition, serving.edition_id, with_for_update=True)  # who is taken out meanwhile finds the letters written
     if any(list(_signers(session, serving, cohort.officials[0].added_at)) != cohort.signers for cohort, _ in made):
         raise ListChanged(serving_id)
     if not states.claim(session, Serving, "started", "written", Serving.id == serving_id, written_at=now):

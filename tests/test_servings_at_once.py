@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from service import deliveries, notices, signatures, sources
 from service.db import reading, transaction
 from service.errors import Refused
-from service.models import Delivery, Edition, Milestone, Notice, Serving, Signature
+from service.models import Correction, Delivery, Edition, Milestone, Notice, Serving, Signature
 from tests import crowd
 from tests.people import NOTICE, SLUG
 from tests.world import World, text_of
@@ -159,3 +160,27 @@ def test_a_rehearsal_that_waits_never_reaches_officials(world: World) -> None:
     world.work()
     assert world.rows(select(Serving.state).where(Serving.id == serving.id)) == ["stopped"]
     assert world.letters() == []
+
+
+def test_who_withdraws_while_the_letters_are_stored_is_in_a_correction(either_world: World) -> None:
+    """The letters hold the name and are not committed yet: the withdrawal waits for them, or it would owe nobody anything."""
+    either_world.publish(milestones=(100,), wait=0)
+    crowd.sign(range(2))
+    number = order()
+    start(number)
+    with reading() as session:
+        serving = session.get_one(Serving, number)
+        made = [(one, deliveries.enclosures(session, serving, one)) for one in deliveries.cohorts(session, serving)]
+
+    def withdraw() -> None:
+        with transaction() as session:
+            signatures.withdraw(session, session.scalars(select(Signature).order_by(Signature.id)).first(), datetime.now(UTC))
+
+    leaver = threading.Thread(target=withdraw)
+    with transaction() as session:
+        assert deliveries.write(session, number, made, datetime.now(UTC))
+        leaver.start()
+        leaver.join(1)
+        assert leaver.is_alive()
+    leaver.join(20)
+    assert either_world.rows(select(Correction.sequence)) == [1]
