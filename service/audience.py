@@ -17,6 +17,7 @@ from service import names
 from service.errors import Refused
 from service.models import Mailing, MailingList, Message, Signature, Subscription
 from service.models.mail import IS_TROUBLED
+from service.text.characters import clean_line
 
 MOST_CLPS = 50
 SAMPLE = 5
@@ -72,7 +73,7 @@ def read_form(session: Session, form: Mapping[str, str], lists: Sequence[str], o
         errors |= refused.errors
     if errors:
         raise Refused(**errors)
-    offices = sorted(set(offices) - {""})[:20]
+    offices = sorted({clean_line(one) for one in offices} - {""})[:20]
     return Audience(chosen, form.get("signed") == "yes", clps, tuple(offices), days["joined_after"], days["joined_before"])
 
 

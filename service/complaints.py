@@ -13,6 +13,7 @@ from service import addresses, emails, limits, names, states
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Complaint
+from service.text import characters
 
 ANSWER_WITHIN = timedelta(days=30)
 LONGEST = 5_000
@@ -27,8 +28,7 @@ def read_form(fields: Mapping[str, str]) -> dict[str, str]:
             found[field] = check(fields.get(field, ""), field)
         except Refused as refused:
             errors |= refused.errors
-    text = fields.get("text", "").replace("\r\n", "\n").strip()
-    found["text"] = "".join(c for c in text if c == "\n" or (c.isprintable()))
+    found["text"] = characters.clean(characters.BIDI.sub("", fields.get("text", ""))).strip()
     if not found["text"]:
         errors["text"] = "Tell us what happened."
     elif len(found["text"]) > LONGEST:

@@ -13,11 +13,12 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from service import names, queue, states
+from service import queue, states
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Import, ImportLine, MailingList, Organiser
 from service.tables import Row, names_of
+from service.text.characters import BIDI, clean_line
 
 COLUMNS = {"email": "Address", "name": "Name", "clp": "Local party", "office": "Office held"}
 GUESSES = {
@@ -31,9 +32,9 @@ KEPT = timedelta(days=7)
 
 def take(session: Session, mailing_list: MailingList, by: Organiser, filename: str, source: str, now: datetime) -> Import:
     """A file that was sent; `source` says where and when its people agreed. Raises Refused."""
-    source = agreed(source)
+    source, name = agreed(source), clean_line(BIDI.sub("", filename))[:100]
     found = Import(
-        list_id=mailing_list.id, organiser_id=by.id, state="mapping", filename=names.clean(filename or "file", "file"),
+        list_id=mailing_list.id, organiser_id=by.id, state="mapping", filename=name or "file",
         source=source[:1000], columns={}, created_at=now,
     )  # fmt: skip
     session.add(found)
@@ -43,7 +44,7 @@ def take(session: Session, mailing_list: MailingList, by: Organiser, filename: s
 
 def agreed(source: str) -> str:
     """Raises Refused where it says nothing."""
-    source = " ".join(source.split())
+    source = clean_line(source)
     if len(source) < 5:
         raise Refused(source="Say where and when these people agreed; it is kept as their consent.")
     return source

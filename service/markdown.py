@@ -10,6 +10,8 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from service.text import characters
+
 TAGS = {
     "p",
     "br",
@@ -32,7 +34,6 @@ TAGS = {
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"https", "http", "mailto"}
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @cache
@@ -40,16 +41,21 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
 
 
+def _plain(source: str) -> str:
+    """Without what no text needs: also of texts that were stored before such characters were cleaned."""
+    return characters.BIDI.sub("", characters.clean(source))
+
+
 def to_html(source: str) -> str:
     """Sanitised HTML: no script, style, `javascript:` or bidirectional overrides."""
-    html = _parser().render(BIDI.sub("", source))
+    html = _parser().render(_plain(source))
     return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=None)
 
 
 def to_text(source: str, width: int = 72) -> str:
     """The same for people who read plain text; a link's address stands after its words, whole, on no broken line."""
     page = _Page(width)
-    for token in _parser().parse(BIDI.sub("", source)):
+    for token in _parser().parse(_plain(source)):
         page.take(token)
     return page.text
 

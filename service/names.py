@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from service.errors import Refused
+from service.text.characters import CONTROL
 from service.text.links_in_names import holds_link
 from service.text.marks import piles_marks
 
@@ -37,8 +38,10 @@ def clean(text: str, field: str, *, longest: int = LONGEST) -> str:
 
 
 def _forbidden(character: str) -> bool:
-    """Cc control, Cf format (bidi overrides, zero width), Zl/Zp line separators, Cs surrogates; joiners are part of names."""
-    return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"} and character not in JOINERS
+    """Control characters, Cf format (bidi overrides, zero width), Co private use; joiners are part of names."""
+    if CONTROL.match(character) or character in "\t\n":
+        return True
+    return unicodedata.category(character) in {"Cf", "Co"} and character not in JOINERS
 
 
 def without_links(text: str, field: str, *, longest: int = LONGEST) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service import addresses, requests, states, subscribing, suppressions
 from service.errors import NotFound, Refused
 from service.models import Arrival, Signature, Subscription
+from service.text.characters import clean_line
 
 MOST = 50
 SHORTEST = 2
@@ -97,7 +98,7 @@ def subscriptions(session: Session, mailbox: str) -> list[Subscription]:
 
 def reason(text: str) -> str:
     """Why an organiser does it, for the audit. Raises Refused."""
-    text = " ".join(text.split())
+    text = clean_line(text)
     if not 3 <= len(text) <= REASON:
         raise Refused(reason="Say why, in a few words; it is kept in the audit. Leave out names and addresses.")
     return text

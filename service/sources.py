@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from service import names, schedule
 from service.errors import Refused
+from service.text import characters
 
 FRONT_MATTER = ("title", "slug", "addressed_to", "published_by", "published_on")
 REPEATS = tuple(schedule.PERIODS)
@@ -37,7 +38,7 @@ class Source:
 
 def read_file(text: str) -> Source:
     """Parses `---`, `key: value` lines, `---`, Markdown. Raises Refused with a sentence that names what is missing."""
-    match = re.match(r"---\n(.*?)\n---\n(.*)\Z", text.replace("\r\n", "\n").lstrip("\ufeff"), re.DOTALL)
+    match = re.match(r"---\n(.*?)\n---\n(.*)\Z", characters.clean(text).lstrip("\ufeff"), re.DOTALL)
     if not match:
         raise Refused("The file does not begin with front matter between two lines of three dashes.")
     fields = dict(_pair(line) for line in match[1].split("\n") if line.strip())

@@ -16,6 +16,7 @@ from service.config import settings
 from service.errors import Refused
 from service.models import Mailing, MailingSeen, MailingVersion, Organiser
 from service.roles import APPROVERS
+from service.text import characters
 
 IMAGE = re.compile(r"!\[[^\]]*\][(\[]")
 LONGEST = 100_000
@@ -25,14 +26,14 @@ def checked(subject: str, body: str) -> tuple[str, str]:
     """Raises Refused, an unknown placeholder with its place."""
     errors: dict[str, str] = {}
     try:
-        subject = names.clean(subject, "subject", longest=150)
+        subject = names.clean(characters.clean(subject), "subject", longest=150)
     except Refused as refused:
         errors |= refused.errors
     if not subject.strip():
         errors["subject"] = "Enter a subject."
     elif placeholders.BRACES.search(subject):
         errors["subject"] = "Placeholders work in the text alone; leave the braces out of the subject."
-    body = body.replace("\r\n", "\n").strip()
+    body = characters.clean(body).strip()
     if not body:
         errors["body"] = "Write the update."
     elif len(body) > LONGEST:

@@ -20,6 +20,7 @@ from service.errors import Refused
 from service.mentioned import Mentioned
 from service.roles import ROLES
 from service.tables import Row, count_lines, judge, lines_of
+from service.text.characters import clean_line
 
 BATCH = 20_000
 """Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""
@@ -67,7 +68,8 @@ def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:
 @says_why
 def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, as_json: bool) -> None:
     """Add people to a list from CSV (email,name,clp,office). Nobody who left or must not be written to comes back."""
-    if not source.strip():
+    source = clean_line(source)
+    if not source:
         raise Refused("Say in --source where and when these people agreed.")
     taken = 0
     bad: list[tuple[int, str]] = []
@@ -76,7 +78,7 @@ def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, as_jso
     with Steps(verb, count_lines(file)) as steps, Mentioned() as mentioned:
         while batch := list(islice(rows, BATCH)):
             good = _first_of(judge(batch, subscriptions.read_line, bad), mentioned, bad)
-            left_out = _take_in(slug, good, source.strip(), dry_run)
+            left_out = _take_in(slug, good, source, dry_run)
             bad += left_out.items()
             taken += len(good) - len(left_out)
             steps.advance(len(batch))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from service import links, news
 from service.db import reading
 from service.models import MailingList
+from service.web.feeds import atom
 
 blueprint = Blueprint("news", __name__)
 
@@ -29,8 +30,6 @@ def show(slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/news.atom")
 def feed() -> ResponseReturnValue:
-    """Atom (RFC 4287)."""
     with reading() as session:
         updates = [(update, news.for_the_web(update)) for update in news.published(session, 20)]
-        text = render_template("pages/news.xml", updates=updates, url=links.url)
-        return Response(text, content_type="application/atom+xml; charset=utf-8")
+        return atom("pages/news.xml", updates=updates, url=links.url)

@@ -12,6 +12,7 @@ from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Notice
+from service.web.feeds import atom
 from service.web.guards import now, steady
 
 blueprint = Blueprint("notices", __name__)
@@ -129,14 +130,12 @@ def register_json(slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/notices/<slug>/deliveries.atom")
 def register_feed(slug: str) -> ResponseReturnValue:
-    """Atom (RFC 4287)."""
     with reading() as session:
         notice = notices.find_public(session, slug)
         servings = public_register.by_serving(session, notice, limit=10)
         times = [str(line["at"]) for one in servings for line in (*one.letters, *one.corrections)]
         updated = max(times, default=(notice.published_at or notice.created_at).isoformat(timespec="seconds"))
-        text = render_template("pages/deliveries.xml", notice=notice, servings=servings, updated=updated, url=links.url)
-        return Response(text, content_type="application/atom+xml; charset=utf-8")
+        return atom("pages/deliveries.xml", notice=notice, servings=servings, updated=updated, url=links.url)
 
 
 @blueprint.get("/notices")
