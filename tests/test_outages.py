@@ -21,6 +21,7 @@ from tests.conftest import ROOT, wait_until
 from tests.faults.troubles import ANSWERED
 from tests.people import ANN, BEN, OLIVE, SLUG
 from tests.smtp_server import DROP, STALL, Act, SmtpServer, Taken, answer
+from tests.test_sending import subscribe
 from tests.world import World
 from workers import jobs
 from workers.outbound import ledger
@@ -113,6 +114,21 @@ def test_a_refusal_is_kept_and_never_tried_again_by_itself(world: World, relay: 
     assert len(relay.commands) == before
     refused = message(world)
     assert (refused.state, refused.reply_code, refused.reply_text) == ("refused", 550, f"5.1.1 no such person{ANSWERED[stage]}")
+
+
+@pytest.mark.settings(APPROVALS="0")
+def test_a_reply_with_control_characters_stops_no_letter_and_no_mailing(either_world: World, relay: SmtpServer) -> None:
+    """PostgreSQL stores no NUL: one such reply would fail the whole batch, again and again."""
+    relay.always("RCPT", answer("550 5.1.1 no\0body\x1b \x0bhere"))
+    sign(either_world)
+    subscribe(either_world, BEN)
+    file = either_world.settings.var_dir / "update.md"
+    file.write_text("# Hello\n\nHello.\n")
+    assert either_world.app.test_cli_runner().invoke(args=["mailings", "send", str(file), "--list", "updates"]).exit_code == 0
+    either_world.sweep()
+    either_world.work()
+    assert either_world.rows(select(Message.state)) == ["refused", "refused"]
+    assert set(either_world.rows(select(Message.reply_text))) == {"5.1.1 no body here"}
 
 
 def test_one_refused_recipient_does_not_spoil_the_next(world: World, relay: SmtpServer) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from service import links
 from workers.outbound import pipe
-from workers.outbound.exchange import Copy, Outcome, answering, judge
+from workers.outbound.exchange import Copy, Outcome, answering, judge, spoken
 
 
 class Conversation(smtplib.SMTP):
@@ -31,7 +31,7 @@ class Conversation(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         code, text = super().getreply()
-        self.replies.append({"command": self.asked, "code": code, "text": text.decode("utf-8", "replace")})
+        self.replies.append({"command": self.asked, "code": code, "text": spoken(text)})
         return code, text
 
     @cached_property
@@ -70,7 +70,7 @@ def exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outcom
         for command, (code, text) in said.items():
             if code not in {250, 251}:
                 _reset(host)
-                return Outcome(judge(code), code, answering(command, code, _decode(text)))
+                return Outcome(judge(code), code, answering(command, code, spoken(text)))
         if not held():
             return Outcome("unreachable", None, "the lease lapsed before the text left")
         host.asked = "DATA"
@@ -79,10 +79,10 @@ def exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outcom
             raise smtplib.SMTPServerDisconnected("the server answered what nobody had asked")
         if code != 354:
             _reset(host)
-            return Outcome(judge(code) if code >= 400 else "later", code, answering("DATA", code, _decode(text)))
+            return Outcome(judge(code) if code >= 400 else "later", code, answering("DATA", code, spoken(text)))
         text_left, host.asked = True, "."
         code, text = _text(host, copy)
-        return Outcome(judge(code), code, answering("end of DATA", code, _decode(text)))
+        return Outcome(judge(code), code, answering("end of DATA", code, spoken(text)))
     except (smtplib.SMTPException, OSError) as error:
         return Outcome("lost" if text_left else "unreachable", None, words(error))
     finally:
@@ -132,15 +132,11 @@ def _reset(host: Conversation) -> None:
         host.close()
 
 
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
-
-
 def words(error: BaseException) -> str:
     """An error's kind and system message: never an address, which an exception of smtplib may quote."""
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
-        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        return spoken(said) if isinstance(said, bytes) else str(said)
     return (
         f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) and error.strerror else type(error).__name__
     )

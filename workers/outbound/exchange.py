@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from service.text.characters import clean
+
 Verdict = Literal["began", "accepted", "later", "refused", "lost", "unreachable", "gone"]
 """began: a letter to an official is about to leave. accepted: a server took it. later: it asked us to come back. refused: for
 good. lost: the text went out and the final answer did not come back. unreachable: we never got as far as this recipient, which
@@ -48,6 +50,11 @@ class Outcome:
 def judge(code: int) -> Verdict:
     """RFC 5321 §4.2.1: 2yz done, 4yz come back, 5yz never the same again; anything else is a server gone wrong."""
     return "accepted" if 200 <= code < 300 else "refused" if 500 <= code < 600 else "later"
+
+
+def spoken(reply: bytes) -> str:
+    """A server's words without control characters: PostgreSQL stores no NUL, and no feed may hold an ESC."""
+    return clean(reply.decode("utf-8", "replace"))
 
 
 def answering(command: str, code: int, text: str) -> str:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from service.addresses import domain
-from workers.outbound.exchange import Answer, Copy, answering, judge
+from workers.outbound.exchange import Answer, Copy, answering, judge, spoken
 
 COMMAND_SECONDS = 300
 TEXT_SECONDS = 900
@@ -138,11 +138,11 @@ class Pipe:
         assert sent is not None
         self.awaited.clear()
         self.since, self.text_ready = time.monotonic(), True
-        return [Answer(sent.message_id, "accepted", 250, said.decode("utf-8", "replace"))]
+        return [Answer(sent.message_id, "accepted", 250, spoken(said))]
 
     def _reply(self, answers: list[Answer]) -> bool:
         """Handles one whole reply; False, and closed, where it makes no sense or says goodbye."""
-        first, text = self.lines[-1][:3], b" ".join(line[4:] for line in self.lines).decode("utf-8", "replace")
+        first, text = self.lines[-1][:3], spoken(b" ".join(line[4:] for line in self.lines))
         self.lines.clear()
         if not self.awaited or not first.isdigit():
             self.close()
