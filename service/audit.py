@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.documents import plain_cell
 from service.models import AuditEntry
 from service.suppressions import keyed_hash
+from service.text.csv_cells import plain_cell
 
 FIRST = "0" * 64
 """What the first entry says that it follows."""

@@ -17,10 +17,11 @@ import typst
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from service.text.csv_cells import plain_cell
+
 _ROOT = Path(__file__).resolve().parent.parent
 _TEMPLATE = _ROOT / "templates" / "documents" / "notice.typ"
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _NO_CHARACTER = ("Cc", "Cn", "Co", "Cs")
 _UNSHOWN = re.compile(r'the text `"(.+?)"` could not be displayed')
@@ -114,15 +115,6 @@ def annex_csv(signers: Iterable[Signer]) -> bytes:
     rows.writerow(("number", "name", "clp", "office"))
     rows.writerows((one.number, plain_cell(one.name), plain_cell(one.clp), plain_cell(one.office)) for one in signers)
     return text.getvalue().encode("utf-8-sig", errors="replace")
-
-
-def plain_cell(value: str) -> str:
-    """The value, with ' before it if a spreadsheet might take it for a formula (OWASP, 'CSV Injection').
-
-    That is = + - @, also full-width or after spaces, and a tab, carriage return or line feed at the start.
-    """
-    risky = value.startswith(_FORMULA_STARTS) or value.lstrip().startswith(_FORMULA_STARTS)
-    return f"'{value}" if risky else value
 
 
 def compile_pdf(content: str, served_at: datetime, unshown: frozenset[str] = frozenset()) -> bytes:

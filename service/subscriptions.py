@@ -15,6 +15,7 @@ from service.errors import NotFound, Refused
 from service.models import MailingList, Request, Subscription
 from service.models.base import UTCDateTime
 from service.suppressions import is_suppressed, suppressed_among
+from service.text.csv_cells import text_of_cell
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,13 @@ class Line(NamedTuple):
 
 def read_line(number: int, fields: Mapping[str, str]) -> Line:
     """Checks a line of a CSV file (columns email,name,clp,office). Raises Refused."""
-    email = addresses.parse(fields.get("email", ""))
-    said = [names.without_links(fields[field], field) if fields.get(field) else "" for field in ("name", "clp", "office")]
-    return Line(number, email, addresses.mailbox(email), *said)
+    email = addresses.parse(text_of_cell(fields.get("email", "")))
+    about = [_text(fields[field], field) if fields.get(field) else "" for field in ("name", "clp", "office")]
+    return Line(number, email, addresses.mailbox(email), *about)
+
+
+def _text(cell: str, field: str) -> str:
+    return names.without_links(text_of_cell(cell), field)
 
 
 def take_in(session: Session, mailing_list: MailingList, lines: Sequence[Line], source: str, now: datetime) -> dict[int, str]:

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from service.documents import Annex, Signer, annex_csv, annex_pdf, plain_cell
+from service.documents import Annex, Signer, annex_csv, annex_pdf
+from service.text.csv_cells import plain_cell
 
 BODY = """We, the undersigned, say that the *allotments* belong to those who [dig them](https://gate.example.org/rules).
 
@@ -182,7 +183,8 @@ def test_nonsense_is_refused() -> None:
         ("=1+1", "'=1+1"), ("+44 20", "'+44 20"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), ("\tx", "'\tx"),
         ("\rx", "'\rx"), ("\nx", "'\nx"), ("  =1", "'  =1"), ("＝1", "'＝1"), ("\u00a0@x", "'\u00a0@x"),
         ("", ""), ("Ada", "Ada"),
-        ("a=b", "a=b"), ("Müller-Muster", "Müller-Muster"), ("ada@example.org", "ada@example.org"), ("'=1", "'=1"),
+        ("a=b", "a=b"), ("Müller-Muster", "Müller-Muster"), ("ada@example.org", "ada@example.org"), ("'=1", "''=1"),
+        ("''@x", "'''@x"),
     ],
 )  # fmt: skip
 def test_no_cell_is_a_formula(value: str, cell: str) -> None:

@@ -17,9 +17,9 @@ from service import audience, audit, checks, links, mailings, progress, states, 
 from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.config import settings
 from service.db import reading, transaction
-from service.documents import plain_cell
 from service.errors import Refused
 from service.models import Mailing
+from service.text.csv_cells import plain_cell
 
 group = AppGroup("mailings", help="Updates to a list.")
 

@@ -15,12 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from service import audit, links, officials, organisers, subscriptions
 from service.cli.common import Steps, file_argument, json_option, now, report, say, says_why
 from service.db import reading, transaction
-from service.documents import plain_cell
 from service.errors import Refused
 from service.mentioned import Mentioned
 from service.roles import ROLES
 from service.tables import Row, count_lines, judge, lines_of
 from service.text.characters import clean_line
+from service.text.csv_cells import plain_cell
 
 BATCH = 20_000
 """Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""

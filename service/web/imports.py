@@ -14,9 +14,9 @@ from werkzeug.datastructures import FileStorage
 from service import imports, subscriptions
 from service.config import settings
 from service.db import reading
-from service.documents import plain_cell
 from service.errors import Refused
 from service.models import MailingList
+from service.text.csv_cells import plain_cell
 from service.web.guards import acting, now
 
 blueprint = Blueprint("imports", __name__)

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from service import mailings, progress, reports, states
 from service.db import reading
-from service.documents import plain_cell
+from service.text.csv_cells import plain_cell
 from service.web.guards import acting, now
 
 blueprint = Blueprint("reports", __name__)
