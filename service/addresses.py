@@ -7,6 +7,8 @@ import re
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from service.errors import Refused
+from service.text.invisible import holds_hidden
+from service.text.pasted_addresses import without_wrapping
 
 # Documented behaviour of the large providers: dots that do not count, and the sign that begins a tag.
 ALIASES = {"googlemail.com": "gmail.com", "pm.me": "proton.me", "protonmail.com": "proton.me", "me.com": "icloud.com",
@@ -25,10 +27,18 @@ LOWER_LOCALS = 12
 """email-validator folds the case of role names (RFC 2142), the longest of which has ten letters."""
 
 
+HIDDEN = "A character that cannot be seen stands in this address. Delete the address and type it by hand instead of pasting it."
+SPACE = "There is a space in this address. Leave it out, or enter one address alone."
+QUOTATION_MARKS = re.compile("[“”„«»‹›]")
+NO_ADDRESS = "Enter an e-mail address, like name@example.org."
+
+
 def parse(text: str, field: str = "email") -> str:
-    """The address as we will write to it: domain in A-labels, lower case. Raises Refused with a sentence."""
-    text = text.strip()
-    return _plain(text) or _judged(text, field)
+    """The address as we will write to it: domain in A-labels, lower case. Raises Refused with a sentence that says why.
+
+    What pasting brings along (`mailto:`, brackets, a name before it, invisible characters) is taken off.
+    """
+    return _plain(text) or _judged(without_wrapping(text), field)
 
 
 def _plain(text: str) -> str | None:
@@ -45,12 +55,19 @@ def _plain(text: str) -> str | None:
 
 def _judged(text: str, field: str) -> str:
     try:
-        found = validate_email(text, check_deliverability=False, strict=True, test_environment=True)
+        found = validate_email(text, check_deliverability=False, strict=True, test_environment=True, allow_quoted_local=True)
     except EmailNotValidError:
-        example = "name@example.org"
-        raise Refused(**{field: f"Enter an e-mail address, like {example}."}) from None
+        raise Refused(**{field: _why_not(text)}) from None
+    if QUOTATION_MARKS.search(text):
+        raise Refused(**{field: NO_ADDRESS})
     local = found.ascii_local_part or found.local_part
     return f"{local}@{found.ascii_domain or found.domain}"
+
+
+def _why_not(text: str) -> str:
+    if holds_hidden(text):
+        return HIDDEN
+    return SPACE if "@" in text and len(text.split()) > 1 else NO_ADDRESS
 
 
 def domain(address: str) -> str:

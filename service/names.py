@@ -6,25 +6,30 @@ import unicodedata
 
 from service.errors import Refused
 from service.text.characters import CONTROL
+from service.text.invisible import without_empty
 from service.text.links_in_names import holds_link
 from service.text.marks import piles_marks
 
 LONGEST = 100
 JOINERS = "\u200c\u200d"
 """Invisible, and part of names and emoji; alone they make no difference between two names."""
+HIDDEN = "A line break or a character that cannot be seen stands in it. Type it by hand instead of pasting it."
+LOST = "A letter was lost on the way into this field, and a � stands in its place. Type it again."
 FORMULA = ("=", "+", "-", "@")
 
 
 def clean(text: str, field: str, *, longest: int = LONGEST) -> str:
     """One line of plain text as people type it. Raises Refused.
 
-    Line ends, control characters and bidirectional overrides (which make a text read as another one) are refused, and so is
-    a beginning that a spreadsheet would run as a formula.
+    What pasting brings along and nobody sees is dropped. Control characters and overrides of direction (which make a text
+    read as another one) are refused, and so is a beginning that a spreadsheet would run as a formula.
     """
-    text = (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
+    text = unicodedata.normalize("NFC", without_empty(text)).replace("\t", " ")
+    if "\ufffd" in text:
+        raise Refused(**{field: LOST})
     if not text.isprintable():  # no character of a printable text is forbidden, and its only space is the plain one
         if any(_forbidden(character) for character in text):
-            raise Refused(**{field: "Leave out line breaks and invisible control characters."})
+            raise Refused(**{field: HIDDEN})
         text = " ".join(text.split())
     if "  " in text:
         text = " ".join(text.split())

@@ -17,8 +17,7 @@ INJECTIONS = {
     "CRLF": "Ann\r\nBcc: victim@example.org", "LF": "Ann\nBcc: victim@example.org", "CR": "Ann\rBcc: victim@example.org",
     "NUL": "Ann\0Ashworth", "line separator": "Ann\u2028Bcc: x@example.org", "paragraph separator": "Ann\u2029x",
     "vertical tab": "Ann\x0bx", "next line": "Ann\x85x", "right-to-left override": "Ann\u202egpj.exe",
-    "isolate": "Ann\u2066x\u2069", "zero width space": "An\u200bn", "byte order mark": "An\ufeffn", "escape": "Ann\x1b[31m",
-    "private use": "Ann\ue000",
+    "escape": "Ann\x1b[31m", "private use": "Ann\ue000",
 }  # fmt: skip
 FORMULAS = ("=1+1", "+44", "-Ann", "@Ann", " =cmd|' /C calc'!A0", "\t=x", "＝Ann", "＋Ann", "＠Ann", "\u200d=Ann", "\u200c@Ann")
 PLAIN = ("%0d%0aBcc: victim@example.org", "Ann\\r\\nBcc: x", "=?utf-8?q?=0d=0aBcc:_x?=", "Ann &#13;&#10;Bcc: x")
@@ -58,10 +57,9 @@ def test_injections_are_refused_in_the_other_forms(world: World) -> None:
     [
         "a@example.org,b@example.org",
         "a@example.org b@example.org",
-        "<a@example.org>",
-        "Ann <a@example.org>",
+        "Ann <a@example.org> <b@example.org>",
         "a@b@example.org",
-        '"a b"@example.org',
+        "a b@example.org",
         "a@[127.0.0.1]",
         "a@localhost",
         "a@example.org\\",

@@ -20,6 +20,8 @@ ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+\Z")
 WIDTH = 76
 PLAIN_LINE = re.compile(r"(?![. ]|From )(?!.*  )[ -<>-~]{0,75}(?<! )\Z|\Z")
 """Lines that quoted-printable leaves as they are."""
+QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.)+"(?=@)')
+"""A local part in quotation marks may hold spaces and brackets (RFC 5321 §4.1.2)."""
 LONGEST_WORD = 60
 """A longer word in a name is encoded, since lines break only between words."""
 
@@ -65,7 +67,7 @@ def fold(line: str, width: int = WIDTH) -> str:
 
 def address(name: str, email: str) -> str:
     """One mailbox, `name <email>`, which every parser reads as exactly one (RFC 5322 §3.4)."""
-    if FORBIDDEN.search(name) or FORBIDDEN.search(email) or re.search(r"[\s<>]", email):
+    if FORBIDDEN.search(name) or FORBIDDEN.search(email) or re.search(r"[\s<>]", QUOTED_LOCAL.sub("", email)):
         raise BadHeader("an address holds a control character or a space")
     if not name:
         return email
