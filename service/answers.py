@@ -15,6 +15,7 @@ from service.models import Delivery, Evidence, Letter, Message, Official, Organi
 
 ACTIONS = {"delivered", "relayed", "expanded", "delayed", "failed"}
 """What a delivery status notification can say (RFC 3464 §2.3.3)."""
+STOPPED = "an organiser stopped it"
 ARRIVED = (("unsure", "accepted"),)
 AFTER = {
     "delivered": ARRIVED, "relayed": ARRIVED, "expanded": ARRIVED,
@@ -110,6 +111,16 @@ def settle(session: Session, message_id: int, verdict: str, organiser: Organiser
     evidence.append(session, delivery, "settled", {"verdict": verdict, "by": f"organiser {organiser.id}"}, now)
     if verdict == "bounced":
         _bounced(session, delivery, "an organiser says that it did not arrive", now)
+
+
+def stop(session: Session, message_id: int, who: str, now: datetime) -> bool:
+    """A letter that waits is never sent; one to an official leaves its record. False where it is on its way, or settled."""
+    values = {"settled_at": now, "reply_code": None, "reply_text": STOPPED}
+    if not states.claim(session, Message, "queued", "cancelled", Message.id == message_id, **values):
+        return False
+    if (delivery := of_message(session, message_id)) is not None:
+        evidence.append(session, delivery, "stopped", {"by": who}, now)
+    return True
 
 
 TOLD_BY = {

@@ -62,8 +62,9 @@ def _nothing_new(session: Session, edition: Edition) -> bool:
 
 
 def stop(session: Session, serving_id: int, who: str) -> bool:
-    """Stops a serving that still waits. False where it has started."""
-    return bool(states.claim(session, Serving, "due", "stopped", Serving.id == serving_id, stopped_by=who))
+    """Stops a serving whose letters are not written yet. False where they are, or where it was stopped before."""
+    this = Serving.id == serving_id
+    return any(states.claim(session, Serving, state, "stopped", this, stopped_by=who) for state in ("due", "started"))
 
 
 def start(session: Session, serving_id: int, now: datetime) -> bool:
@@ -72,10 +73,12 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
     if serving is None or serving.state != "due" or serving.due_at > now:
         return False
     notice = session.get_one(Notice, serving.notice_id, with_for_update=True)
-    session.refresh(serving)  # while we waited for the lock a new edition may have joined it
+    session.refresh(serving)  # while we waited for the lock a new edition may have joined it, or another worker started it
+    if serving.state != "due":
+        return False
     edition = trees.hold(session, serving.edition_id)
     if why := _why_not(session, serving, notice, edition):
-        stop(session, serving_id, why)
+        states.claim(session, Serving, "due", "stopped", Serving.id == serving_id, stopped_by=why)
         return False
     values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "tree_size": edition.tree_size}
     return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
@@ -223,5 +226,6 @@ def wake_unfinished(session: Session, now: datetime) -> None:
 
 def waiting(session: Session) -> list[tuple[Serving, Notice]]:
     """Servings that can still be stopped."""
-    due = select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "due")
-    return [row._tuple() for row in session.execute(due)]
+    stoppable = Serving.state.in_(("due", "started"))
+    rows = select(Serving, Notice).join(Notice, Notice.id == Serving.notice_id).where(stoppable).order_by(Serving.id)
+    return [row._tuple() for row in session.execute(rows)]

@@ -5,6 +5,7 @@ The words stand in templates/emails/<kind>/{subject.txt,body.txt,body.html}. Lin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -147,6 +148,11 @@ def paused(session: Session, organiser: Organiser, mailing: Mailing, because: st
     """Tells an organiser that a mailing paused itself, and why."""
     page = links.url(f"/organise/updates/{mailing.id}")
     return store(session, "paused", organiser.email, now, mailing=mailing, because=because, page=page)
+
+
+def problems(session: Session, organiser: Organiser, rows: Sequence[Any], more: int, now: datetime) -> Message | None:
+    """Tells an organiser what is wrong: rows of service/operations/problem_rows.py, and how many more there are."""
+    return store(session, "problems", organiser.email, now, problems=rows, more=more, page=links.url("/organise"))
 
 
 def to_official(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ConnectionError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
 from rq import Worker
 from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,9 +26,19 @@ from service import queue
 from service.db import reading
 from service.models import Delivery, Edition, Mailing, Message, Notice, Tally
 from service.models.mail import IS_QUEUED, IS_SENDING
+from service.operations import waiting_letters
 
 CLOCK = "undersigned:clock"
-LATE = timedelta(minutes=10)
+PROBE = "undersigned:probe"
+"""Written at each look, for a Redis that refuses writes answers a PING."""
+REFUSALS = {
+    "OutOfMemoryError": ", because its memory is full",
+    "ReadOnlyError": ", because it is a replica of another one",
+    "MasterDownError": ", because it is a replica of another one",
+    "MISCONF": ", because it cannot save to its disk",
+    "NOREPLICAS": ", because its replicas are away",
+}
+"""By the error's class, or by its first word where redis-py has no class for it."""
 
 
 def parts() -> dict[str, str]:
@@ -33,24 +51,32 @@ def parts() -> dict[str, str]:
         found["database"] = "cannot be read, or has not been migrated"
     found["mail"] = _mail(found["database"])
     try:
-        queue.redis().ping()
+        queue.redis().set(PROBE, "", ex=10)
         for name in queue.QUEUES:
             working = Worker.count(connection=queue.redis(), queue=queue.rq_queue(name))
             found[f"worker {name}"] = "ok" if working else "no worker listens"
         found["clock"] = "ok" if queue.redis().exists(CLOCK) else "no clock has been seen for two minutes"
-    except RedisError:
-        found["redis"] = "cannot be reached; mail waits and nothing is lost"
+    except RedisError as error:
+        found["redis"] = _redis_words(error)
     return found
+
+
+def _redis_words(error: RedisError) -> str:
+    """A Redis that answers and takes nothing is as good as none: full, a replica, or unable to save to its disk."""
+    if isinstance(error, (AuthenticationError, AuthorizationError, NoPermissionError)):
+        return "does not let us in; mail waits and nothing is lost"
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return "cannot be reached; mail waits and nothing is lost"
+    sign = type(error).__name__ if type(error) is not ResponseError else str(error).partition(" ")[0]
+    return f"refuses to write{REFUSALS.get(sign, '')}; mail waits and nothing is lost"
 
 
 def _mail(database: str) -> str:
     """Whether letters leave: somebody waits for each of those on the prompt queue."""
     if database != "ok":
         return "cannot be told"
-    late = datetime.now(UTC) - LATE
-    waiting = (Message.queue == queue.PROMPT, Message.mailing_id.is_(None), IS_QUEUED, Message.due_at < late)
     with reading() as session:
-        oldest = session.scalar(select(Message.due_at).where(*waiting).order_by(Message.due_at).limit(1))
+        oldest = waiting_letters.oldest_late(session, datetime.now(UTC))
     return "ok" if oldest is None else f"letters have waited since {oldest:%Y-%m-%d %H:%M} UTC"
 
 

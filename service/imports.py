@@ -160,9 +160,9 @@ def end(session: Session, number: int, now: datetime) -> None:
 
 
 def fail(session: Session, number: int, why: str, now: datetime) -> None:
-    """The file as a whole cannot be read."""
+    """The file cannot be read, or not to its end; who was taken in by then stays."""
     one = session.get_one(Import, number, with_for_update=True)
-    if one.state == "judging":
+    if one.state in {"judging", "taking"}:
         states.move(one, "failed")
         one.problem, one.finished_at = why, now
 

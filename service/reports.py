@@ -6,6 +6,7 @@ A small one is counted while somebody waits.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,12 +34,16 @@ def read(session: Session, mailing: Mailing, now: datetime) -> dict[str, Any] | 
     return stored.found if stored else None
 
 
-def stale(session: Session, now: datetime) -> Mailing | None:
-    """The one whose numbers are the oldest, if any are old: one at a time, so that no turn of the clock is long."""
+def stale(session: Session, now: datetime, resting: Collection[int] = ()) -> Mailing | None:
+    """The one whose numbers are the oldest, if any are old: one at a time, so that no turn of the clock is long.
+
+    resting: mailings that are left alone, because counting them failed a moment ago.
+    """
     watched = or_(Mailing.state.in_(("sending", "paused")), Mailing.finished_at > now - WATCHED)
     old = or_(MailingReport.made_at.is_(None), MailingReport.made_at < now - FRESH, MailingReport.made_at < Mailing.finished_at)
     joined = select(Mailing).outerjoin(MailingReport, MailingReport.mailing_id == Mailing.id)
-    return session.scalar(joined.where(watched, old).order_by(MailingReport.made_at.asc().nulls_first()).limit(1))
+    joined = joined.where(watched, old, Mailing.id.not_in(resting))
+    return session.scalar(joined.order_by(MailingReport.made_at.asc().nulls_first()).limit(1))
 
 
 def keep(session: Session, mailing_id: int, found: dict[str, Any], now: datetime) -> None:

@@ -85,6 +85,8 @@ RULES: dict[str, str] = {
     "proposals": KEPT + "who changed what with whose approval",
     "askings": KEPT + "no personal data",
     "corrections": "sent: numbers of signatures alone, for a year",
+    "failures": "until the job succeeds, or its row no longer waits; no personal data",
+    "told_problems": "a day after the problem was over; no personal data",
     "enclosures": "emptied PSEUDONYMISE_DAYS after the notice closes; its hash is kept",
 }
 

@@ -55,7 +55,8 @@ def fall_due(session: Session, edition: Edition, cause: str, now: datetime, *, m
 
 
 def last_served_at(session: Session, notice: Notice) -> datetime | None:
-    live = (Serving.notice_id == notice.id, Serving.started_at.is_not(None), Serving.rehearsal.is_(False))
+    """When the last serving took its cut-off; one that was stopped afterwards served nobody."""
+    live = (Serving.notice_id == notice.id, Serving.state.in_(("started", "written")), Serving.rehearsal.is_(False))
     return session.scalar(select(Serving.started_at).where(*live).order_by(Serving.started_at.desc()).limit(1))
 
 

@@ -145,6 +145,15 @@ def put_away(session: Session, arrival: Arrival, now: datetime) -> None:
     arrival.put_away_at = now
 
 
+def try_again(session: Session, arrival: Arrival, now: datetime) -> None:
+    """Reads a quarantined message once more, from the beginning. Raises Refused where it is not in quarantine."""
+    values = {"due_at": now, "attempts": 0, "folder": "", "reason": ""}
+    mine = (Arrival.id == arrival.id, Arrival.put_away_at.is_(None))
+    if not states.claim(session, Arrival, "quarantined", "waiting", *mine, **values):
+        raise Refused("This message is not in quarantine any more: reload the page.")
+    ring(session)
+
+
 def answers_today(session: Session, mailbox: str, now: datetime) -> int:
     """How many messages of a mailbox we have answered within a day."""
     mine = (Arrival.mailbox == mailbox, Arrival.received_at > now - timedelta(days=1), Arrival.outcome.startswith("answered"))

@@ -46,9 +46,9 @@ NOTICE = {
 }
 SERVING = {
     "due": {"started", "stopped"},  # waits its minutes, so that somebody can stop it
-    "started": {"written"},  # its cut-off is taken; its documents are being made
+    "started": {"written", "stopped"},  # its cut-off is taken; its documents are being made
     "written": set(),  # each official's letter is a message row
-    "stopped": set(),  # an organiser stopped it in time
+    "stopped": set(),  # an organiser stopped it before its letters were written
 }
 MAILING = {
     "draft": {"submitted", "cancelled"},  # being written
@@ -66,11 +66,11 @@ PROPOSAL = {
 }
 IMPORT = {
     "mapping": {"judging", "dropped"},  # sent; its columns are not told apart yet
-    "judging": {"judged", "failed"},  # a worker reads the file and stores nothing
+    "judging": {"judged", "failed", "dropped"},  # a worker reads the file and stores nothing
     "judged": {"taking", "dropped"},  # waits for the organiser, who has seen its bad lines
-    "taking": {"done"},  # a worker adds its good lines
+    "taking": {"done", "failed", "dropped"},  # a worker adds its good lines
     "done": set(),
-    "failed": set(),  # the file could not be read at all
+    "failed": set(),  # the file could not be read, or not to its end
     "dropped": set(),  # the organiser thought again
 }
 COMPLAINT = {
@@ -81,7 +81,7 @@ ARRIVAL = {
     "waiting": {"reading"},  # stored; its sender was told 250
     "reading": {"waiting", "done", "quarantined"},  # leased by a worker
     "done": set(),  # what it asked for has happened, or stands on an organiser's page
-    "quarantined": {"done"},  # it cannot be read safely, or killed whoever tried; an organiser may put it away
+    "quarantined": {"done", "waiting"},  # cannot be read safely, or killed whoever tried; an organiser decides
 }
 
 MACHINES: dict[type[m.Base], dict[str, Any]] = {

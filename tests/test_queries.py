@@ -15,6 +15,7 @@ from service import deliveries, health, holdings, limits, notices, register, ret
 from service.config import settings
 from service.db import engine_for, reading, transaction
 from service.models import Attempt, Mailing, MailingList, Message, Serving
+from service.operations import problems
 from tests.people import SLUG
 from tests.world import World
 from workers.outbound import ledger
@@ -27,7 +28,7 @@ FREQUENT: dict[str, Callable[[Session], Any]] = {
     "what we hold": lambda session: holdings.of(session, "p7@example.org"),
     "erasing": lambda session: holdings.erase(session, "p7@example.org", NOW),
     "the sweep: lapsed leases": lambda session: ledger.take_back(session, NOW),
-    "the dashboard: unsure letters": register.unsure,
+    "the dashboard: what is wrong": lambda session: problems.present(session, NOW),
     "metrics": lambda session: list(health.FromDatabase().collect()),
     "forgetting": lambda session: retention.STEPS["messages"](session, NOW - timedelta(days=4000)),
 }

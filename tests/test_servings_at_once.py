@@ -69,7 +69,7 @@ def test_two_clocks_at_one_time_make_one_serving_of_a_date(either_world: World) 
 
     def tick() -> None:
         with transaction() as session:
-            clock.sweep_servings(session, now)
+            clock.fall_due(session, now)
 
     assert crowd.at_once([tick] * 4) == [None] * 4
     [serving] = servings(either_world)

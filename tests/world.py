@@ -109,7 +109,7 @@ class World:
 
     def sweep(self, now: datetime | None = None) -> None:
         """One turn of the clock's sweeps, at a time of our choosing."""
-        for duty in (clock.sweep_letters, clock.sweep_servings, clock.sweep_mailings, clock.sweep_arrivals):
+        for duty in (clock.sweep_letters, clock.fall_due, clock.sweep_servings, clock.sweep_mailings, clock.sweep_arrivals):
             with transaction() as session:
                 duty(session, now or datetime.now(UTC))
 

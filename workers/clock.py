@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 
 from redis.exceptions import RedisError
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import (
@@ -39,6 +38,7 @@ from service.health import CLOCK
 from service.logs import configure
 from service.models import Message
 from service.models.mail import IS_QUEUED
+from service.operations import failures, telling
 from workers.alarm import Alarm
 from workers.outbound import ledger
 
@@ -68,10 +68,12 @@ def _waiting(name: str) -> int:
         return BELLS
 
 
-def sweep_servings(session: Session, now: datetime) -> None:
-    idle = not _waiting(queue.NOTICES)
+def fall_due(session: Session, now: datetime) -> None:
     schedule.fall_due_by_date(session, now)
-    if idle:
+
+
+def sweep_servings(session: Session, now: datetime) -> None:
+    if not _waiting(queue.NOTICES):
         deliveries.wake_unfinished(session, now)
 
 
@@ -116,12 +118,23 @@ def forget_files(_session: Session, now: datetime) -> None:
 
 
 def count_mailings(session: Session, now: datetime) -> None:
-    """Counted in a transaction that only reads: a million rows take seconds, in which others want to write."""
+    """Counted in a transaction that only reads: a million rows take seconds, in which others want to write.
+
+    One that fails keeps none of the others from being counted.
+    """
     with reading() as looking:
-        mailing = reports.stale(looking, now)
-        found = reports.count(looking, mailing, now) if mailing else {}
-    if mailing is not None:
-        reports.keep(session, mailing.id, found, now)
+        mailing = reports.stale(looking, now, failures.resting(looking, "report", now))
+        if mailing is None:
+            return
+        try:
+            counted = reports.count(looking, mailing, now)
+            with session.begin_nested():
+                reports.keep(session, mailing.id, counted, now)
+        except Exception as error:
+            log.warning("the report of mailing %d: %s", mailing.id, failures.place_of(error))
+            failures.note(session, "report", mailing.id, error, now)
+        else:
+            failures.forget(session, "report", mailing.id)
 
 
 def count_days(session: Session, now: datetime) -> None:
@@ -135,17 +148,36 @@ def beat(_session: Session, now: datetime) -> None:
     queue.redis().set(CLOCK, now.isoformat(), ex=120)
 
 
+def tell_organisers(session: Session, now: datetime) -> None:
+    telling.tell(session, now)
+
+
+def forget_failures(session: Session, _now: datetime) -> None:
+    failures.forget_finished(session)
+
+
+FAILED_SECONDS = 60
+"""A duty that failed is tried again after so long at most, however seldom its turn is."""
+
+
 @dataclass
 class Duty:
     act: Callable[[Session, datetime], None]
     every_seconds: float
     next_at: float = field(default=0.0)
+    well: bool = field(default=False)
+    """Whether this process has seen it succeed since it last failed; a clock that starts does not know."""
+
+    @property
+    def name(self) -> str:
+        return self.act.__name__
 
 
 def duties() -> list[Duty]:
     return [
         Duty(beat, 5),
         Duty(sweep_letters, 5),
+        Duty(fall_due, 5),
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),
         Duty(recover_evidence, 60),
@@ -153,6 +185,8 @@ def duties() -> list[Duty]:
         Duty(ask_again, 60),
         Duty(sweep_arrivals, 5),
         Duty(start_mailings, 2),
+        Duty(tell_organisers, 30),
+        Duty(forget_failures, 60),
         Duty(count_mailings, 15),
         Duty(count_days, 300),
         Duty(forget_files, 3600),
@@ -161,15 +195,29 @@ def duties() -> list[Duty]:
 
 
 def tick(known: list[Duty], monotonic: float) -> None:
-    """Runs what is due; a duty that fails is tried again in its turn, and keeps none of the others from theirs."""
+    """Runs what is due; a duty that fails is tried again soon, and keeps none of the others from theirs."""
     for duty in known:
         if monotonic >= duty.next_at:
             duty.next_at = monotonic + duty.every_seconds
             try:
                 with transaction() as session:
-                    duty.act(session, datetime.now(UTC))
-            except (SQLAlchemyError, RedisError) as error:
-                log.warning("%s: %s", duty.act.__name__, type(error).__name__)
+                    duty.act(session, now := datetime.now(UTC))
+                    failures.silence_resting(session, now)
+            except Exception as error:
+                _note_failure(duty, error, monotonic)
+            else:
+                if not duty.well:
+                    failures.succeeded(duty.name, 0)
+                duty.well = True
+
+
+def _note_failure(duty: Duty, error: Exception, monotonic: float) -> None:
+    """Redis and its reasons are a part of the service of their own: /readyz tells of them."""
+    log.warning("%s: %s", duty.name, failures.place_of(error))
+    duty.next_at = monotonic + min(duty.every_seconds, FAILED_SECONDS)
+    if not isinstance(error, RedisError):
+        duty.well = False
+        failures.record(duty.name, 0, error)
 
 
 def main() -> None:

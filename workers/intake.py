@@ -19,8 +19,8 @@ from service.tables import Row, count_lines, judge, lines_of
 BATCH = 5_000
 
 
-def run(number: int) -> None:
-    """One import, from where it is to its end."""
+def run(number: int) -> bool:
+    """One import, from where it is to its end. False where there is nothing to do."""
     path = imports.file_of(number)
     try:
         lines = count_lines(path)
@@ -29,7 +29,7 @@ def run(number: int) -> None:
     with transaction() as session:
         one = imports.begin(session, number, lines)
     if one is None:
-        return
+        return False
     try:
         if _all_lines(one):
             with transaction() as session:
@@ -38,6 +38,7 @@ def run(number: int) -> None:
         why = str(error) if isinstance(error, Refused) else "The file is not there any more."
         with transaction() as session:
             imports.fail(session, number, why.replace(str(path), one.filename), datetime.now(UTC))
+    return True
 
 
 def _all_lines(one: Import) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
-from pathlib import Path
-from traceback import extract_tb
 
 from service import deliveries, mailings, queue
 from service.db import reading, transaction
 from service.models import Serving
+from service.operations import failures
 from workers import intake
 from workers.inbound import process
 from workers.outbound import journal, ledger, shifts
@@ -23,35 +22,39 @@ class JobFailed(RuntimeError):
     """What RQ is told of a failure: a kind and a place. An error's own words may quote an address or a name."""
 
 
-def reported(job: Callable[[int], None]) -> Callable[[int], None]:
-    """A job that fails half-way gives its leases up, and its connection, whose conversation nobody would understand."""
+def reported(job: Callable[[int], bool]) -> Callable[[int], None]:
+    """A job that fails half-way gives its leases up, and its connection, whose conversation nobody would understand.
+
+    Each job says whether it did its work; where there was nothing to do, an earlier failure stays written down.
+    """
 
     @wraps(job)
     def run(row_id: int) -> None:
         try:
             if not ledger.held():
                 journal.start_over()
-            job(row_id)
+            did_its_work = job(row_id)
         except Exception as error:
             journal.start_over()
             hang_up()
             if pool.cache_info().currsize:
                 pool().hang_up()
-            at = extract_tb(error.__traceback__)[-1]
-            place = f"{Path(at.filename).name}:{at.lineno}"
-            raise JobFailed(f"{job.__name__} {row_id}: {type(error).__name__} at {place}") from None
+            failures.record(job.__name__, row_id, error)
+            raise JobFailed(f"{job.__name__} {row_id}: {failures.place_of(error)}") from None
+        if did_its_work:
+            failures.succeeded(job.__name__, row_id)
 
     return run
 
 
 @reported
-def deliver(message_id: int) -> None:
+def deliver(message_id: int) -> bool:
     """Sends one letter."""
-    deliver_letter(message_id)
+    return deliver_letter(message_id)
 
 
 @reported
-def serve(serving_id: int) -> None:
+def serve(serving_id: int) -> bool:
     """Takes the cut-off of a serving that is due, makes its documents, and stores a letter for each official."""
     with transaction() as session:
         deliveries.start(session, serving_id, datetime.now(UTC))
@@ -59,18 +62,17 @@ def serve(serving_id: int) -> None:
         with reading() as session:
             serving = session.get(Serving, serving_id)
             if serving is None or serving.state != "started":
-                return
+                return False
             made = [(one, deliveries.enclosures(session, serving, one)) for one in deliveries.cohorts(session, serving)]
         try:
             with transaction() as session:
-                deliveries.write(session, serving_id, made, datetime.now(UTC))
-            return
+                return deliveries.write(session, serving_id, made, datetime.now(UTC))
         except deliveries.ListChanged:
             continue
 
 
 @reported
-def fan_out(mailing_id: int) -> None:
+def fan_out(mailing_id: int) -> bool:
     """Stores the message rows of an approved mailing, chunk after chunk, then rings for its first shift."""
     more = True
     while more:
@@ -78,22 +80,24 @@ def fan_out(mailing_id: int) -> None:
             more = mailings.fan_out(session, mailing_id, datetime.now(UTC))
             if not more:
                 queue.wake(session, "shift", mailing_id, queue.BULK)
+    return True
 
 
 @reported
-def shift(mailing_id: int) -> None:
+def shift(mailing_id: int) -> bool:
     """Sends messages of one mailing for about half a minute, then rings again if there are more."""
     journal.replay()
-    shifts.run(mailing_id)
+    return shifts.run(mailing_id)
 
 
 @reported
-def take_in(_arrival_id: int) -> None:
+def take_in(_arrival_id: int) -> bool:
     """Reads this message that came in and all that wait beside it, and does what each asks."""
     process.run()
+    return True
 
 
 @reported
-def read_import(import_id: int) -> None:
+def read_import(import_id: int) -> bool:
     """Judges the lines of an import, or takes the good ones in, as far as its organiser has said."""
-    intake.run(import_id)
+    return intake.run(import_id)

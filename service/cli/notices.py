@@ -14,6 +14,7 @@ from service import audit, deliveries, links, notices, officials, register, sour
 from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
 from service.models import Notice
+from service.operations import problems
 
 STANDS = {
     "rehearsal": "rehearses: its letters go to the organisers until it is published.",
@@ -102,6 +103,8 @@ def notice_status(slug: str | None, as_json: bool) -> None:
         )
         for due_at in one["waiting"]:
             click.echo(f"  a serving is due at {due_at}")
+        for key, words in one["problems"].items():
+            click.echo(f"  {key}: {words}")
         for tier, count in one["deliveries"].items():
             click.echo(f"  {tier}: {count}")
 
@@ -111,9 +114,11 @@ def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
     for line in register.lines(session, notice)["deliveries"]:
         tiers[str(line["tier"])] = tiers.get(str(line["tier"]), 0) + 1
     edition = notice.edition
-    due = [one.due_at.isoformat(timespec="seconds") for one, of in deliveries.waiting(session) if of.id == notice.id]
+    unwritten = [serving for serving, of in deliveries.waiting(session) if of.id == notice.id]
+    due = [serving.due_at.isoformat(timespec="seconds") for serving in unwritten if serving.state == "due"]
+    wrong = [row for serving in unwritten for row in problems.about_serving(session, serving.id, now())]
     return {
         "slug": notice.slug, "title": notice.title, "state": notice.state, "count": edition.count if edition else 0,
         "edition": edition.hash if edition else None, "next_milestone": notices.next_milestone(notice), "deliveries": tiers,
-        "waiting": due,
+        "waiting": due, "problems": {row.key: row.in_words for row in wrong},
     }  # fmt: skip

@@ -15,6 +15,7 @@ from service.models.lists import (
 )
 from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
+from service.models.operations import Failure, ToldProblem
 from service.models.organisers import Organiser, OrganiserSession, RecoveryCode, SignInLink
 from service.models.people import Complaint, Consent, Request, RequestItem, Signature
 from service.models.proof import Evidence, Leaf, Manifest, ProofKey, TreeNode
@@ -23,8 +24,8 @@ from service.models.standing import Asking, Correction, Proposal
 
 __all__ = [
     "Arrival", "Asking", "Attempt", "AuditEntry", "Base", "Bounce", "Complaint", "Consent", "Correction", "Day", "Delivery",
-    "Demand", "Edition", "Enclosure", "Evidence", "Import", "ImportLine", "Leaf", "Letter", "Mailing", "MailingList",
+    "Demand", "Edition", "Enclosure", "Evidence", "Failure", "Import", "ImportLine", "Leaf", "Letter", "Mailing", "MailingList",
     "MailingReport", "MailingSeen", "MailingVersion", "Manifest", "Message", "Milestone", "Notice", "Official", "Organiser",
     "OrganiserSession", "ProofKey", "Proposal", "RawMail", "RecoveryCode", "Request", "RequestItem", "Serving", "SignInLink",
-    "Signature", "Subscription", "Suppression", "Tally", "TreeNode",
+    "Signature", "Subscription", "Suppression", "Tally", "ToldProblem", "TreeNode",
 ]  # fmt: skip

@@ -1,86 +1,65 @@
 """What is wrong now: one list, which the dashboard, /readyz, ALERT_URL and the e-mail to organisers share.
 
-A new kind of problem is a function that yields its rows, named in SOURCES. Strangers read the sentences, too, because /readyz
-is public: they hold numbers and public names, never an address, a person's name, or a program's own words. Those go into
-`detail`, which only organisers see.
+A new kind of problem is a function that yields its rows (service/operations/problem_rows.py), named in SOURCES.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from service import register
 from service.db import reading
-from service.models import Mailing
-from service.roles import EVERYBODY
+from service.models import Mailing, Serving
+from service.operations import stuck, waiting_letters
+from service.operations.problem_rows import ALERT, EVERYWHERE, MAIL, READYZ, Button, Problem, without_addresses
+from service.roles import ADMINISTRATORS, APPROVERS
 
-READYZ, ALERT, MAIL = "readyz", "alert", "mail"
-EVERYWHERE = frozenset({READYZ, ALERT, MAIL})
-"""Where a problem is told beside the dashboard."""
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Button:
-    """`act` is what the form sends, with the problem's key, to `path`."""
-
-    act: str
-    label: str
-    path: str = "/organise/problems"
-    danger: bool = False
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong, the same `key` for as long as it lasts."""
-
-    key: str
-    """What it is about: "serving 4", "import 2"."""
-    kicker: str
-    """Two or three words above it: "Paused"."""
-    sentence: str
-    """A whole sentence, or two."""
-    since: datetime | None = None
-    title: str = ""
-    """For organisers only, the name of what it is about, as a link to `page`."""
-    page: str = ""
-    """The path in the studio where it can be looked at."""
-    detail: str = ""
-    """For organisers only: a server's words, an error's kind and place."""
-    buttons: tuple[Button, ...] = ()
-    roles: frozenset[str] = EVERYBODY
-    """Who can press its buttons, and is therefore written to."""
-    channels: frozenset[str] = EVERYWHERE
-    urgent: bool = True
-
-    @property
-    def in_words(self) -> str:
-        """The sentence with its time, for readers who have no time zone of their own."""
-        return f"{self.sentence} Since {self.since:%Y-%m-%d %H:%M} UTC." if self.since else self.sentence
+__all__ = ["ALERT", "EVERYWHERE", "MAIL", "READYZ", "Button", "Problem", "in_words", "of_parts", "present"]
 
 
 def present(session: Session, now: datetime, channel: str = "") -> list[Problem]:
-    """All that is wrong now, or what one channel tells of it. The parts of the service (`health.parts`) are not among them."""
+    """All that is wrong now, or what one channel tells of it. The parts of the service are not among them: see `of_parts`."""
     rows = [problem for source in SOURCES for problem in source(session, now)]
     return [problem for problem in rows if not channel or channel in problem.channels]
 
 
+def about_serving(session: Session, number: int, now: datetime) -> list[Problem]:
+    """What is wrong with one serving: itself, or letters of it that wait."""
+    keys = {f"serving {number}", f"letters of serving {number}"}
+    return [row for source in (stuck.servings, waiting_letters.of_servings) for row in source(session, now) if row.key in keys]
+
+
+def of_parts(parts: Mapping[str, str]) -> list[Problem]:
+    """The parts of the service (`health.parts`) that are not as they should be."""
+    again = (Button("try letters", "Try again now"),)
+    return [
+        Problem(
+            part, part[:1].upper() + part[1:], f"{said[:1].upper()}{said[1:]}.", buttons=again if part == "mail" else (),
+            roles=APPROVERS if part == "mail" else ADMINISTRATORS,
+        )
+        for part, said in parts.items()
+        if said != "ok"
+    ]  # fmt: skip
+
+
 def in_words(channel: str, now: datetime) -> dict[str, str]:
-    """What one channel tells, by key; a database that cannot be read is told of by `health.parts`."""
+    """What one channel tells, by key. Never raises: whoever looks wants to know that something is wrong, whatever it is."""
     try:
         with reading() as session:
             return {problem.key: problem.in_words for problem in present(session, now, channel)}
     except SQLAlchemyError:
         return {"database": "cannot be read"}
-
-
-def without_addresses(words: str) -> str:
-    """A server's words without the addresses in them."""
-    return " ".join("…@…" if "@" in word else word for word in words.split())
+    except Exception as error:
+        log.exception("the list of what is wrong cannot be made")
+        return {"problems": f"cannot be listed ({type(error).__name__})"}
 
 
 def _paused_mailings(session: Session, _now: datetime) -> Iterable[Problem]:
@@ -92,4 +71,28 @@ def _paused_mailings(session: Session, _now: datetime) -> Iterable[Problem]:
         )  # fmt: skip
 
 
-SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (_paused_mailings,)
+def _unsure_letters(session: Session, _now: datetime) -> Iterable[Problem]:
+    """Letters to officials that are held until a person says what became of them."""
+    for delivery in register.unsure(session):
+        title = session.get_one(Serving, delivery.serving_id).edition.title
+        yield Problem(
+            f"delivery {delivery.id}", "Unsure",
+            f"Unsure whether the letter to {delivery.office} arrived: its final answer was lost. It is held until somebody "
+            "finds out and says what became of it.",
+            delivery.message.settled_at, title=title, page=f"/organise/servings/{delivery.serving_id}", roles=APPROVERS,
+        )  # fmt: skip
+
+
+SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
+    stuck.servings,
+    waiting_letters.of_servings,
+    _unsure_letters,
+    stuck.mailings,
+    _paused_mailings,
+    waiting_letters.failing,
+    waiting_letters.put_off,
+    stuck.imports,
+    stuck.arrivals,
+    stuck.reports,
+    stuck.duties,
+)

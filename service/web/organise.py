@@ -16,7 +16,6 @@ from service import (
     notices,
     organisers,
     proposals,
-    register,
     spool,
 )
 from service.db import reading
@@ -31,15 +30,17 @@ SHOWN = 20
 
 @blueprint.get("")
 def dashboard() -> ResponseReturnValue:
-    at = now()
+    at, parts = now(), health.parts()
     with reading() as database:
+        wrong = problems.of_parts(parts) + problems.present(database, at)
+        told = {problem.key for problem in wrong}
         return render_template(
-            "organise/dashboard.html", updates=mailings.all_of_them(database, SHOWN), waiting=deliveries.waiting(database),
-            unsure=register.unsure(database), complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
-            live=notices.in_force(database), parts=health.parts(), files=imports.waiting(database),
+            "organise/dashboard.html", updates=mailings.all_of_them(database, SHOWN), problems=wrong,
+            waiting=[row for row in deliveries.waiting(database) if f"serving {row[0].id}" not in told],
+            complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
+            live=notices.in_force(database), parts=parts, files=imports.waiting(database),
             signed=days.by_day(database, "signatures", at), subscribed=days.by_day(database, "subscriptions", at),
             domains=days.by_domain(database, at), about=proposals.described(database), mail=spool.counts(database),
-            problems=problems.present(database, at),
         )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def stop_serving(number: int) -> ResponseReturnValue:
         if database.get(Serving, number if number < 2**63 else 0) is None:
             raise NotFound(f"there is no serving {number}")
         if not deliveries.stop(database, number, f"organiser {g.organiser.id}"):
-            raise Refused("This serving has started; it can no longer be stopped.")
+            raise Refused("Its letters are written already, or it was stopped before: it can no longer be stopped.")
     return redirect(url_for("organise.dashboard"), 303)
 
 

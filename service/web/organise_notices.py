@@ -14,6 +14,7 @@ from service.config import settings
 from service.db import reading
 from service.errors import Refused
 from service.models import Notice, Proposal
+from service.operations import problems
 from service.proof.encoding import encode
 from service.web.guards import acting, may_at_once, noted, now
 
@@ -133,7 +134,8 @@ def serving(number: int) -> ResponseReturnValue:
     with reading() as database:
         found = servings.find(database, number)
         lines = evidence.of_serving(database, found)
-        return render_template("organise/serving.html", serving=found, lines=lines, settles=SETTLES)
+        wrong = problems.about_serving(database, number, now())
+        return render_template("organise/serving.html", serving=found, lines=lines, settles=SETTLES, problems=wrong)
 
 
 @blueprint.post("/servings/<int:number>")

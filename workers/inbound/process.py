@@ -8,14 +8,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from sqlalchemy.exc import DBAPIError
-
 from service import bounces, spool
 from service.config import settings
 from service.db import reading, transaction
 from service.incoming.child import Reader
 from service.incoming.judge import Judgement
 from service.models import Arrival
+from service.operations import failures
 from workers.inbound.act import act
 
 log = logging.getLogger(__name__)
@@ -47,17 +46,19 @@ def run() -> None:
 
 
 def take_in(arrival: Arrival) -> None:
-    """One message: a failure of the database leaves it leased, and it is tried again once that lapses."""
-    said = _read(arrival)
+    """One message. A failure leaves it leased, to be tried again once that lapses, and keeps none of the others waiting."""
     try:
+        said = _read(arrival)
         with transaction() as session:
             if spool.hold(session, arrival):
                 act(session, arrival, said, datetime.now(UTC))
+            failures.forget(session, "take_in", arrival.id)
     except bounces.NotYet:
         with transaction() as session:
             spool.later(session, arrival, datetime.now(UTC), SOON)
-    except DBAPIError as error:
-        log.warning("arrival %d: not taken in: %s", arrival.id, type(error).__name__)
+    except Exception as error:
+        log.warning("arrival %d: not taken in: %s", arrival.id, failures.place_of(error))
+        failures.record("take_in", arrival.id, error)
 
 
 def _read(arrival: Arrival) -> Judgement:

@@ -36,12 +36,12 @@ IDLE_SECONDS = 20
 """A connection that waited longer is closed before use: servers hang up, and a hang-up costs an attempt."""
 
 
-def deliver(message_id: int) -> None:
-    """Sends one claimed letter, and records every reply; with nothing to claim it does nothing."""
+def deliver(message_id: int) -> bool:
+    """Sends one claimed letter, and records every reply. False where there was nothing to send."""
     with transaction() as session:
         copy = _claim(session, message_id)
     if copy is None:
-        return
+        return False
     direct = copy.official and settings().officials_direct
     tried = list(_outcomes(copy, direct=direct))
     outcome, now = tried[-1], datetime.now(UTC)
@@ -61,6 +61,7 @@ def deliver(message_id: int) -> None:
         else:  # somebody else has it, with a mark of its own that stays
             log.warning("message %d: its lease was lost, the answer %s is not recorded", message_id, outcome.code)
     journal.own().empty()
+    return True
 
 
 def _outcomes(copy: Copy, *, direct: bool) -> Iterator[Outcome]:

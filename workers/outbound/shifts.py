@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from service import mailings, queue, speed, tallies
 from service.config import settings
 from service.db import transaction
+from service.operations import failures
 from workers.outbound import batch, journal, ledger
 from workers.outbound.exchange import Answer, Copy
 from workers.outbound.pace import blames_sender
@@ -36,16 +37,19 @@ stopping: list[bool] = []
 """Not empty once this process was asked to end: then no new text leaves, and the answers under way are awaited briefly."""
 
 
-def run(mailing_id: int) -> None:
-    """One shift. Rings again where messages are left, and marks the mailing sent where none is."""
+def run(mailing_id: int) -> bool:
+    """One shift. Rings again where messages are left, and marks the mailing sent where none is. True where it got on."""
     shift = Shift(mailing_id, pool())
     shift.work()
+    if shift.failed and shift.failed == shift.pool.why:
+        failures.record_as("shift", mailing_id, "relay", shift.failed)
     with transaction() as session:
         now = datetime.now(UTC)
-        if mailings.finish(session, mailing_id, now) or shift.failed or stopping:
-            return  # a relay that is away is tried again when the clock looks, not at once
-        if batch.is_due(session, mailing_id, now):
+        over = mailings.finish(session, mailing_id, now)
+        # a relay that is away is tried again when the clock looks, not at once
+        if not (over or shift.failed or stopping) and batch.is_due(session, mailing_id, now):
             queue.wake(session, "shift", mailing_id, queue.BULK)
+    return over or (shift.recorded > 0 and not shift.failed)
 
 
 class Shift:
@@ -61,6 +65,7 @@ class Shift:
         self.until = time.monotonic() + SHIFT_SECONDS
         self.stop_at = 0.0
         self.settled, self.tell_at = 0, 0.0
+        self.recorded = 0
         self.flush_at = time.monotonic() + 1
         self.failed: str = ""
         self.may_send = True
@@ -180,6 +185,7 @@ class Shift:
         now = datetime.now(UTC)
         with transaction() as session:
             done = ledger.record_many(session, ledger.token(), self.answers, now)
+            self.recorded += done.total()
             settled = {state: count for state, count in done.items() if state in tallies.SETTLED}
             tallies.add(session, self.mailing_id, settled)
         self.journal.empty()
