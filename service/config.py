@@ -90,6 +90,7 @@ class Settings:
     dns_server: str = setting("", "IP address of the name server, or with a port; empty: the system's; off: none.", name_server)
     address_days: int = setting("180", "After how many days an official's address should be verified again.", positive)
     attach_names: int = setting("20000", "Most names that are attached to a letter; a longer list is a link.", amount)
+    pdf_seconds: int = setting("300", "How long the making of one PDF may take; longer, and its letters go without.", positive)
     correction_hours: int = setting("24", "How long withdrawals are gathered for one correction to officials.", amount)
 
     inbound_lmtp_port: int = setting("8024", "Port of the LMTP receiver.", port)

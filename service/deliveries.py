@@ -127,9 +127,9 @@ def enclosures(session: Session, serving: Serving, cohort: Cohort) -> list[Enclo
     made = [(f"edition-{edition.number}.txt", "text/plain; charset=utf-8", edition.text.encode(), False)]
     linked = len(cohort.signers) > settings().attach_names
     volumes = documents.annex_volumes(annex, cohort.signers)
-    for number, pdf in enumerate(volumes, 1):
+    for number, volume in enumerate(volumes, 1):
         name = f"{notice.slug}.pdf" if len(volumes) == 1 else f"{notice.slug}-{number}-of-{len(volumes)}.pdf"
-        made.append((name, "application/pdf", pdf, linked))
+        made.append((name, "application/pdf", volume.pdf, linked))
     made.append((f"{notice.slug}-signatures.csv", "text/csv; charset=utf-8", documents.annex_csv(cohort.signers), linked))
     return [
         Enclosure(serving_id=serving.id, cohort=cohort.key, filename=filename, content_type=content_type, content=content,

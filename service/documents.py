@@ -2,29 +2,22 @@
 
 import csv
 import io
-import json
-import re
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from pathlib import Path
 from unicodedata import category, combining, normalize
 
-import typst
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from service.text.csv_cells import plain_cell
+from service.text.scripts import breakable, isolated
+from service.typesetting import Content, Typeset, typeset
 
-_ROOT = Path(__file__).resolve().parent.parent
-_TEMPLATE = _ROOT / "templates" / "documents" / "notice.typ"
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 _BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _NO_CHARACTER = ("Cc", "Cn", "Co", "Cs")
-_UNSHOWN = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,8 @@ class Signer:
     clp: str = ""
     office: str = ""
     number: int = 0
+    agreed_at: datetime | None = None
+    """When they agreed that this official gets their name."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,10 @@ class Annex:
     url: str
     named: int | None = None
     """How many are named in all volumes together; None: those of this one."""
+    earlier: int = 0
+    """How many would be named, but signed before the office that reads this was added."""
+    withdrawn: int = 0
+    """How many took their signature back after the count was taken."""
     volume: int = 1
     volumes: int = 1
 
@@ -70,39 +69,35 @@ class Annex:
 VOLUME = 20_000
 """Most names of one PDF."""
 QUICK = 2_000
-"""So many names are set in this process; typst keeps the memory of a larger document for as long as a process lives."""
+"""More names than these are set in a process of their own; typst keeps a document's memory for as long as a process lives."""
 
 
-def annex_volumes(annex: Annex, signers: Sequence[Signer]) -> list[bytes]:
-    """The notice and its signatures as one PDF, or as several of at most VOLUME names, by local party across all of them."""
+def annex_volumes(annex: Annex, signers: Sequence[Signer]) -> list[Typeset]:
+    """The notice and its signatures as one PDF, or as several of at most VOLUME names, by local party across all of them.
+
+    Raises NotSet where one of them cannot be made.
+    """
     ordered = sorted(signers, key=lambda one: (not one.clp, _party(one.clp))) if len(signers) > VOLUME else signers
     parts = [ordered[start : start + VOLUME] for start in range(0, len(ordered), VOLUME)] or [[]]
-    found = []
+    volumes = []
     for number, part in enumerate(parts, 1):
         volume = replace(annex, named=len(signers), volume=number, volumes=len(parts))
-        found.append(annex_pdf(volume, part) if len(part) <= QUICK else _elsewhere(volume, part))
-    return found
-
-
-def _elsewhere(annex: Annex, signers: Sequence[Signer]) -> bytes:
-    """A volume made in a process of its own, whose memory ends with it."""
-    command = [sys.executable, "-m", "service.volume"]
-    content = json.dumps({"content": _content(annex, signers), "served_at": annex.served_at.isoformat()}).encode()
-    return subprocess.run(command, input=content, stdout=subprocess.PIPE, check=True, cwd=_ROOT).stdout
+        volumes.append(typeset(_content(volume, part), annex.served_at, apart=len(part) > QUICK))
+    return volumes
 
 
 def annex_pdf(annex: Annex, signers: Iterable[Signer]) -> bytes:
     """The notice and its signatures as a tagged PDF (ISO 14289-1, PDF/UA-1), A4, in en-GB, with embedded fonts only.
 
-    Signers appear by local party, within it in the order given. A character that no embedded font has is shown as □,
-    and the document says so. Raises ValueError if `served_at` has no time zone or there are more names than `count`.
+    Signers appear by local party, within it in the order given. A letter that no font has is shown as □, and the document
+    says so. Raises ValueError if `served_at` has no time zone or there are more names than `count`, and NotSet.
     """
     named = list(signers)
     if annex.served_at.tzinfo is None:
         raise ValueError("served_at needs a time zone: the document states the time in UTC")
     if len(named) > annex.count:
         raise ValueError(f"{len(named)} names for {annex.count} signatures")
-    return compile_pdf(json.dumps(_content(annex, named), ensure_ascii=False), annex.served_at)
+    return typeset(_content(annex, named), annex.served_at).pdf
 
 
 def annex_csv(signers: Iterable[Signer]) -> bytes:
@@ -117,50 +112,67 @@ def annex_csv(signers: Iterable[Signer]) -> bytes:
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
-def compile_pdf(content: str, served_at: datetime, unshown: frozenset[str] = frozenset()) -> bytes:
-    """PDF/UA forbids text without a glyph, so typst names the characters it lacks and we compile again without them."""
-    inputs = {"content": content.translate({ord(one): "□" for one in unshown}), "unshown": "yes" if unshown else ""}
-    try:
-        return typst.compile(
-            str(_TEMPLATE), sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=["ua-1"],
-            timestamp=served_at.astimezone(UTC),
-        )  # fmt: skip
-    except typst.TypstError as error:
-        lacking = {one for text in _UNSHOWN.findall(error.diagnostic) for one in text if not one.isascii()}
-        if lacking <= unshown:
-            raise
-        return compile_pdf(content, served_at, unshown | lacking)
+def who_is_named(count: int, named: int, earlier: int = 0, withdrawn: int = 0) -> str:
+    """One sentence: how many of those counted are listed by name, and why the others are not."""
+    if count == 0:
+        return "No signature has been confirmed yet."
+    if named == count:
+        return "Listed by name below." if count == 1 else "All of them are listed by name."
+    without = "; ".join(without_name(count, named, earlier, withdrawn))
+    if named == 0:
+        return f"None is listed by name: {without}."
+    return f"{named:,} {'person is' if named == 1 else 'people are'} listed by name; {without}."
 
 
-def _content(annex: Annex, signers: Sequence[Signer]) -> dict[str, object]:
+def without_name(count: int, named: int, earlier: int = 0, withdrawn: int = 0) -> list[str]:
+    """Why the others are not named, each reason with how many it holds for."""
+    silent = count - named - earlier - withdrawn
+    many = "all are" if silent == count > 1 else f"{silent:,} {'is' if silent == 1 else 'are'}"
+    return [
+        *([f"{many} counted without a name, as they wished"] if silent > 0 else []),
+        *([f"{earlier:,} signed before your office was added, so their names do not go to you"] if earlier else []),
+        *([f"{withdrawn:,} {'has' if withdrawn == 1 else 'have'} withdrawn since the count was taken"] if withdrawn else []),
+    ]
+
+
+def _content(annex: Annex, signers: Sequence[Signer]) -> Content:
     served = annex.served_at.astimezone(UTC)
+    named = len(signers) if annex.named is None else annex.named
     return {
-        **{field: _line(value) if isinstance(value, str) else value for field, value in vars(annex).items()},
+        **vars(annex),
+        **{field: _printed(getattr(annex, field)) for field in ("title", "addressed_to", "published_by", "imprint")},
         "published_on": {part: getattr(annex.published_on, part) for part in ("year", "month", "day")},
         "served_at": {part: getattr(served, part) for part in ("year", "month", "day", "hour", "minute", "second")},
         "body": [_tree(block) for block in SyntaxTreeNode(_MARKDOWN.parse(annex.body)).children],
-        "named": len(signers) if annex.named is None else annex.named,
+        "source": _shown(annex.body),
+        "named": named,
+        "listed": who_is_named(annex.count, named, annex.earlier, annex.withdrawn),
         "parties": _by_party(signers),
+        "missing": [],
     }
 
 
 def _by_party(signers: Sequence[Signer]) -> list[dict[str, object]]:
-    """[{clp, people: [[name, office], …]}, …], alphabetical; spellings that differ in case or accents are one party."""
-    parties: dict[str, tuple[str, list[list[str]]]] = {}
+    """[{clp, people: [[name, office, number], …]}, …], alphabetical; spellings that differ in case or accents are one party."""
+    parties: dict[str, tuple[str, list[list[str | int]]]] = {}
     for one in signers:
         _, people = parties.setdefault(_party(one.clp)[0], (_party(one.clp)[1] or "No local party given", []))
-        people.append([_line(one.name), _line(one.office)])
+        people.append([isolated(_printed(one.name)), isolated(_printed(one.office)), one.number])
     return [{"clp": clp, "people": people} for _, (clp, people) in sorted(parties.items(), key=lambda p: (not p[0], p))]
 
 
 @lru_cache(maxsize=10_000)
 def _party(clp: str) -> tuple[str, str]:
     """What a party is sorted by, and how it is shown; many thousands of signers have a few hundred parties."""
-    return _sort_key(_line(clp)), _line(clp)
+    return _sort_key(_line(clp)), isolated(_printed(clp))
 
 
 def _sort_key(text: str) -> str:
     return "".join(one for one in normalize("NFKD", text.casefold()) if not combining(one))
+
+
+def _printed(text: str) -> str:
+    return breakable(_line(text))
 
 
 def _line(text: str) -> str:
@@ -176,12 +188,15 @@ def _shown(text: str) -> str:
 
 
 def _tree(node: SyntaxTreeNode) -> dict[str, object]:
-    """Markdown as {kind, text, href, start, children}, kinds named as markdown-it names them; notice.typ sets it."""
+    """Markdown as {kind, text, href, address, start, children}, kinds named as markdown-it names them; notice.typ sets it."""
     href = str(node.attrs.get("href", ""))
+    href = href if href.startswith(("https://", "http://", "mailto:")) and len(href) < 2000 else ""
+    text = "" if node.children else _shown(node.content)
     return {
         "kind": node.type,
-        "text": "" if node.children else _shown(node.content),
-        "href": href if href.startswith(("https://", "http://", "mailto:")) and len(href) < 2000 else "",
+        "text": breakable(text, prose=True) if node.type == "text" else text,
+        "href": href,
+        "address": breakable(href, prose=True),
         "start": node.attrs.get("start", 1),
         "children": [_tree(child) for child in node.children],
     }

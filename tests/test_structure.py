@@ -43,12 +43,12 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
-    "documents", "emails", "erasures", "errors", "evidence", "forgetting", "incoming", "letters", "limits", "linked_hosts",
-    "links", "machine_secret",
-    "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders", "plausible",
-    "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
+    "documents", "emails", "erasures", "errors", "evidence", "fonts", "forgetting", "incoming", "letters", "limits",
+    "linked_hosts", "links", "machine_secret",
+    "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders",
+    "plausible", "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
     "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
-    "times", "trees", "writing",
+    "times", "trees", "typesetting", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {
