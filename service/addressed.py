@@ -14,12 +14,12 @@ from service.config import settings
 from service.errors import NotFound
 from service.models import MailingList
 
-Role = Literal["bounce", "unsubscribe", "confirm", "subscribe", "leave", "request", "complaints", "inbox"]
+Role = Literal["bounce", "unsubscribe", "confirm", "subscribe", "leave", "request", "again", "complaints", "inbox"]
 TAGGED = re.compile(r"(bounce|unsubscribe|confirm)\+([a-z2-7]{1,40})", re.IGNORECASE)
 COMMAND = re.compile(r"([a-z0-9][a-z0-9-]{0,60})-(subscribe|unsubscribe|request)", re.IGNORECASE)
 PURPOSES = {"unsubscribe": "unsubscribe", "confirm": "confirm by mail"}
-REQUIRED = {"postmaster", "abuse", "fbl"}
-"""RFC 5321 §4.5.1, RFC 2142 §2 and §4; and where providers send feedback."""
+BY_NAME: dict[str, Role] = {"postmaster": "inbox", "abuse": "complaints", "fbl": "complaints", links.AGAIN: "again"}
+"""RFC 5321 §4.5.1, RFC 2142 §2 and §4; where providers send feedback; and where people ask to be written to again."""
 
 
 class Destination(NamedTuple):
@@ -40,8 +40,8 @@ def find(session: Session, address: str) -> Destination | None:
         return None
     if found := TAGGED.fullmatch(local):
         return _tagged(found[1].lower(), found[2])
-    if local.lower() in REQUIRED:
-        return Destination("complaints" if local.lower() != "postmaster" else "inbox")
+    if local.lower() in BY_NAME:
+        return Destination(BY_NAME[local.lower()])
     if found := COMMAND.fullmatch(local):
         return _command(session, found[1].lower(), found[2].lower())
     return None

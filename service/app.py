@@ -17,6 +17,7 @@ from service import cli, config, organisers
 from service.db import reading
 from service.errors import NotFound, Refused, SpoiltLink, TooMany
 from service.letters import environment
+from service.links import again_address
 from service.requests import Settled
 from service.states import NotThatWay
 from service.web import BLUEPRINTS, shown
@@ -60,7 +61,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.jinja_env.filters.update(environment().filters | shown.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
-    app.context_processor(lambda: {"may": may, "at": shown.at})
+    app.context_processor(lambda: {"may": may, "at": shown.at, "again_address": again_address})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
     app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)

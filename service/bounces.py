@@ -16,7 +16,7 @@ from service.db import among
 from service.errors import NotFound
 from service.incoming import commands, reasons
 from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription
-from service.models.mail import TO_OFFICIALS
+from service.models.mail import REACTIVATE, TO_OFFICIALS, TO_ORGANISERS
 from service.suppressions import Cause, keyed_hash, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
@@ -30,8 +30,9 @@ REASONS: dict[Cause, str] = {
     "judged": "bounced: an organiser judged it",
     "complaint": "said that it was spam",
 }
-NEVER = {*TO_OFFICIALS, "sign_in", "paused", "forwarded", "test_copy", "approval", "official_bounced", "witness"}
+NEVER = {*TO_OFFICIALS, *TO_ORGANISERS}
 """Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
+ASKS_TO_CONFIRM = ("confirm", REACTIVATE)
 ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
 
@@ -68,7 +69,7 @@ def returned(session: Session, message: Message, kind: str, status: str, text: s
     if kind == "delayed":
         return True
     _move(session, message, "bounced", ("accepted", "unsure"))
-    if message.kind == "confirm":
+    if message.kind in ASKS_TO_CONFIRM:
         _end_pending(session, message)
     if message.kind not in NEVER and (
         kind == "hard" or (kind == "soft" and score(session, mailbox, now) >= settings().soft_bounces)
@@ -113,7 +114,7 @@ def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, i
 
 
 def _end_pending_of(session: Session, numbers: Collection[int]) -> None:
-    confirmations = select(Message).where(among(session, Message.id, numbers), Message.kind == "confirm")
+    confirmations = select(Message).where(among(session, Message.id, numbers), Message.kind.in_(ASKS_TO_CONFIRM))
     for message in session.scalars(confirmations):
         _end_pending(session, message)
 

@@ -34,6 +34,7 @@ from service.models import (
     SignInLink,
     Subscription,
 )  # fmt: skip
+from service.suppressions import Barrier
 
 
 def confirm(
@@ -51,6 +52,17 @@ def confirm(
 def _editions(session: Session, request: Request) -> dict[int, Edition]:
     numbers = {item.signature.edition_id for item in request.items if item.signature}
     return {number: session.get_one(Edition, number) for number in numbers}
+
+
+def reactivate(
+    session: Session, request: Request, barrier: Barrier, now: datetime, due_at: datetime, answering: str | None = None
+) -> Message | None:  # fmt: skip
+    """Says why we had stopped writing, and asks for a press: then we write again, and do what was asked for."""
+    return store(
+        session, "reactivate", request.email, now, due_at=due_at, letter={"request_id": request.id},
+        headers=answer_headers(answering), url=links.confirm_url(request.key), request=request, barrier=barrier,
+        by_mail=answering is not None, editions=_editions(session, request),
+    )  # fmt: skip
 
 
 def already(

@@ -15,7 +15,7 @@ from service.addresses import mailbox
 from service.config import settings
 from service.markdown import tidy
 from service.models import Letter, Message
-from service.suppressions import is_suppressed
+from service.suppressions import barrier_of
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 NOT_A_PERSON = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
@@ -54,7 +54,7 @@ def store(
 ) -> Message | None:  # fmt: skip
     """Stores the row and its letter. None where we must not write to the address (only an official's letter asks itself)."""
     key = mailbox(email)
-    if on == queue.PROMPT and is_suppressed(session, key):
+    if on == queue.PROMPT and (barrier := barrier_of(session, key)) and barrier.bars(kind, now):
         return None
     subject, text, html = render(kind, **context)
     message = Message(

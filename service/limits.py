@@ -29,10 +29,11 @@ from service.addresses import domain
 from service.config import settings
 from service.errors import TooMany
 from service.models import Message
+from service.models.mail import REACTIVATE
 
 log = logging.getLogger(__name__)
 
-ASKING = ("confirm", "already", "manage_link", "complaint", "commands", "leaving")
+ASKING = ("confirm", "already", "manage_link", "complaint", "commands", "leaving", REACTIVATE)
 """Kinds of letter that a stranger can make us send to an address."""
 
 

@@ -30,6 +30,7 @@ TOKEN_CHARACTERS = 26
 PADDING = "======"
 FILLER = bytes(4)
 STEP_CHARACTERS = 32
+AGAIN = "again"
 SIGNATURE_ENDS = re.compile(r"\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 """A SHA-256 in base64 leaves two bits of its last character open: only the spelling that we write is ours."""
 
@@ -183,6 +184,11 @@ def bounce_address(message_id: int) -> str:
 
 def confirm_address(request_id: int) -> str:
     return f"confirm+{compact('confirm by mail', request_id)}@{settings().mail_domain}"
+
+
+def again_address() -> str:
+    """Where somebody to whom we had stopped writing asks to be written to again."""
+    return f"{AGAIN}@{settings().mail_domain}"
 
 
 def message_id(row_id: int) -> str:

@@ -17,6 +17,7 @@ from service.config import settings
 from service.errors import NotFound
 from service.models import Consent, Letter, Message, Request, RequestItem, Signature, Subscription
 from service.models.base import UTCDateTime
+from service.suppressions import lift_for_owner
 
 
 class Settled(NotFound):
@@ -119,14 +120,18 @@ def by_number(session: Session, request_id: int, now: datetime) -> Request:
     return request
 
 
-def use(session: Session, request: Request, now: datetime) -> None:
-    """Spends the link, once: of fifty presses at one time, one passes. Raises Settled."""
+def use(session: Session, request: Request, now: datetime) -> bool:
+    """Spends the link, once: of fifty presses at one time, one passes. Raises Settled.
+
+    Whoever presses has had our letter: True where we had stopped writing to this mailbox and may again.
+    """
     locked = session.scalar(select(Request).where(Request.id == request.id).with_for_update())
     session.refresh(request)
     if locked is None or request.used_at is not None:
         raise Settled(request)
     request.used_at = now
     _cancel_waiting(session, request, now)
+    return lift_for_owner(session, request.mailbox, request.created_at, now, reactivates=request.reactivates)
 
 
 def record_consent(session: Session, key: str, purpose: str, act: str, channel: str, wording: str, now: datetime) -> None:

@@ -43,7 +43,8 @@ KEPT = "kept: "
 RULES: dict[str, str] = {
     "signatures": "unconfirmed: UNCONFIRMED_DAYS; confirmed: pseudonymised PSEUDONYMISE_DAYS after the notice closes",
     "subscriptions": "unconfirmed: UNCONFIRMED_DAYS; left: two years, so that an import cannot bring them back",
-    "requests": "unconfirmed: UNCONFIRMED_DAYS; used: UNCONFIRMED_DAYS after they ran out; of a receipt: as what it manages",
+    "requests": "unconfirmed: UNCONFIRMED_DAYS; to be written to again: 30 days and UNCONFIRMED_DAYS; "
+    "used: UNCONFIRMED_DAYS after they ran out; of a receipt: as what it manages",
     "request_items": "with their request",
     "consents": "never confirmed: UNCONFIRMED_DAYS; six years after a withdrawal (Limitation Act 1980 s.5); erased people "
     "and signers of notices closed long ago as a keyed hash",
@@ -119,7 +120,7 @@ def _unconfirmed() -> timedelta:
 def _requests(session: Session, now: datetime) -> int:
     over = or_(
         Request.expires_at < now - _unconfirmed(),
-        ~_held(Request.mailbox) & (Request.created_at < now - _unconfirmed()),
+        ~_held(Request.mailbox) & Request.reactivates.is_(False) & (Request.created_at < now - _unconfirmed()),
     )
     return _delete(session, Request, over)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import addresses, counting, emails, names, proofs, requests, signing, subscribing
+from service import addresses, counting, emails, names, proofs, reactivations, requests, signing, subscribing
 from service.errors import Refused
 from service.models import Edition, MailingList, Notice, Request, Signature
 from service.proof.encoding import encode
-from service.suppressions import is_suppressed
 
 OFFICES = {"": "none", "chair": "chair", "secretary": "secretary", "other": "other office"}
 DISPLAYS = {
@@ -70,26 +70,34 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
     edition = notice.edition
     if edition is None or notice.state != "live":
         raise Refused("This notice is not open for signatures.")
-    key = addresses.mailbox(form.email)
-    if is_suppressed(session, key):
+    store_wishes = partial(_store_wishes, session, notice, edition, form, now, channel)
+    if reactivations.answer(session, form.email, now, store_wishes):
         return
-    items, news = [], ""
+    wishes = store_wishes()
+    if wishes:
+        requests.ask(session, form.email, form.name, wishes, now)
+    if not any(isinstance(wish.row, Signature) for wish in wishes):
+        already = f"Your mailbox has signed “{edition.title}” already, so nothing was changed."
+        requests.tell(session, form.email, already, now)
+
+
+def _store_wishes(
+    session: Session, notice: Notice, edition: Edition, form: Form, now: datetime, channel: str
+) -> list[requests.Item]:
+    """What a form asks for that is not so yet, stored as pending."""
+    wishes = []
+    key = addresses.mailbox(form.email)
     signature = signing.pending(session, edition, key, form.details, now)
-    if signature is None:
-        news = f"Your mailbox has signed “{edition.title}” already, so nothing was changed."
-    else:
-        items.append(requests.Item(signature, form.details))
+    if signature is not None:
+        wishes.append(requests.Item(signature, form.details))
         requests.record_consent(
             session, key, f"sign:{edition.hash}", "asked", channel, signing.wording(session, edition), now
         )  # fmt: skip
     if form.updates and notice.list_id:
         mailing_list = session.get_one(MailingList, notice.list_id)
         details = {"email": form.email, "name": form.name, "clp": form.clp, "office": form.office}
-        items += subscribing.pending(session, [mailing_list], details, now, channel)
-    if items:
-        requests.ask(session, form.email, form.name, items, now)
-    if news:
-        requests.tell(session, form.email, news, now)
+        wishes += subscribing.pending(session, [mailing_list], details, now, channel)
+    return wishes
 
 
 def confirm(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:

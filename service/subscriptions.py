@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, insert, literal, literal_column, select
 from sqlalchemy.orm import Session
 
-from service import addresses, emails, limits, names, requests, states, subscribing
+from service import addresses, emails, limits, names, reactivations, requests, states, subscribing
 from service.errors import NotFound, Refused
 from service.models import MailingList, Request, Subscription
 from service.models.base import UTCDateTime
-from service.suppressions import is_suppressed, suppressed_among
+from service.suppressions import suppressed_among
 from service.text.csv_cells import text_of_cell
 
 
@@ -57,21 +58,22 @@ def ask(
     now: datetime,
     channel: str = "web",
     answering: str | None = None,
-) -> None:
+) -> reactivations.Barred | None:
     """Records the wish and sends the letter that asks to confirm it; what is so already is told by letter alone.
 
-    `answering`: as for `requests.ask`.
+    `answering`: as for `requests.ask`. Returns what became of it where we had stopped writing to this mailbox.
     """
-    if is_suppressed(session, addresses.mailbox(form.email)):
-        return
     details = {"email": form.email, "name": form.name}
-    items = subscribing.pending(session, lists, details, now, channel)
-    if items:
-        requests.ask(session, form.email, form.name, items, now, answering)
+    store_wishes = partial(subscribing.pending, session, lists, details, now, channel)
+    if barred := reactivations.answer(session, form.email, now, store_wishes, answering):
+        return barred
+    if wishes := store_wishes():
+        requests.ask(session, form.email, form.name, wishes, now, answering)
     else:
         titles = ", ".join(f"“{one.title}”" for one in lists)
         what = f"Your mailbox is on the list {titles} already, so nothing was changed."
         requests.tell(session, form.email, what, now, answering)
+    return None
 
 
 def confirm(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Subscription]:

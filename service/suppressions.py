@@ -5,15 +5,16 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.config import settings
 from service.db import among, insert_new
 from service.errors import Refused
 from service.models import Bounce, Suppression
+from service.models.mail import REACTIVATE, TO_ORGANISERS
 
 Cause = Literal["hard", "soft", "judged", "organiser", "complaint", "erased"]
 CAUSES: tuple[Cause, ...] = ("hard", "soft", "judged", "organiser", "complaint", "erased")
@@ -26,6 +27,25 @@ AFTER_FAILURE: tuple[Cause, ...] = ("hard", "soft", "judged")
 """Nobody said no: the mailbox failed, or seemed to."""
 SAID_NO: tuple[Cause, ...] = ("complaint", "erased")
 """Its owner did: only their own word takes it back."""
+
+
+class Barrier(NamedTuple):
+    """What keeps us from writing to a mailbox."""
+
+    hash: str
+    cause: Cause
+    at: datetime
+    told_at: datetime | None
+
+    @property
+    def after_failure(self) -> bool:
+        return self.cause in AFTER_FAILURE
+
+    def bars(self, kind: str, asked_at: datetime) -> bool:
+        """Whether a letter of this kind, asked for then, must not go. What its owner said later always holds."""
+        if kind == REACTIVATE:
+            return self.at > asked_at
+        return not (kind in TO_ORGANISERS and self.after_failure)
 
 
 def keyed_hash(mailbox: str) -> str:
@@ -49,6 +69,14 @@ def suppression_of(session: Session, mailbox: str) -> Suppression | None:
     return session.get(Suppression, keyed_hash(mailbox))
 
 
+def barrier_of(session: Session, mailbox: str) -> Barrier | None:
+    """What keeps us from writing to this mailbox; None where nothing does."""
+    suppression = suppression_of(session, mailbox)
+    if suppression is None:
+        return None
+    return Barrier(suppression.hash, cast(Cause, suppression.cause), suppression.at, suppression.told_at)
+
+
 def said_no(suppression: Suppression) -> bool:
     """Whether the person did themselves: they were erased, or called a message spam."""
     return suppression.cause in SAID_NO
@@ -64,15 +92,39 @@ def lift(session: Session, mailbox: str, now: datetime, *, asked: bool) -> None:
         raise Refused("Nothing keeps us from writing to this mailbox.")
     if said_no(suppression) and not asked:
         raise Refused(asked="This person said no themselves: lift it only where they ask to come back, and say that they did.")
-    session.delete(suppression)
-    session.add(Bounce(hash=suppression.hash, kind="lifted", status="", text="an organiser lifted the suppression", at=now))
+    _lift(session, suppression.hash, "an organiser lifted the suppression", now)
+
+
+def lift_for_owner(session: Session, mailbox: str, asked_at: datetime, now: datetime, *, reactivates: bool) -> bool:
+    """Its owner pressed the button of a letter that we sent there, so it arrives: we may write again. True where we may now.
+
+    A no of their own, or an organiser's word, is another matter: theirs is taken back by the letter that asks about it
+    (`reactivates`), where they said it before that was asked for; an organiser's is not.
+    """
+    barrier = barrier_of(session, mailbox)
+    if barrier is None or not (barrier.after_failure or (reactivates and barrier.cause in SAID_NO and barrier.at <= asked_at)):
+        return False
+    _lift(session, barrier.hash, "its owner asked to be written to again", now)
+    return True
+
+
+def _lift(session: Session, hash: str, text: str, now: datetime) -> None:
+    session.execute(delete(Suppression).where(Suppression.hash == hash))
+    session.add(Bounce(hash=hash, kind="lifted", status="", text=text, at=now))
+
+
+def tell(session: Session, barrier: Barrier, now: datetime, *, unless_after: datetime) -> bool:
+    """Notes that its owner is told now; False where they were told after that time. Of several at once, one tells."""
+    untold = or_(Suppression.told_at.is_(None), Suppression.told_at <= unless_after)
+    statement = update(Suppression).where(Suppression.hash == barrier.hash, untold).values(told_at=now)
+    return bool(cast(CursorResult[Any], session.execute(statement)).rowcount)
 
 
 def suppress(session: Session, mailbox: str, reason: str, now: datetime, cause: Cause = "complaint") -> None:
     """We write to it no more. A person's own no takes the place of a failure's, and is then lifted at their word only."""
     row = {"hash": keyed_hash(mailbox), "cause": cause, "reason": reason, "at": now}
     insert_new(session, Suppression, [row])
-    weaker = (Suppression.hash == row["hash"], Suppression.cause.in_(CAUSES[: CAUSES.index(cause)]))
+    weaker = (Suppression.hash == row["hash"], Suppression.cause.in_(CAUSES[: CAUSES.index(cause) + 1]))
     if cause not in AFTER_FAILURE:
         session.execute(update(Suppression).where(*weaker).values(cause=cause, reason=reason, at=now))
 

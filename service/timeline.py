@@ -16,7 +16,8 @@ from service.suppressions import keyed_hash, suppression_of
 MOST = 500
 """The newest of each kind."""
 ACTS = {"asked": "Asked for", "confirmed": "Confirmed", "withdrawn": "Took back", "imported": "Imported"}
-LETTERS = {"confirm": "asked to confirm", "already": "said what is so already", "manage_link": "brought a link to manage"}
+LETTERS = {"confirm": "asked to confirm", "already": "said what is so already", "manage_link": "brought a link to manage",
+           "reactivate": "asked whether we may write again"}  # fmt: skip
 FAILURES = {"complaint": "Called it spam", "lifted": "Suppression lifted", "delayed": "Delayed"}
 
 

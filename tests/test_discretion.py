@@ -27,7 +27,7 @@ FORMS = {
     "sign-in": ("/organise/sign-in", {}),
 }
 ROUNDS = {"sign": 40, "subscribe": 12, "manage": 12, "sign-in": 12}
-"""Each of them asks for every one of five states: 200 interleaved requests of the form that matters most."""
+"""Each of them asks for every one of six states: 240 interleaved requests of the form that matters most."""
 WITHIN_SECONDS = 0.005
 many = pytest.mark.settings(LIMIT_SIGN_IN="10000 per minute", LIMIT_DOMAIN="100000 per hour")
 
@@ -36,12 +36,13 @@ def people_in_every_state(world: World) -> dict[str, str]:
     """An address in each state; "new" gets a fresh one for each request."""
     world.publish(milestones=())
     now = datetime.now(UTC) - timedelta(hours=1)
-    people = {state: f"{state}@example.org" for state in ("pending", "confirmed", "suppressed", "organiser")}
+    people = {state: f"{state}@example.org" for state in ("pending", "confirmed", "suppressed", "failed", "organiser")}
     for state in ("pending", "confirmed"):
         asking.sign_at({"name": SIGN["name"], "email": people[state]}, now, updates="yes")
     asking.confirm_at(world, people["confirmed"], now)
     with transaction() as session:
         suppress(session, addresses.mailbox(people["suppressed"]), "complained", now)
+        suppress(session, addresses.mailbox(people["failed"]), "bounced: no such mailbox", now, "hard")
         organisers.add(session, people["organiser"], "author", now)
     return people | {"new": "new{number}@example.org"}
 

@@ -20,6 +20,7 @@ from service import emails, queue, requests
 from service.db import reading, transaction
 from service.models import Arrival, Edition, Mailing, Message, Official, Organiser, Signature, Subscription
 from service.models.base import Base
+from service.suppressions import Barrier
 from tests.browser import chromium, site
 from tests.people import ANN, BEN, CHI, OLIVE
 from tests.world import World, html_of, text_of
@@ -58,13 +59,14 @@ def every_letter(world: World) -> None:
 
 
 def about_notices(session: Session, olive: Organiser) -> None:
-    """The letters of servings that take an accident: official_bounced, correction, asked_again."""
+    """The letters of servings that take an accident: official_bounced, correction, asked_again; and reactivate."""
     now = datetime.now(UTC)
     official, edition = session.get_one(Official, 1), session.get_one(Edition, 1)
     emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", now)
     emails.correction(session, official, edition, [1], now)
     asked = requests.open_for(session, CHI["email"], [], timedelta(days=7), now)
     emails.asked_again(session, asked, Signature(**CHI), edition, [], now)
+    emails.reactivate(session, asked, Barrier("", "hard", now, None), now, now)
 
 
 def _answer_mail(world: World) -> None:

@@ -49,6 +49,7 @@ BELOW_STORIES = {
     "plausible", "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
     "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
     "times", "trees", "typesetting", "writing",
+    "reactivations",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

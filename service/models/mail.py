@@ -16,6 +16,10 @@ USUAL = ("queued", "sending", "accepted")
 TROUBLED = text("state NOT IN ('queued', 'sending', 'accepted')")
 TO_OFFICIALS = ("serving", "correction")
 """The kinds that are deliveries: they leave evidence and are kept with it, and no bounce silences a public address."""
+TO_ORGANISERS = ("sign_in", "paused", "forwarded", "test_copy", "approval", "official_bounced", "witness")
+"""The kinds that the service's own people get: somebody whose copy of an update bounced must still be able to sign in."""
+REACTIVATE = "reactivate"
+"""The kind that says how to be written to again: the only one that goes to a mailbox which we had stopped writing to."""
 WAITING = text("state = 'queued' AND mailing_id IS NULL")
 
 
@@ -124,3 +128,5 @@ class Suppression(Base):
     reason: Mapped[str]
     """The same as a sentence for organisers; nothing hangs on it."""
     at: Mapped[datetime] = mapped_column(index=True)
+    told_at: Mapped[datetime | None]
+    """When its owner, who had asked for something, was last told by letter how to be written to again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -66,6 +66,8 @@ class Request(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    reactivates: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether its press also takes back what its owner once said: that we shall not write any more."""
     items: Mapped[list[RequestItem]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 

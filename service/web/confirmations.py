@@ -30,14 +30,15 @@ def show(token: str = "") -> ResponseReturnValue:
 def confirm(token: str) -> ResponseReturnValue:
     with transaction() as session:
         found = requests.find(session, "confirm", token, now())
-        requests.use(session, found, now())
+        reactivated = requests.use(session, found, now())
         signed = signatures.confirm(session, found, now())
         agreed = asking_again.agree(session, found, now())
         joined = subscriptions.confirm(session, found, now())
-        if not (signed or joined or agreed):  # another letter's link had done it all, or it was taken back since
+        if not (signed or joined or agreed or reactivated):  # another letter's link had done it all, or it was taken back since
             raise requests.Settled(found)
         editions = {one.edition_id: session.get_one(Edition, one.edition_id) for one in [*signed, *agreed]}
         notices = {edition.id: edition.notice for edition in editions.values()}
         return render_template(
-            "pages/confirmed.html", signed=signed, joined=joined, agreed=agreed, editions=editions, notices=notices
-        )
+            "pages/confirmed.html", signed=signed, joined=joined, agreed=agreed, editions=editions, notices=notices,
+            reactivated=reactivated,
+        )  # fmt: skip

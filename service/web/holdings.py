@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, holdings, limits, links, proofs, requests, signatures, subscriptions
+from service import addresses, holdings, limits, links, proofs, reactivations, requests, signatures, subscriptions
 from service.db import reading, transaction
 from service.errors import NotFound, Refused, SpoiltLink
 from service.models import Edition, Signature, Subscription
@@ -32,7 +32,7 @@ def ask() -> ResponseReturnValue:
     except Refused as refused:
         return render_template("pages/manage_ask.html", entered=request.form, errors=refused.errors), 422
     with transaction() as session:
-        requests.manage_link(session, email, now())
+        reactivations.manage_link(session, email, now())
     return render_template("pages/look_in_your_mailbox.html")
 
 
@@ -67,7 +67,7 @@ def act(token: str) -> ResponseReturnValue:
         try:
             mailbox = holdings.from_request(session, token, now())
         except NotFound:
-            requests.manage_link(session, _address_behind(session, token), now())
+            reactivations.manage_link(session, _address_behind(session, token), now())
             return render_template("pages/look_in_your_mailbox.html")
         match request.form.get("act", ""):
             case "export":

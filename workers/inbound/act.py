@@ -17,6 +17,7 @@ from service import (
     emails,
     links,
     mailings,
+    reactivations,
     requests,
     signatures,
     spool,
@@ -29,11 +30,14 @@ from service.incoming import letters
 from service.incoming.judge import Judgement
 from service.models import Arrival, Message, Request, Subscription
 from service.models.mail import TO_OFFICIALS
+from service.reactivations import Barred
 
 PATIENCE = timedelta(hours=1)
 """How long a bounce waits for its own message to be recorded as sent."""
 SUCCESSES = {"delivered", "relayed", "expanded"}
 MOST_ANSWERS = 10
+BY_ADDRESS = {"subscribe": "subscribe", "leave": "unsubscribe", "again": "again"}
+"""What an address asks for by itself, whatever was written to it."""
 
 
 class Outcome(NamedTuple):
@@ -172,19 +176,32 @@ def _command(session: Session, said: Judgement, to: Destination, now: datetime) 
     mailbox = addresses.mailbox(email)
     if spool.answers_today(session, mailbox, now) >= MOST_ANSWERS:
         return Outcome("not answered: ten answers a day are enough", mailbox=mailbox)
-    asked = {"subscribe": "subscribe", "leave": "unsubscribe"}.get(to.role) or letters.command(said.subject, said.body)
+    asked = BY_ADDRESS.get(to.role) or letters.command(said.subject, said.body)
     if not asked and letters.away(said.body):
         return Outcome("not answered: it says that somebody is away", "automatic", mailbox)
-    mailing_list = subscriptions.find_list(session, to.slug)
-    if asked == "subscribe":
-        subscriptions.ask(session, [mailing_list], subscriptions.Form("", email), now, "email", said.message_id)
-    elif asked == "unsubscribe":
-        subscriptions.ask_to_leave(session, mailing_list, email, now, said.message_id)
-    elif asked in {"status", "withdraw"}:
-        requests.manage_link(session, email, now, said.message_id)
-    else:
-        subscriptions.help_with(session, mailing_list, email, now, said.message_id)
+    barred = _answer(session, asked, to, email, now, said.message_id)
+    if barred is not None:
+        return Outcome(barred, "replies" if barred is Barred.BY_ORGANISER else "", mailbox)
     return Outcome(f"answered: {asked or 'help'}", mailbox=mailbox)
+
+
+def _answer(session: Session, asked: str, to: Destination, email: str, now: datetime, answering: str) -> Barred | None:
+    """Sends what was asked for; says so where we had stopped writing to whoever asks."""
+    if asked == "subscribe":
+        lists = [subscriptions.find_list(session, to.slug)]
+        return subscriptions.ask(session, lists, subscriptions.Form("", email), now, "email", answering)
+    if asked == "unsubscribe":
+        subscriptions.ask_to_leave(session, subscriptions.find_list(session, to.slug), email, now, answering)
+    elif (barred := reactivations.answer(session, email, now, answering=answering)) is not None:
+        return barred
+    elif asked in {"status", "withdraw"}:
+        requests.manage_link(session, email, now, answering)
+    elif asked == "again":
+        what = "Nothing keeps us from writing to this address: sign a notice, or ask for our updates, on our website as usual."
+        requests.tell(session, email, what, now, answering)
+    else:
+        subscriptions.help_with(session, subscriptions.find_list(session, to.slug), email, now, answering)
+    return None
 
 
 def _inbox(_session: Session, said: Judgement, _to: Destination, _now: datetime) -> Outcome:
@@ -193,5 +210,6 @@ def _inbox(_session: Session, said: Judgement, _to: Destination, _now: datetime)
 
 
 HANDLERS: dict[str, Callable[[Session, Judgement, Destination, datetime], Outcome]] = {
-    "confirm": _confirm, "subscribe": _command, "leave": _command, "request": _command, "inbox": _inbox, "complaints": _inbox,
+    "confirm": _confirm, "subscribe": _command, "leave": _command, "request": _command, "again": _command,
+    "inbox": _inbox, "complaints": _inbox,
 }  # fmt: skip

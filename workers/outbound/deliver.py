@@ -99,7 +99,8 @@ def _claim(session: Session, message_id: int) -> Copy | None:
     if delivery is not None and answers.objected(session, delivery):
         ledger.settle(session, [message_id], "suppressed", "the official objected", now)
         return None
-    if message.queue != queue.NOTICES and suppressions.is_suppressed(session, message.mailbox):
+    barrier = suppressions.barrier_of(session, message.mailbox) if message.queue != queue.NOTICES else None
+    if barrier is not None and barrier.bars(message.kind, message.created_at):
         ledger.settle(session, [message_id], "suppressed", "must not be written to", now)
         return None
     try:
