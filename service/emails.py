@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service import links, placeholders, queue
-from service.addresses import domain, mailbox
+from service.addresses import mailbox
 from service.config import settings
 from service.letters import NOT_A_PERSON, answer_headers, store
 from service.markdown import to_html, to_text
@@ -238,18 +238,3 @@ def witness(session: Session, notice: Notice, manifest: Manifest, now: datetime)
     return store(
         session, "witness", settings().witness_email, now, notice=notice, manifest=manifest, letter={"attached": document}
     )  # fmt: skip
-
-
-def list_headers(slug: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
-    """List headers of one copy but List-Id, which holds a phrase (RFC 2369, 8058); https first, as receivers prefer."""
-    host = settings().mail_domain
-    return {
-        "List-Unsubscribe": f"<{unsubscribe}>, <mailto:{mail_to}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        "List-Help": f"<{links.url('/privacy')}>",
-        "List-Subscribe": f"<{links.url(f'/lists/{slug}')}>",
-        "List-Owner": f"<mailto:{settings().contact_email}>",
-        "List-Archive": f"<{links.url('/news')}>",
-        "List-Post": "NO",
-        "Feedback-ID": f"{slug}:update:{domain('x@' + host)}",
-    }

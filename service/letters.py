@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
 from service import links, queue
-from service.addresses import mailbox
+from service.addresses import domain, mailbox
 from service.config import settings
 from service.markdown import tidy
 from service.models import Letter, Message
@@ -78,3 +78,18 @@ def answer_headers(answering: str | None) -> dict[str, str]:
         return NOT_A_PERSON
     thread = {"In-Reply-To": answering, "References": answering} if answering else {}
     return NOT_A_PERSON | {"Auto-Submitted": "auto-replied"} | thread
+
+
+def list_headers(slug: str, unsubscribe: str, mail_to: str) -> dict[str, str]:
+    """List headers of one copy but List-Id, which holds a phrase (RFC 2369, 8058); https first, as receivers prefer."""
+    host = settings().mail_domain
+    return {
+        "List-Unsubscribe": f"<{unsubscribe}>, <mailto:{mail_to}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Help": f"<{links.url('/privacy')}>",
+        "List-Subscribe": f"<{links.url(f'/lists/{slug}')}>",
+        "List-Owner": f"<mailto:{settings().contact_email}>",
+        "List-Archive": f"<{links.url('/news')}>",
+        "List-Post": "NO",
+        "Feedback-ID": f"{slug}:update:{domain('x@' + host)}",
+    }

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from service import links, providers
 from service.config import settings
-from service.emails import list_headers
-from service.letters import render
+from service.letters import list_headers, render
 from service.markdown import to_html, to_text
 from service.models import Mailing
 from service.placeholders import mark, marked
