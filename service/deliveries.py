@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import documents, emails, links, manifests, queue, schedule, states, trees
+from service import corrections, documents, emails, links, manifests, queue, schedule, states, trees
 from service.config import settings
-from service.documents import Signer
 from service.errors import Refused
 from service.markdown import to_html, to_text
-from service.models import (
-    Delivery,
-    Edition,
-    Enclosure,
-    Notice,
-    Official,
-    Organiser,
-    Serving,
-    Signature,
-)  # fmt: skip
-from service.proof.canonical import digest
+from service.models import Delivery, Edition, Message, Notice, Official, Organiser, Serving
+from service.papers import Cohort, Papers, cohorts, edition_url
+from service.text import scripts
 
 NAMES_IN_LETTER = 300
 """Above so many names the letter's own text refers to the attached list."""
@@ -33,15 +22,6 @@ NAMES_IN_LETTER = 300
 
 class ListChanged(RuntimeError):
     """Somebody withdrew, or hid a name, between the reading of the list and its writing."""
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Officials who were there since the same time: they receive the names of those who signed after it."""
-
-    key: str
-    officials: Sequence[Official]
-    signers: Sequence[Signer]
 
 
 def order(session: Session, notice: Notice, edition: Edition, now: datetime) -> Serving:
@@ -93,87 +73,53 @@ def _why_not(session: Session, serving: Serving, notice: Notice, edition: Editio
     return "nothing is new since the last letter" if not serving.rehearsal and _nothing_new(session, edition) else ""
 
 
-def cohorts(session: Session, serving: Serving) -> list[Cohort]:
-    written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None))
-    officials = session.scalars(select(Official).where(*written_to).order_by(Official.added_at, Official.id))
-    return [
-        Cohort(since.isoformat(), list(members), list(_signers(session, serving, since)))
-        for since, members in groupby(officials, key=lambda official: official.added_at)
-    ]
-
-
-def _signers(session: Session, serving: Serving, since: datetime) -> Iterator[Signer]:
-    """Those who agreed that these officials receive their name, up to the cut-off, by CLP."""
-    rows = session.execute(
-        select(Signature.name, Signature.clp, Signature.office, Signature.sequence)
-        .where(Signature.edition_id == serving.edition_id, Signature.state == "confirmed")
-        .where(Signature.sequence <= (serving.cut_off or 0), Signature.display.in_(("public", "officials")))
-        .where(func.coalesce(Signature.agreed_again_at, Signature.created_at) >= since)
-        .order_by(Signature.clp == "", Signature.clp, Signature.sequence)
-    )
-    return (Signer(name, clp, office, number or 0) for name, clp, office, number in rows)
-
-
-def enclosures(session: Session, serving: Serving, cohort: Cohort) -> list[Enclosure]:
-    """The list as PDF and as CSV. Slow for long lists: called with no write transaction open."""
-    edition, notice = serving.edition, session.get_one(Notice, serving.notice_id)
-    annex = documents.Annex(
-        title=edition.title, addressed_to=edition.addressed_to, published_by=notice.published_by,
-        published_on=notice.published_on or edition.published_at.date(), edition=edition.number, edition_hash=edition.hash,
-        body=edition.body, count=serving.count or 0, cut_off=serving.cut_off or 0,
-        served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
-        imprint=settings().imprint, rehearsal=serving.rehearsal, url=edition_url(notice, edition),
-    )  # fmt: skip
-    made = [(f"edition-{edition.number}.txt", "text/plain; charset=utf-8", edition.text.encode(), False)]
-    linked = len(cohort.signers) > settings().attach_names
-    volumes = documents.annex_volumes(annex, cohort.signers)
-    for number, volume in enumerate(volumes, 1):
-        name = f"{notice.slug}.pdf" if len(volumes) == 1 else f"{notice.slug}-{number}-of-{len(volumes)}.pdf"
-        made.append((name, "application/pdf", volume.pdf, linked))
-    made.append((f"{notice.slug}-signatures.csv", "text/csv; charset=utf-8", documents.annex_csv(cohort.signers), linked))
-    return [
-        Enclosure(serving_id=serving.id, cohort=cohort.key, filename=filename, content_type=content_type, content=content,
-                  hash=digest(content), linked=linked)
-        for filename, content_type, content, linked in made
-    ]  # fmt: skip
-
-
-def edition_url(notice: Notice, edition: Edition) -> str:
-    return links.url(f"/notices/{notice.slug}/editions/{edition.number}.txt")
-
-
-def write(session: Session, serving_id: int, made: list[tuple[Cohort, list[Enclosure]]], now: datetime) -> bool:
+def write(session: Session, serving_id: int, made: list[tuple[Cohort, Papers]], now: datetime) -> bool:
     """Stores one letter for each official, with the documents made for it; once. False where that is done already.
 
-    Raises ListChanged where somebody withdrew while the documents were made: then they are made again.
+    Raises ListChanged where somebody withdrew while the documents were made: then they are made again. The edition is held:
+    who withdraws meanwhile waits until the letters are stored, and is owed a correction of them.
     """
     serving = session.get_one(Serving, serving_id)
-    session.get_one(Edition, serving.edition_id, with_for_update=True)  # who is taken out meanwhile finds the letters written
-    if any(list(_signers(session, serving, cohort.officials[0].added_at)) != cohort.signers for cohort, _ in made):
+    trees.hold(session, serving.edition_id)
+    if [_counts(cohort) for cohort in cohorts(session, serving)] != [_counts(cohort) for cohort, _ in made]:
         raise ListChanged(serving_id)
-    if not states.claim(session, Serving, "started", "written", Serving.id == serving_id, written_at=now):
+    without_pdf = not all(papers.pdf for _, papers in made)
+    missing = scripts.listed(script for _, papers in made for script in papers.missing)
+    values = {"written_at": now, "without_pdf": without_pdf, "missing_scripts": missing}
+    if not states.claim(session, Serving, "started", "written", Serving.id == serving_id, **values):
         return False
     session.refresh(serving)
     notice = session.get_one(Notice, serving.notice_id)
-    before = _last_before(session, serving)
-    organisers = _organisers(session) if serving.rehearsal else []
-    for cohort, documents_made in made:
-        session.add_all(documents_made)
-        context = _context(notice, serving, cohort, before, documents_made)
-        for official in cohort.officials:
-            for office, email in _addressees(serving, official, organisers):
-                key = links.new_key()
-                message = emails.to_official(session, serving, official, email, cohort.key, context | {"key": key}, now)
-                session.add(
-                    Delivery(serving_id=serving.id, official_id=official.id, office=office, message_id=message.id, key=key,
-                             names_given=len(cohort.signers))
-                )  # fmt: skip
+    for cohort, papers in made:
+        session.add_all(papers.enclosures)
+        _write_letters(session, notice, serving, cohort, papers, now)
     session.flush()
     session.refresh(serving, ["deliveries"])
     manifest = manifests.issue(session, notice, serving, now)
     if settings().witness_email and not serving.rehearsal:
         emails.witness(session, notice, manifest, now)
     return True
+
+
+def _counts(cohort: Cohort) -> tuple[object, ...]:
+    """What a letter says of its cohort's signatures."""
+    return cohort.key, list(cohort.signers), cohort.earlier, cohort.withdrawn
+
+
+def _write_letters(
+    session: Session, notice: Notice, serving: Serving, cohort: Cohort, papers: Papers, now: datetime
+) -> None:  # fmt: skip
+    organisers = _organisers(session) if serving.rehearsal else []
+    for official in cohort.officials:
+        before = _last_letter(session, serving, official)
+        context = _context(notice, serving, cohort, before, papers)
+        for office, email in _addressees(serving, official, organisers):
+            key = links.new_key()
+            message = emails.to_official(session, serving, official, email, cohort.key, context | {"key": key}, now)
+            session.add(
+                Delivery(serving_id=serving.id, official_id=official.id, office=office, message_id=message.id, key=key,
+                         names_given=len(cohort.signers))
+            )  # fmt: skip
 
 
 def _organisers(session: Session) -> list[Organiser]:
@@ -187,20 +133,23 @@ def _addressees(serving: Serving, official: Official, organisers: list[Organiser
     return [(f"{official.office} (rehearsal, organiser {one.id})", one.email) for one in organisers]
 
 
-def _last_before(session: Session, serving: Serving) -> Serving | None:
-    """The serving of the same edition before this one: what has changed since is said first."""
-    earlier = select(Serving).where(
+def _last_letter(session: Session, serving: Serving, official: Official) -> Serving | None:
+    """The serving whose letter this official had last about the same edition: what has changed since is said first.
+
+    A letter that was refused or came back told them nothing.
+    """
+    earlier = (
         Serving.edition_id == serving.edition_id, Serving.id < serving.id, Serving.state == "written",
-        Serving.rehearsal.is_(False),
+        Serving.rehearsal.is_(False), Delivery.official_id == official.id, Delivery.correction == 0,
+        Message.state.in_(corrections.REACHED),
     )  # fmt: skip
-    return session.scalar(earlier.order_by(Serving.id.desc()).limit(1))
+    letters = select(Serving).join(Delivery, Delivery.serving_id == Serving.id).join(Message, Message.id == Delivery.message_id)
+    return session.scalar(letters.where(*earlier).order_by(Serving.id.desc()).limit(1))
 
 
-def _context(
-    notice: Notice, serving: Serving, cohort: Cohort, before: Serving | None, made: list[Enclosure]
-) -> dict[str, object]:
+def _context(notice: Notice, serving: Serving, cohort: Cohort, before: Serving | None, papers: Papers) -> dict[str, object]:
     count, named, edition = serving.count or 0, len(cohort.signers), serving.edition
-    new = [one for one in cohort.signers if before is not None and one.number > (before.cut_off or 0)]
+    new = [signer for signer in cohort.signers if before is not None and signer.number > (before.cut_off or 0)]
     listed = new if before is not None else cohort.signers
     shown = listed if len(listed) <= NAMES_IN_LETTER else []
     met = [one for one in edition.demands if one.met_on]
@@ -208,7 +157,10 @@ def _context(
         "notice": notice, "edition": edition, "count": count, "grown": count - (before.count or 0) if before else None,
         "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda one: one.clp)],
         "before": before, "met": met, "body_text": to_text(edition.body), "body_html": to_html(edition.body),
-        "enclosures": [one for one in made if not one.linked], "linked": [one for one in made if one.linked],
+        "without_name": documents.without_name(count, named, cohort.earlier, cohort.withdrawn), "pdf": papers.pdf,
+        "missing_scripts": scripts.listed(papers.missing),
+        "enclosures": [one for one in papers.enclosures if not one.linked],
+        "linked": [one for one in papers.enclosures if one.linked],
         "page": links.url(f"/notices/{notice.slug}"), "edition_url": edition_url(notice, edition),
     }  # fmt: skip
 

@@ -31,8 +31,6 @@ class Signer:
     clp: str = ""
     office: str = ""
     number: int = 0
-    agreed_at: datetime | None = None
-    """When they agreed that this official gets their name."""
 
 
 @dataclass(frozen=True)

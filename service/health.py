@@ -22,7 +22,7 @@ from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import queue
+from service import fonts, queue
 from service.db import reading
 from service.models import Delivery, Edition, Mailing, Message, Notice, Tally
 from service.models.mail import IS_QUEUED, IS_SENDING
@@ -69,6 +69,12 @@ def _redis_words(error: RedisError) -> str:
         return "cannot be reached; mail waits and nothing is lost"
     sign = type(error).__name__ if type(error) is not ResponseError else str(error).partition(" ")[0]
     return f"refuses to write{REFUSALS.get(sign, '')}; mail waits and nothing is lost"
+
+
+def remarks() -> dict[str, str]:
+    """What is not as good as it could be, and stops nothing."""
+    missing = fonts.missing()
+    return {"fonts": f"there is none for {', '.join(missing)}: PDFs show □, letters and CSV are whole"} if missing else {}
 
 
 def _mail(database: str) -> str:

@@ -148,10 +148,13 @@ def _complaints(letters: list[str], faces: fonts.Fonts) -> frozenset[str]:
 
 
 def _compile(content: Content, served_at: datetime, faces: fonts.Fonts, missing: tuple[str, ...]) -> bytes:
-    inputs = {"content": json.dumps(content, ensure_ascii=False), "families": json.dumps(faces.families)}
+    inputs = {
+        "content": json.dumps(content, ensure_ascii=False), "families": json.dumps(faces.families),
+        "missing": scripts.listed(missing),
+    }  # fmt: skip
     return typst.compile(
-        str(TEMPLATE), sys_inputs=inputs | {"missing": scripts.listed(missing)}, font_paths=faces.loaded, ignore_system_fonts=True,
-        pdf_standards=["ua-1"], timestamp=served_at.astimezone(UTC),
+        str(TEMPLATE), sys_inputs=inputs, font_paths=faces.loaded, ignore_system_fonts=True, pdf_standards=["ua-1"],
+        timestamp=served_at.astimezone(UTC),
     )  # fmt: skip
 
 

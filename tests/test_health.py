@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service import fonts, health
 from tests.people import ANN
 from tests.world import World
 
@@ -17,6 +18,13 @@ def test_alive_and_not_ready_say_so_in_words(world: World) -> None:
     said = response.get_json()
     assert (said["database"], said["redis"]) == ("ok", "ok")
     assert said["worker prompt"] == "no worker listens"
+
+
+def test_scripts_without_a_font_are_named_and_nothing_is_wrong_for_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = fonts.load((), system=False)
+    monkeypatch.setattr(fonts, "all_there_are", lambda: few)
+    assert "there is none for Arabic, Armenian, " in (world.get("/readyz").json or {})["fonts"]
+    assert "fonts" not in health.parts()
 
 
 @pytest.mark.settings(METRICS_TOKEN=TOKEN)

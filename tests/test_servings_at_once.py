@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service import deliveries, notices, signatures, sources
+from service import deliveries, notices, papers, signatures, sources
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Correction, Delivery, Edition, Milestone, Notice, Serving, Signature
@@ -132,7 +132,7 @@ def test_who_withdraws_between_cut_off_and_letter_is_not_named(either_world: Wor
     start(number)
     with reading() as session:
         serving = session.get_one(Serving, number)
-        made = [(one, deliveries.enclosures(session, serving, one)) for one in deliveries.cohorts(session, serving)]
+        made = [(cohort, papers.make(session, serving, cohort)) for cohort in papers.cohorts(session, serving)]
     with transaction() as session:
         leaver = session.scalars(select(Signature).where(Signature.name == crowd.person(0).name)).one()
         signatures.withdraw(session, leaver, datetime.now(UTC))
@@ -170,7 +170,7 @@ def test_who_withdraws_while_the_letters_are_stored_is_in_a_correction(either_wo
     start(number)
     with reading() as session:
         serving = session.get_one(Serving, number)
-        made = [(one, deliveries.enclosures(session, serving, one)) for one in deliveries.cohorts(session, serving)]
+        made = [(cohort, papers.make(session, serving, cohort)) for cohort in papers.cohorts(session, serving)]
 
     def withdraw() -> None:
         with transaction() as session:

@@ -45,7 +45,7 @@ BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
     "documents", "emails", "erasures", "errors", "evidence", "fonts", "forgetting", "incoming", "letters", "limits",
     "linked_hosts", "links", "machine_secret",
-    "manifests", "markdown", "mentioned", "models", "name_server", "names", "passwords", "placeholders",
+    "manifests", "markdown", "mentioned", "models", "name_server", "names", "papers", "passwords", "placeholders",
     "plausible", "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
     "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
     "times", "trees", "typesetting", "writing",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 
-from service import deliveries, mailings, queue
+from service import deliveries, mailings, papers, queue
 from service.db import reading, transaction
 from service.models import Serving
 from service.operations import failures
@@ -63,7 +63,7 @@ def serve(serving_id: int) -> bool:
             serving = session.get(Serving, serving_id)
             if serving is None or serving.state != "started":
                 return False
-            made = [(one, deliveries.enclosures(session, serving, one)) for one in deliveries.cohorts(session, serving)]
+            made = [(cohort, papers.make(session, serving, cohort)) for cohort in papers.cohorts(session, serving)]
         try:
             with transaction() as session:
                 return deliveries.write(session, serving_id, made, datetime.now(UTC))

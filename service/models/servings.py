@@ -37,6 +37,10 @@ class Serving(Base):
     tree_size: Mapped[int | None]
     """How many leaves the edition's tree had at the cut-off."""
     stopped_by: Mapped[str] = mapped_column(default="")
+    without_pdf: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether letters went without their PDF, since it could not be made."""
+    missing_scripts: Mapped[str] = mapped_column(default="", server_default="")
+    """Scripts that no font here has, and that its PDF shows as □: "Tibetan, Thaana"."""
     edition: Mapped[Edition] = relationship()
     deliveries: Mapped[list[Delivery]] = relationship(
         viewonly=True, order_by="Delivery.id", primaryjoin="(Delivery.serving_id == Serving.id) & (Delivery.correction == 0)"

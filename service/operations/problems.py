@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import register
 from service.db import reading
-from service.models import Mailing, Serving
+from service.models import Mailing, Notice, Serving
 from service.operations import stuck, waiting_letters
 from service.operations.problem_rows import ALERT, EVERYWHERE, MAIL, READYZ, Button, Problem, without_addresses
 from service.roles import ADMINISTRATORS, APPROVERS
@@ -83,10 +83,23 @@ def _unsure_letters(session: Session, _now: datetime) -> Iterable[Problem]:
         )  # fmt: skip
 
 
+def _letters_without_pdf(session: Session, _now: datetime) -> Iterable[Problem]:
+    """Notices whose newest letters went without their PDF; told until a serving has one again."""
+    written = select(func.max(Serving.id)).join(Notice, Notice.id == Serving.notice_id).where(Serving.state == "written")
+    newest = written.where(Notice.state != "closed").group_by(Serving.notice_id)
+    for serving in session.scalars(select(Serving).where(Serving.id.in_(newest), Serving.without_pdf).order_by(Serving.id)):
+        yield Problem(
+            f"pdf of serving {serving.id}", "Without PDF", "Its letters went without their PDF, which could not be made.",
+            serving.written_at, title=serving.edition.title, page=f"/organise/servings/{serving.id}",
+            channels=frozenset({ALERT, MAIL}), urgent=False,
+        )  # fmt: skip
+
+
 SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
     stuck.servings,
     waiting_letters.of_servings,
     _unsure_letters,
+    _letters_without_pdf,
     stuck.mailings,
     _paused_mailings,
     waiting_letters.failing,

@@ -23,10 +23,10 @@ def alive() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Each part in words, and what else is wrong; 503 while something is."""
+    """Each part in words, what else is wrong, and remarks; 503 while something is wrong."""
     parts = health.parts()
     parts |= problems.in_words(problems.READYZ, datetime.now(UTC))
-    return jsonify(parts), 200 if all(said == "ok" for said in parts.values()) else 503
+    return jsonify(parts | health.remarks()), 200 if all(said == "ok" for said in parts.values()) else 503
 
 
 @blueprint.get("/metrics")
