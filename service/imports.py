@@ -20,22 +20,32 @@ from service.models import Import, ImportLine, MailingList, Organiser
 from service.tables import Row, names_of
 from service.text.characters import BIDI, clean_line
 
-COLUMNS = {"email": "Address", "name": "Name", "clp": "Local party", "office": "Office held"}
+COLUMNS = {
+    "email": "Address",
+    "name": "Name",
+    "surname": "Last name, if it has a column of its own",
+    "clp": "Local party",
+    "office": "Office held",
+}
+FIRST_NAMES = ("first name", "first_name", "firstname", "forename", "given name", "given_name")
 GUESSES = {
     "email": ("email", "e-mail", "mail", "address", "email address", "e-mail address"),
-    "name": ("name", "full name", "member"),
+    "name": ("name", "full name", "member", *FIRST_NAMES),
+    "surname": ("surname", "last name", "last_name", "lastname", "family name", "family_name"),
     "clp": ("clp", "local party", "constituency", "party"),
     "office": ("office", "office held", "position"),
 }
 KEPT = timedelta(days=7)
 
 
-def take(session: Session, mailing_list: MailingList, by: Organiser, filename: str, source: str, now: datetime) -> Import:
-    """A file that was sent; `source` says where and when its people agreed. Raises Refused."""
+def take(
+    session: Session, mailing_list: MailingList, by: Organiser, filename: str, source: str, read_as: str, now: datetime
+) -> Import:
+    """A file that was sent; `source` says where and when its people agreed, `read_as` how it was told. Raises Refused."""
     source, name = agreed(source), clean_line(BIDI.sub("", filename))[:100]
     found = Import(
         list_id=mailing_list.id, organiser_id=by.id, state="mapping", filename=name or "file",
-        source=source[:1000], columns={}, created_at=now,
+        source=source[:1000], columns={}, created_at=now, read_as=read_as,
     )  # fmt: skip
     session.add(found)
     session.flush()
@@ -66,9 +76,10 @@ def recent(session: Session, limit: int = 20) -> list[Import]:
     return list(session.scalars(select(Import).order_by(Import.id.desc()).limit(limit)))
 
 
-def waiting(session: Session) -> list[Import]:
-    """Those that wait for an organiser's word."""
-    return list(session.scalars(select(Import).where(Import.state.in_(("mapping", "judged"))).order_by(Import.id)))
+def waiting(session: Session, organiser: Organiser) -> list[Import]:
+    """Those that wait for this organiser's word: their own, for nobody else knows the file."""
+    mine = (Import.organiser_id == organiser.id, Import.state.in_(("mapping", "judged")))
+    return list(session.scalars(select(Import).where(*mine).order_by(Import.id)))
 
 
 def header(number: int) -> list[str]:
@@ -80,8 +91,9 @@ def header(number: int) -> list[str]:
 
 
 def guess(found: list[str]) -> dict[str, str]:
-    """Which of the file's columns is probably which of ours."""
-    return {ours: next((one for one in found if one in likely), "") for ours, likely in GUESSES.items()}
+    """Which of the file's columns is probably which of ours. A last name is added to a first name only, not to a whole one."""
+    guessed = {ours: next((one for one in likely if one in found), "") for ours, likely in GUESSES.items()}
+    return guessed if guessed["name"] in FIRST_NAMES else guessed | {"surname": ""}
 
 
 def tell_apart(session: Session, one: Import, chosen: Mapping[str, str], found: list[str]) -> None:
@@ -91,6 +103,11 @@ def tell_apart(session: Session, one: Import, chosen: Mapping[str, str], found: 
         raise Refused(email="Choose the column that holds the addresses.")
     if not set(columns.values()) <= set(found) or len(set(columns.values())) < len(columns):
         raise Refused(email="Choose a column of the file for each, and none twice.")
+    if twice := [ours for ours, theirs in columns.items() if found.count(theirs) > 1]:
+        name = columns[twice[0]]
+        raise Refused(**{twice[0]: f"The file has two columns called “{name}”. Rename one of them, and send the file again."})
+    if "surname" in columns and "name" not in columns:
+        raise Refused(name="Choose the column of the first names, too.")
     states.move(one, "judging")
     one.columns = columns
     _wake(session, one)
@@ -119,9 +136,12 @@ def wake_unfinished(session: Session) -> None:
         _wake(session, one)
 
 
-def ours(one: Import, row: Row) -> Row:
-    """A row of the file under our names."""
-    return {name: row.get(theirs, "") for name, theirs in one.columns.items()}
+def ours(columns: Mapping[str, str], row: Row) -> Row:
+    """A row of the file under our names, first and last name joined where they stand in two columns."""
+    renamed = {name: row.get(theirs, "") for name, theirs in columns.items()}
+    if surname := renamed.pop("surname", ""):
+        renamed["name"] = f"{renamed.get('name', '')} {surname}".strip()
+    return renamed
 
 
 def begin(session: Session, number: int, lines: int) -> Import | None:

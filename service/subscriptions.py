@@ -133,6 +133,9 @@ def leave_all(session: Session, mailbox: str, now: datetime, channel: str) -> in
     return sum(leave(session, subscription_id, now, channel) for subscription_id in list(session.scalars(mine)))
 
 
+LONE_DASHES = ("-", "–", "—", "--")
+
+
 class Line(NamedTuple):
     """One good line of an import."""
 
@@ -152,7 +155,8 @@ def read_line(number: int, fields: Mapping[str, str]) -> Line:
 
 
 def _text(cell: str, field: str) -> str:
-    return names.without_links(text_of_cell(cell), field)
+    """A lone dash is how many spreadsheets say "none"."""
+    return names.without_links("" if cell.strip() in LONE_DASHES else text_of_cell(cell), field)
 
 
 def take_in(session: Session, mailing_list: MailingList, lines: Sequence[Line], source: str, now: datetime) -> dict[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ LONGEST_FIELD = 10_000
 LONGEST_LINE = 100_000
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 """How a byte that is no UTF-8 stands in the text."""
+SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=.\"?\s*$", re.IGNORECASE)
 Row = dict[str, str]
 Judged = TypeVar("Judged")
 
@@ -54,19 +55,18 @@ class _Lines:
         del self.row[but:]
 
 
-def lines_of(file: Path, columns: Iterable[str] = ("email",)) -> Iterator[tuple[int, Row | BadLine]]:
+def lines_of(
+    file: Path, columns: Iterable[str] = ("email",), used: Collection[str] = ()
+) -> Iterator[tuple[int, Row | BadLine]]:
     """The rows of a CSV file with the number of the line on which each begins.
 
     Comma, semicolon or tab between the columns, UTF-8 with or without a mark. Raises Refused where the first line does not
-    name all of `columns`; a line that is no row comes as a BadLine.
+    name all of `columns`, or names one of these, or of those that may be `used`, twice. What is no row comes as a BadLine.
     """
     csv.field_size_limit(LONGEST_FIELD)
-    with file.open("rb") as raw:
-        if raw.read(2) in {b"\xff\xfe", b"\xfe\xff"}:
-            raise Refused(f"{file} is in UTF-16; save it as CSV in UTF-8.")
     with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as opened:
         lines = _Lines(iter(partial(_bounded, opened.readline), ""))
-        separator, header = _header(file, next(lines, ""), list(columns))
+        separator, header = _header(file, _first_of(lines), list(columns), used)
         yield from _rows(lines, separator, header)
 
 
@@ -79,12 +79,18 @@ def count_lines(file: Path) -> int:
 def names_of(file: Path) -> list[str]:
     """What the first line calls its columns, whatever separates them. Raises Refused."""
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        first = opened.readline(LONGEST_LINE)
+        first = _first_of(iter(lambda: opened.readline(LONGEST_LINE), ""))
     rows = [next(csv.reader([first], delimiter=separator), []) for separator in (",", ";", "\t")]
     found = [name.strip().lower() for name in max(rows, key=len) if name.strip()]
     if not found or "\0" in first:
         raise Refused("The file has no first line that names its columns; save it as CSV in UTF-8.")
     return found
+
+
+def _first_of(lines: Iterator[str]) -> str:
+    """The line that names the columns. Excel's own line "sep=;" may stand before it."""
+    first = next(lines, "")
+    return next(lines, "") if SEPARATOR_LINE.match(first) else first
 
 
 def _rows(lines: _Lines, separator: str, header: list[str]) -> Iterator[tuple[int, Row | BadLine]]:
@@ -116,7 +122,7 @@ def _bounded(readline: Callable[[int], str]) -> str:
     return line
 
 
-def _header(file: Path, first: str, columns: list[str]) -> tuple[str, list[str]]:
+def _header(file: Path, first: str, columns: list[str], used: Collection[str]) -> tuple[str, list[str]]:
     """The separator under which the first line names the most columns we know, and its names."""
     missing = columns
     for separator in (",", ";", "\t"):
@@ -124,7 +130,7 @@ def _header(file: Path, first: str, columns: list[str]) -> tuple[str, list[str]]
             names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator), [])]
         except csv.Error:
             continue
-        if twice := [name for name in columns if names.count(name) > 1]:
+        if twice := [name for name in [*columns, *used] if names.count(name) > 1]:
             raise Refused(f"The first line of {file} names the column {twice[0]} twice.")
         absent = [name for name in columns if name not in names]
         if not absent:

@@ -126,7 +126,7 @@ def test_reading_what_came_in_stands_alone() -> None:
 def test_what_judges_a_text_stands_alone() -> None:
     for path, tree in sources().items():
         if path.startswith("service/text/"):
-            assert service_modules(tree) <= {"text"}, path
+            assert service_modules(tree) <= {"text", "errors"}, path
 
 
 def test_only_the_edges_know_flask() -> None:

@@ -43,7 +43,7 @@ def run(number: int) -> bool:
 
 def _all_lines(one: Import) -> bool:
     """False where another worker was quicker."""
-    rows = islice(lines_of(imports.file_of(one.id), (one.columns["email"],)), one.done, None)
+    rows = islice(lines_of(imports.file_of(one.id), one.columns.values()), one.done, None)
     at = one.done
     with Mentioned() as mentioned:
         while batch := list(islice(rows, BATCH)):
@@ -56,7 +56,7 @@ def _all_lines(one: Import) -> bool:
 
 
 def _read(one: Import, number: int, row: Row) -> Line:
-    return subscriptions.read_line(number, imports.ours(one, row))
+    return subscriptions.read_line(number, imports.ours(one.columns, row))
 
 
 def _first(line: Line, mentioned: Mentioned, bad: list[tuple[int, str]]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -18,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from service import logs
 from service.config import settings
 from service.errors import NotFound, Refused
+from service.text import table_files
 
 console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 """What people read beside the result. File names and what stands in files are text, never markup."""
@@ -64,6 +67,20 @@ def read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refused(f"{file} is not in UTF-8 (byte {error.start:,}); save it as UTF-8.") from None
+
+
+@contextmanager
+def table(file: Path) -> Iterator[tuple[Path, str]]:
+    """A table that somebody sent, as CSV in UTF-8, and how it was read; a sentence where that was not UTF-8. Raises Refused."""
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / "table.csv"
+        read_as = table_files.as_csv(file, made)
+        if read_as != table_files.UTF8:
+            console.print(f"{file} was read as {read_as}; if accents look wrong, save it as CSV in UTF-8.")
+        try:
+            yield (made if made.exists() else file), read_as
+        except Refused as refused:
+            raise Refused(str(refused).replace(str(made), str(file))) from None
 
 
 def fail(sentence: str, options: Mapping[str, Any]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import IntegrityError
 
-from service import audit, links, officials, organisers, subscriptions
-from service.cli.common import Steps, file_argument, json_option, now, report, say, says_why
+from service import audit, imports, links, officials, organisers, subscriptions
+from service.cli.common import Steps, file_argument, json_option, now, report, say, says_why, table
 from service.db import reading, transaction
 from service.errors import Refused
 from service.mentioned import Mentioned
@@ -38,7 +39,8 @@ organisers_group = AppGroup("organisers", help="Who signs in.")
 def import_officials(file: Path, as_json: bool) -> None:
     """Take in officials from CSV (office,name,email,source,verified_on); bad lines are named, the rest is taken."""
     bad: list[tuple[int, str]] = []
-    good = judge(lines_of(file, OFFICIALS), _reader_of_offices(), bad)
+    with table(file) as (csv_file, _):
+        good = judge(lines_of(csv_file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
         added, changed = officials.take_in(session, good, now())
         audit.note(session, "import", "officials", now(), added=added, changed=changed)
@@ -64,27 +66,55 @@ def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:
 @click.option("--list", "slug", required=True, help="Slug of the list.")
 @click.option("--source", required=True, help="Where and when these people agreed; kept as their consent.")
 @click.option("--dry-run", is_flag=True, help="Judge every line, store nothing.")
+@click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="What the file calls one of our columns.")
 @json_option
 @says_why
-def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, as_json: bool) -> None:
-    """Add people to a list from CSV (email,name,clp,office). Nobody who left or must not be written to comes back."""
+def import_subscribers(file: Path, slug: str, source: str, dry_run: bool, columns: Sequence[str], as_json: bool) -> None:
+    """Add people to a list from CSV, Excel or OpenDocument (email,name,clp,office).
+
+    Nobody who left or must not be written to comes back. First and last name in two
+    columns are joined: --column "name=First name" --column "surname=Last name".
+    """
     source = clean_line(source)
     if not source:
         raise Refused("Say in --source where and when these people agreed.")
-    taken = 0
     bad: list[tuple[int, str]] = []
-    rows = lines_of(file)
-    verb = "Judging" if dry_run else "Importing"
-    with Steps(verb, count_lines(file)) as steps, Mentioned() as mentioned:
+    with table(file) as (csv_file, read_as):
+        taken = _import(csv_file, _mapping(columns), slug, source, dry_run, bad)
+    verb = "would be added" if dry_run else "added"
+    document = {"list": slug, "added": 0 if dry_run else taken, "good": taken, "dry_run": dry_run, "read_as": read_as}
+    report(as_json, document, bad, f"{taken:,} people {verb} to {slug}; {len(bad):,} lines left out.")
+
+
+def _mapping(columns: Sequence[str]) -> dict[str, str]:
+    """Our column → the file's, as --column says; each that is not named is called as we call it. Raises Refused."""
+    mapping = {ours: ours for ours in ("email", "name", "clp", "office")}
+    for column in columns:
+        ours, _, theirs = column.partition("=")
+        if ours not in imports.COLUMNS or not theirs:
+            raise Refused(f'Write --column like name="First name"; the columns are {", ".join(imports.COLUMNS)}.')
+        mapping[ours] = theirs.strip().lower()
+    return mapping
+
+
+def _import(file: Path, mapping: dict[str, str], slug: str, source: str, dry_run: bool, bad: list[tuple[int, str]]) -> int:
+    """Takes in the good lines of a CSV file, or only judges them; how many they are."""
+    taken = 0
+    read = subscriptions.read_line if all(ours == theirs for ours, theirs in mapping.items()) else partial(_read, mapping)
+    needed = [theirs for ours, theirs in mapping.items() if ours == "email" or ours != theirs]
+    rows = lines_of(file, needed, mapping.values())
+    with Steps("Judging" if dry_run else "Importing", count_lines(file)) as steps, Mentioned() as mentioned:
         while batch := list(islice(rows, BATCH)):
-            good = _first_of(judge(batch, subscriptions.read_line, bad), mentioned, bad)
+            good = _first_of(judge(batch, read, bad), mentioned, bad)
             left_out = _take_in(slug, good, source, dry_run)
             bad += left_out.items()
             taken += len(good) - len(left_out)
             steps.advance(len(batch))
-    verb = "would be added" if dry_run else "added"
-    document = {"list": slug, "added": 0 if dry_run else taken, "good": taken, "dry_run": dry_run}
-    report(as_json, document, bad, f"{taken:,} people {verb} to {slug}; {len(bad):,} lines left out.")
+    return taken
+
+
+def _read(mapping: dict[str, str], number: int, row: Row) -> subscriptions.Line:
+    return subscriptions.read_line(number, imports.ours(mapping, row))
 
 
 def _first_of(lines: list[subscriptions.Line], mentioned: Mentioned, bad: list[tuple[int, str]]) -> list[subscriptions.Line]:

@@ -41,6 +41,8 @@ class Import(Base):
     state: Mapped[State] = mapped_column(index=True)
     filename: Mapped[str]
     source: Mapped[str] = mapped_column(Text)
+    read_as: Mapped[str] = mapped_column(default="", server_default="")
+    """How the file was told to be read: "UTF-8", "Windows-1252", …"""
     columns: Mapped[dict[str, str]] = mapped_column(JSON)
     """Our column → the file's."""
     lines: Mapped[int] = mapped_column(default=0)

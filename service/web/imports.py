@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import secrets
+from pathlib import Path
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,8 @@ from service.config import settings
 from service.db import reading
 from service.errors import Refused
 from service.models import MailingList
+from service.tables import names_of
+from service.text import table_files
 from service.text.csv_cells import plain_cell
 from service.web.guards import acting, now
 
@@ -45,16 +48,33 @@ def upload() -> ResponseReturnValue:
     part = uploads / f"{secrets.token_hex(8)}.part"
     try:
         sent = _checked(request.files.get("file"))
+        sent.save(part)
+        read_as = _as_csv(part)
         with acting("send a file", "import") as database:
             mailing_list = subscriptions.find_list(database, request.form.get("list", ""))
-            one = imports.take(database, mailing_list, g.organiser, sent.filename or "", request.form.get("source", ""), now())
+            source = request.form.get("source", "")
+            one = imports.take(database, mailing_list, g.organiser, sent.filename or "", source, read_as, now())
             database.info["subject"] = f"import {one.id}"
-            sent.save(part)
             part.chmod(0o600)
             part.rename(imports.file_of(one.id))
     except Refused as refused:
-        return _files(request.form.to_dict(), refused.errors), 422
+        return _files(request.form.to_dict(), {field or "file": said for field, said in refused.errors.items()}), 422
+    finally:
+        part.unlink(missing_ok=True)
     return redirect(url_for("imports.show", number=one.id), 303)
+
+
+def _as_csv(part: Path) -> str:
+    """The file that was sent, made CSV in UTF-8 where it is another; how it was read. Raises Refused, also without a header."""
+    made = part.with_suffix(".csv")
+    try:
+        read_as = table_files.as_csv(part, made, called="This file")
+        if made.exists():
+            made.replace(part)
+    finally:
+        made.unlink(missing_ok=True)
+    names_of(part)
+    return read_as
 
 
 def _checked(sent: FileStorage | None) -> FileStorage:

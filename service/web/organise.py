@@ -22,7 +22,7 @@ from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Serving
 from service.operations import problems
-from service.web.guards import KEY, acting, now
+from service.web.guards import KEY, acting, may, now
 
 blueprint = Blueprint("organise", __name__)
 SHOWN = 20
@@ -32,13 +32,14 @@ SHOWN = 20
 def dashboard() -> ResponseReturnValue:
     at, parts = now(), health.parts()
     with reading() as database:
+        files = imports.waiting(database, g.organiser) if may("imports.show") else []
         wrong = problems.of_parts(parts) + problems.present(database, at)
         told = {problem.key for problem in wrong}
         return render_template(
             "organise/dashboard.html", updates=mailings.all_of_them(database, SHOWN), problems=wrong,
             waiting=[row for row in deliveries.waiting(database) if f"serving {row[0].id}" not in told],
             complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
-            live=notices.in_force(database), parts=parts, files=imports.waiting(database),
+            live=notices.in_force(database), parts=parts, files=files,
             signed=days.by_day(database, "signatures", at), subscribed=days.by_day(database, "subscriptions", at),
             domains=days.by_domain(database, at), about=proposals.described(database), mail=spool.counts(database),
         )  # fmt: skip

@@ -1,0 +1,17 @@
+"""how the file of an import was read"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0010'
+down_revision = '0009'
+
+
+def upgrade() -> None:
+    with op.batch_alter_table('imports') as batch_op:
+        batch_op.add_column(sa.Column('read_as', sa.String(), server_default='', nullable=False))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table('imports') as batch_op:
+        batch_op.drop_column('read_as')
