@@ -17,6 +17,7 @@ from service.models import MailingList
 Role = Literal["bounce", "unsubscribe", "confirm", "subscribe", "leave", "request", "again", "complaints", "inbox"]
 TAGGED = re.compile(r"(bounce|unsubscribe|confirm)\+([a-z2-7]{1,40})", re.IGNORECASE)
 COMMAND = re.compile(r"([a-z0-9][a-z0-9-]{0,60})-(subscribe|unsubscribe|request)", re.IGNORECASE)
+QUOTED = re.compile(r'"((?:[^"\\]|\\.){1,128})"(@.{1,255})?')
 PURPOSES = {"unsubscribe": "unsubscribe", "confirm": "confirm by mail"}
 BY_NAME: dict[str, Role] = {"postmaster": "inbox", "abuse": "complaints", "fbl": "complaints", links.AGAIN: "again"}
 """RFC 5321 §4.5.1, RFC 2142 §2 and §4; where providers send feedback; and where people ask to be written to again."""
@@ -32,7 +33,7 @@ class Destination(NamedTuple):
 
 def find(session: Session, address: str) -> Destination | None:
     """What an address stands for, in any case; None where it is not ours, or its token is not."""
-    bare = address.strip("<> ")
+    bare = unquoted(address.strip("<> "))
     local, _, domain = (bare if "@" in bare else f"{bare}@{settings().mail_domain}").rpartition("@")
     if bare.lower() in own_mailboxes():
         return Destination("inbox")
@@ -47,9 +48,15 @@ def find(session: Session, address: str) -> Destination | None:
     return None
 
 
+def unquoted(address: str) -> str:
+    """`"updates-request"@…` is the same mailbox as without its quotes (RFC 5321 §4.1.2), and a root's dot changes nothing."""
+    found = QUOTED.fullmatch(address.removesuffix("."))
+    return re.sub(r"\\(.)", r"\1", found[1]) + (found[2] or "") if found else address.removesuffix(".")
+
+
 def names_a_list(address: str) -> bool:
     """Whether the database must be asked."""
-    return COMMAND.match(address.strip("<> ")) is not None
+    return COMMAND.match(unquoted(address.strip("<> "))) is not None
 
 
 def own_mailboxes() -> set[str]:

@@ -22,13 +22,13 @@ from service.cli.common import console, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
-from service.incoming import letters
+from service.incoming import mailboxes
 from service.incoming.child import Reader
 from service.incoming.judge import Judgement
 from service.incoming.reading import LARGEST, Hostile, read
 
 group = AppGroup("inbound", help="Mail that comes in.")
-ADDRESSEES = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
+ADDRESSEES = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc", "resent-to", "bcc", "apparently-to")
 
 
 @group.command("process")
@@ -86,7 +86,7 @@ def _destination(address: str) -> Destination | None:
 
 
 def _addresses(value: str) -> Iterable[str]:
-    return [found[1] for found in letters.ANY_ADDRESS.finditer(value[:4_000])]
+    return mailboxes.addresses(value)
 
 
 def _store(raw: bytes, sender: str | None, recipient: str, *, come_back: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from flufl.bounce import all_failures
 
 from service.incoming import automatic, commands, failures, letters, reasons, reports
-from service.incoming.reading import Hostile, Part, embedded, read
+from service.incoming.reading import Hostile, Part, embedded, glimpse, read
 from service.incoming.reasons import Verdict
 from service.incoming.reports import Recipient
 
@@ -62,12 +62,19 @@ def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judge
     try:
         message = read(raw)
     except Hostile as hostile:
-        return Judgement("other", reason=str(hostile), machine="it is quarantined", quarantined=True)
+        return _unread(raw, str(hostile))
     found = of(message, sender, raw)
     return replace(
         found, tokens=_tokens(message), author=letters.author(message), subject=message.subject, body=letters.text(message),
         message_id=letters.message_id(message), failed_authentication=letters.failed_authentication(message, authserv_id),
     )  # fmt: skip
+
+
+def _unread(raw: bytes, reason: str) -> Judgement:
+    """What cannot be read is shown with whose it seems to be, and about what."""
+    seen = glimpse(raw)
+    said = Judgement("other", reason=reason, machine="it is quarantined", quarantined=True)
+    return replace(said, author=letters.author(seen), subject=seen.subject)
 
 
 def _tokens(message: Part) -> list[str]:
@@ -219,6 +226,6 @@ def suspicious(message: Part) -> str | None:
         return "it has two From headers"
     if sum(value.count("@") for name in ("to", "cc") for value in message.all(name)) > 1_000:
         return "it names more than 1,000 recipients"
-    if any(not part.known_charset for part in message.walk()):
+    if any(not part.known_charset and not letters.is_file(part) for part in message.walk()):
         return "its charset is not known"
     return None

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 
+from service.incoming import mailboxes
 from service.incoming.phrases import phrase
 from service.incoming.reading import ADDRESS_HEADERS, Part
 
-ONE_ADDRESS = re.compile(
-    r"\s*(?:\"[^\"\\\r\n]{0,200}\"|[^\"<>@,;:\\()\[\]]{0,200}|=\?[^<>@,;\s]{1,200}\?=(?:\s+=\?[^<>@,;\s]{1,200}\?=){0,5})\s*"
-    r"<\s*([^\s<>@,;:\"\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,253})\s*>\s*"
-)
-BARE = re.compile(r"\s*([^\s<>@,;:\"\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,253})\s*")
-ANY_ADDRESS = re.compile(r"(?:^|[\s<,:])([^\s<>@,;:\"\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,253})")
 MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,240}>")
-REPLY_MARK = re.compile(r"^\s*(?:(?:re|aw|sv|vs|antw|wg|fwd?|tr|rif|ref)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+REPLY_MARK = phrase("before the subject of an answer", r"^\s*(?:{}(?:\[\d+\]|\(\d+\)|\^\d+|\*\d+)?\s*[:：]\s*)+")
 QUOTATION = re.compile(
     r"^(?:>|\||-{2,}\s*(?:original|forwarded|ursprüngliche|message d)|_{8,}|from:\s|von:\s|de\s?:\s|sent from|-- ?$|"
     r"(?:on|am|le|el|il|op|den) .{4,120}(?:wrote|schrieb|écrit|escribió|ha scritto|schreef|skrev)\s*:?\s*$)",
@@ -26,6 +21,7 @@ COMMANDS = {
     "withdraw": "withdraw",
 }  # fmt: skip
 AWAY = phrase("somebody is away")
+ACKNOWLEDGES = phrase("an acknowledgement")
 REFUSING = {"no", "stop", "unsubscribe", "cancel", "nein", "non", "remove", "leave", "withdraw", "spam"}
 TOKEN = re.compile(r"(?:\b(?:bounce|unsubscribe)\+|<)([a-z2-7]{26})@", re.IGNORECASE)
 FIRST_LINES = 5
@@ -34,12 +30,10 @@ LONGEST = 20_000
 
 
 def author(message: Part) -> str:
-    """The From, if it is exactly one plain address (RFC 5322 §3.6.2 allows more; we obey none of those); else empty."""
+    """The From, where it leaves no doubt that it is exactly one mailbox (RFC 5322 §3.6.2 allows more); else empty."""
     senders = message.all("from")
-    if len(senders) != 1 or len(senders[0]) > 1_000:
-        return ""
-    found = BARE.fullmatch(senders[0]) or ONE_ADDRESS.fullmatch(senders[0])
-    return found[1] if found and "=?" not in found[1] else ""
+    mailbox = mailboxes.only(senders[0]) if len(senders) == 1 else None
+    return mailbox.address if mailbox else ""
 
 
 def message_id(message: Part) -> str:
@@ -50,7 +44,7 @@ def message_id(message: Part) -> str:
 
 def text(message: Part) -> str:
     """The text as people read it: the plain part, or the HTML one without its tags."""
-    parts = [part for part in message.walk() if not part.parts and not _is_file(part)]
+    parts = [part for part in message.walk() if not part.parts and not is_file(part)]
     for wanted in ("text/plain", "text/html"):
         if found := next((part for part in parts if part.content_type == wanted and part.text.strip()), None):
             lines = (" ".join(line.split()) for line in found.text[: 2 * LONGEST].splitlines())
@@ -59,7 +53,7 @@ def text(message: Part) -> str:
     return ""
 
 
-def _is_file(part: Part) -> bool:
+def is_file(part: Part) -> bool:
     return part.get("content-disposition").strip().lower().startswith("attachment")
 
 

@@ -6,15 +6,12 @@ this one splits bytes, stops at a limit with a reason, and leaves a message insi
 
 from __future__ import annotations
 
-import binascii
-import codecs
-import html
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from service.incoming import charsets, markup, transfer
 from service.incoming.words import decoded
 
 LARGEST = 25 * 1024 * 1024
@@ -23,18 +20,18 @@ DEEPEST = 20
 MOST_PARTS = 300
 MOST_HEADERS = 500
 LONGEST_HEADER = 16_384
+"""Of a header that decides; of any other, which scanners fill with what nobody reads, the rest is left out."""
+DECIDING = {"from", "sender", "subject", "content-type", "content-transfer-encoding", "message-id"}
+LISTING = {"received", "references", "to", "cc", "dkim-signature"}
 MOST_HEADER_BYTES = 131_072
 LONGEST_TEXT = 262_144
 """Bytes of a text part that are looked at."""
 ADDRESS_HEADERS = {"message-id", "return-path", "list-unsubscribe", "x-original-return-path", "sender", "references"}
 """Where a message of ours carries our own tokens."""
-NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 HEADER = re.compile(rb"([!-9;-~]{1,100})[ \t]*:[ \t]*")
 MAILBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
 """What a mailbox file puts before each message. With a colon behind it, it is a header (RFC 5322 §4.5)."""
 PARAMETER = re.compile(r';\s*([\w!#$%&\'*+^`{|}~.-]{1,60})\s*=\s*(?:"([^"]{0,500})"|([^\s;"]{1,500}))')
-TAGS = re.compile(r"<(?:style|script|title)\b[^<>]*>[^<]*(?:</(?:style|script|title)>)?|<[^<>]*>", re.IGNORECASE)
-BLOCKS = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]*>", re.IGNORECASE)
 
 
 class Hostile(ValueError):
@@ -72,7 +69,7 @@ class Part:
 
     @property
     def subject(self) -> str:
-        return decoded(self.get("subject")[:2_000])[:500]
+        return decoded(self.get("subject"))[:500]
 
     def walk(self) -> Iterator[Part]:
         yield self
@@ -80,84 +77,63 @@ class Part:
             yield from part.walk()
 
     @cached_property
+    def encoding(self) -> str:
+        """The transfer encoding, in lower case and without a comment."""
+        return re.split(r"[\s;(]", self.get("content-transfer-encoding").strip(" \t\"'").lower())[0].strip("\"'")
+
+    @cached_property
+    def _decoded(self) -> bytes:
+        return transfer.octets(self.body[: 2 * LONGEST_TEXT], self.encoding)
+
+    @property
     def content(self) -> bytes:
         """The body without its transfer encoding, as far as it is looked at."""
-        body, encoding = self.body[: 2 * LONGEST_TEXT], self.get("content-transfer-encoding").strip().lower()
-        try:
-            if encoding == "base64":
-                bare = body.translate(None, NOT_BASE64)
-                body = binascii.a2b_base64(bare[: len(bare) // 4 * 4])
-            elif encoding == "quoted-printable":
-                body = quopri.decodestring(body)
-        except (binascii.Error, ValueError):
-            pass
-        return body[:LONGEST_TEXT]
+        return self._decoded[:LONGEST_TEXT]
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether `text` is all of it, as it was written."""
+        whole = len(self.body) <= 2 * LONGEST_TEXT and len(self._decoded) <= LONGEST_TEXT
+        return whole and self.known_charset and transfer.known(self.encoding) and transfer.is_clean(self.body, self.encoding)
 
     @property
     def known_charset(self) -> bool:
-        return self.content_type[:5] != "text/" or _codec(self.parameters.get("charset", "")) is not None
+        return self.content_type[:5] != "text/" or charsets.codec(self.parameters.get("charset", "")) is not None
+
+    @cached_property
+    def written(self) -> str:
+        """The characters of a text part, tags and all."""
+        return charsets.decoded(self.content, self.parameters.get("charset", ""))
 
     @cached_property
     def text(self) -> str:
-        """What a reader would see of a text part. A charset that nobody knows is read as ASCII, for reports are in it."""
-        codec = _codec(self.parameters.get("charset", "")) or "latin-1"
-        if b"\x1b$" in self.content and self.content.isascii():  # Japanese mail of old names its charset seldom (RFC 1468)
-            codec = "iso-2022-jp"
-        if codec in {"ascii", "us-ascii"} and not self.content.isascii():
-            codec = "utf-8" if _is_utf8(self.content) else "latin-1"
-        shown = self.content.decode(codec, "replace")
-        return without_tags(shown) if self.content_type == "text/html" else shown
-
-
-def without_tags(page: str) -> str:
-    return html.unescape(NO_CHARACTER.sub(" ", TAGS.sub(" ", BLOCKS.sub("\n", page))))
-
-
-NO_CHARACTER = re.compile(r"&#x?[0-9a-f]{9,}", re.IGNORECASE)
-"""Python refuses numbers of thousands of digits; none of more than seven names a character."""
-
-
-ALIASES = {"": "us-ascii", "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-8859-8", "unicode-1-1-utf-7": "utf-7",
-           "unknown-8bit": "latin-1", "x-unknown": "latin-1", "unknown": "latin-1", "default": "latin-1", "8bit": "latin-1",
-           "ansi_x3.110-1983": "latin-1", "x-gbk": "gbk", "x-sjis": "shift_jis", "cp-850": "cp850", "windows-874": "cp874",
-           "ks_c_5601-1987": "cp949", "utf8mb4": "utf-8", "uft-8": "utf-8"}  # fmt: skip
-
-
-def _codec(name: str) -> str | None:
-    """Python's name of a charset; None where there is none, or where it is no charset: zip is a codec, too."""
-    name = name.strip().strip("'\"").lower()
-    name = ALIASES.get(name, name)
-    try:
-        " ".encode(name)
-        known = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        return None
-    return None if known in NO_CHARSETS else name
-
-
-NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape"}
-"""Spellings of Python's and of DNS: no mail is written in them (and some raise whatever they are told of errors)."""
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        return error.start > len(content) - 4  # cut in the middle of a character
-    return True
+        """What a reader would see of a text part."""
+        return markup.without_tags(self.written) if self.content_type == "text/html" else self.written
 
 
 def read(raw: bytes) -> Part:
     """A whole message. Raises Hostile."""
     if len(raw) > LARGEST:
         raise Hostile("it is larger than 25 MB")
+    return _entity(_from_its_first_header(raw), 0, [0])
+
+
+def glimpse(raw: bytes) -> Part:
+    """The first headers of a message that cannot be read: so that somebody sees whose it seems to be."""
+    head, _ = _head(_from_its_first_header(raw[: 2 * MOST_HEADER_BYTES]))
+    return Part(
+        [(name, _unfolded(lines)[:LONGEST_HEADER]) for name, lines in _lines(head[:MOST_HEADER_BYTES])[:MOST_HEADERS]], b""
+    )
+
+
+def _from_its_first_header(raw: bytes) -> bytes:
     text = raw.replace(b"\r\n", b"\n")
     if b"\n" not in text:
         text = text.replace(b"\r", b"\n")
     text = text.lstrip(b"\n")
     while MAILBOX_LINE.match(text) and b"\n" in text:
         text = text.partition(b"\n")[2]
-    return _entity(text, 0, [0])
+    return text
 
 
 def embedded(part: Part) -> Part | None:
@@ -209,15 +185,21 @@ def _headers(text: bytes) -> tuple[list[tuple[str, str]], bytes]:
     head, body = _head(text)
     if len(head) > MOST_HEADER_BYTES:
         raise Hostile(f"its headers are longer than {MOST_HEADER_BYTES:,} bytes")
-    found: list[tuple[str, list[bytes]]] = []
-    for line in head.split(b"\n"):
-        if line[:1] in {b" ", b"\t"} and found:
-            found[-1][1].append(line)
-        elif start := HEADER.match(line):
-            found.append((start[1].decode("ascii").lower(), [line[start.end() :]]))
-    if len(found) > MOST_HEADERS:
+    lines = _lines(head)
+    if len(lines) > MOST_HEADERS:
         raise Hostile(f"it has more than {MOST_HEADERS} headers")
-    return [(name, _unfolded(name, lines)) for name, lines in found], body
+    return [(name, _checked(name, _unfolded(folded))) for name, folded in lines], body
+
+
+def _lines(head: bytes) -> list[tuple[str, list[bytes]]]:
+    """Each header's name, and its value as it was folded."""
+    headers: list[tuple[str, list[bytes]]] = []
+    for line in head.split(b"\n"):
+        if line[:1] in {b" ", b"\t"} and headers:
+            headers[-1][1].append(line)
+        elif start := HEADER.match(line):
+            headers.append((start[1].decode("ascii").lower(), [line[start.end() :]]))
+    return headers
 
 
 def _head(text: bytes) -> tuple[bytes, bytes]:
@@ -237,10 +219,14 @@ def _head(text: bytes) -> tuple[bytes, bytes]:
     return text[:at], text[at:]
 
 
-def _unfolded(name: str, lines: list[bytes]) -> str:
+def _unfolded(lines: list[bytes]) -> str:
     value = b" ".join(line.strip() for line in lines)
-    if len(value) > LONGEST_HEADER and name not in {"received", "references", "to", "cc", "dkim-signature"}:
-        raise Hostile(f"a header is longer than {LONGEST_HEADER:,} bytes")
-    if b"\0" in value:
+    return value.decode("utf-8" if charsets.is_utf8(value) else "latin-1", "replace")
+
+
+def _checked(name: str, value: str) -> str:
+    if "\0" in value:
         raise Hostile("a header holds a NUL")
-    return value.decode("utf-8" if _is_utf8(value) else "latin-1", "replace")
+    if len(value) > LONGEST_HEADER and name in DECIDING:
+        raise Hostile(f"a header is longer than {LONGEST_HEADER:,} bytes")
+    return value if name in LISTING else value[:LONGEST_HEADER]
