@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from service.incoming import letters, mailboxes
 from service.incoming.phrases import phrase
 from service.incoming.reading import Part
 
-DAEMON = phrase("a mail system's address", r"(?:^|[<\s\"'(]){}(?=[@+>\s\"')=-]|$)")
+DAEMON = phrase("a mail system's address", r"{}(?:[+=-].*)?")
 NAMED_DAEMON = phrase("a mail system by name", r"\b{}\b")
-AUTOMATIC_SUBJECT = phrase("begins the subject of an automatic answer", r"^\W*(?:(?:re|aw|sv|antw|wg|fwd?)\s*:\s*)*\W*{}")
+BEFORE_A_SUBJECT = phrase("an automatic answer, before what it answers", r"(?:\[[^\]]{0,20}\]\s*)?{}\s*(?:[:：,\-–(]|re\b|$)")
+OF_ITS_OWN = phrase("begins the subject of an automatic answer", r"{}")
+NO_REPLY = phrase("nobody reads this address", r"(?:^|_){}(?:_|\d|$)")
+NOBODY_READS = "nobody reads its address"
+AGGREGATE = re.compile(r"(?:\[[\w -]{0,20}\]\s*)?report domain:\s*\S{1,255}\s+submitter:\s*\S", re.IGNORECASE)
+"""The subject of DMARC's and TLS' nightly reports (RFC 7489 §7.2.1.1, RFC 8460 §5.3)."""
 CHALLENGE = phrase("a challenge")
 VACATION_HEADERS = (
     "x-autoreply", "x-autorespond", "x-autoresponse", "x-autoresponder", "x-auto-reply-from", "x-autoreply-from",
@@ -24,10 +31,49 @@ VACATION_PROGRAM = re.compile(r"vacation|auto-?re(?:ply|spon)|autoanswer", re.IG
 BULK = {"bulk", "junk", "list"}
 
 
+def is_daemon(message: Part) -> bool:
+    """Whether the address of its From (or Sender) is a mail system's own. A name proves nothing: people are called Bounce."""
+    return any(DAEMON.fullmatch(local) for local in _locals(message))
+
+
+def _locals(message: Part) -> Iterator[str]:
+    for name in ("from", "sender", "x-original-from"):
+        value = message.get(name)[:2_000]
+        found = mailboxes.addresses(value) if "@" in value else [value.partition("(")[0].strip('<>" ')]
+        yield from (address.partition("@")[0] for address in found)
+
+
 def comes_from_daemon(message: Part) -> bool:
-    """Whether the From (or Sender) is a mail system's own."""
-    senders = [message.get("from"), message.get("sender"), message.get("x-original-from")]
-    return any(DAEMON.search(one) or NAMED_DAEMON.search(one.partition("<")[0]) for one in senders if one)
+    """Whether a mail system wrote it, by its address, or by its name where it answers nobody: for what looks like a bounce."""
+    if is_daemon(message):
+        return True
+    answers = message.has("in-reply-to", "references") or letters.REPLY_MARK.match(message.subject)
+    named = [message.get(name).partition("<")[0] for name in ("from", "sender", "x-original-from")]
+    return not answers and any(NAMED_DAEMON.search(name) for name in named)
+
+
+def nobody_reads(message: Part) -> bool:
+    """Whether its author's address says itself that an answer is read by nobody: no-reply@, ne-pas-repondre@."""
+    mailbox = mailboxes.only(message.get("from"))
+    return mailbox is not None and bool(NO_REPLY.search(re.sub(r"[.\-+]", "_", mailbox.address.partition("@")[0])))
+
+
+def has_automatic_subject(message: Part) -> bool:
+    """Out of office: …, in any language. Behind "Re:" stands the subject that somebody answers, and says nothing of them."""
+    subject = message.subject
+    bare = letters.REPLY_MARK.sub("", subject).lstrip(NO_WORDS)
+    if BEFORE_A_SUBJECT.match(bare):
+        return True
+    return not letters.REPLY_MARK.match(subject) and bool(OF_ITS_OWN.match(bare)) and says_away(message)
+
+
+def says_away(message: Part) -> bool:
+    """Whether its own words are those of somebody away, or of a program that thanks for a message."""
+    own = " ".join(letters.own_lines(letters.text(message))[: letters.MOST_LINES])
+    return bool(letters.AWAY.search(own) or letters.ACKNOWLEDGES.search(own))
+
+
+NO_WORDS = " \t-*_.,;:!#[](){}<>\"'|~=+/\\"
 
 
 def null_sender(message: Part, sender: str | None) -> bool:
@@ -41,15 +87,17 @@ def null_sender(message: Part, sender: str | None) -> bool:
 def vacation(message: Part) -> str:
     """Why this is somebody's automatic answer (RFC 3834 §5), or an empty text."""
     submitted = _submitted(message)
-    suppressed = message.has("x-auto-response-suppress") and message.has("in-reply-to") and not submitted
+    suppressed = message.has(
+        "x-auto-response-suppress"
+    )  # asks others not to answer by themselves; people's programs write it, too
     signs = {
         "Auto-Submitted: auto-replied": submitted.startswith("auto-replied") or "vacation" in submitted,
         "a header of its own": message.has(*VACATION_HEADERS),
         "Precedence: auto_reply": _precedence(message) in {"auto_reply", "autoreply", "vacation"},
         "the program that wrote it": VACATION_PROGRAM.search(message.get("x-mailer") + message.get("delivered-to")),
-        "X-Auto-Response-Suppress": suppressed,
+        "X-Auto-Response-Suppress": suppressed and says_away(message),
         "X-POST-MessageClass": "autoresponder" in message.get("x-post-messageclass").lower(),
-        "its subject": AUTOMATIC_SUBJECT.search(message.subject),
+        "its subject": has_automatic_subject(message),
     }
     return next((sign for sign, there in signs.items() if there), "")
 
@@ -59,10 +107,11 @@ def machine(message: Part, sender: str | None) -> str:
     signs = {
         "the null return path": null_sender(message, sender),
         "Auto-Submitted": _submitted(message) not in {"", "no"},
-        "a mail system wrote it": comes_from_daemon(message),
+        "a mail system wrote it": is_daemon(message),
         "its Precedence": _precedence(message) in BULK,
         "it comes from a list": message.has(*LIST_HEADERS),
-        "it is a report": message.content_type == "multipart/report",
+        "it is a report": message.content_type == "multipart/report" or bool(AGGREGATE.match(message.subject)),
+        NOBODY_READS: nobody_reads(message),
     }
     return next((sign for sign, there in signs.items() if there), "") or vacation(message)
 

@@ -53,7 +53,7 @@ def seems(message: Part, sender: str | None) -> bool:
     if message.has("x-failed-recipients"):
         return True
     text = words(message)
-    if automatic.AUTOMATIC_SUBJECT.search(message.subject):
+    if automatic.has_automatic_subject(message):
         return False
     subject, says_so = bool(FAILED_SUBJECT.search(message.subject)), bool(FAILED_TEXT.search(text))
     by_daemon, null = automatic.comes_from_daemon(message), automatic.null_sender(message, sender)

@@ -93,11 +93,11 @@ def of(message: Part, sender: str | None, raw: bytes) -> Judgement:
         return replace(found, machine=machine or found.kind)
     if (hostile := suspicious(message)) is not None:
         return Judgement("other", reason=hostile, machine="it is quarantined", quarantined=True)
-    if machine:
+    if machine and machine != automatic.NOBODY_READS:
         kind: Kind = "auto-reply" if machine in {"Auto-Submitted", "the null return path"} else "other"
         return Judgement(kind, reason=machine, machine=machine)
     is_answer = message.has("in-reply-to", "references") or message.subject[:3].lower() in {"re:", "aw:", "sv:"}
-    return Judgement("reply" if is_answer else "other")
+    return Judgement("reply" if is_answer else "other", reason=machine, machine=machine)
 
 
 def _complaint(message: Part) -> Judgement | None:

@@ -135,7 +135,7 @@ def _pause(session: Session, message: Message, now: datetime) -> None:
 def _confirm(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
     """A reply to the letter that asks to confirm: from that very mailbox, and written by a person."""
     if (why := _not_a_person(said)) is not None:
-        return Outcome(f"confirms nothing: {why}")
+        return Outcome(f"confirms nothing: {why}", _folder(said))
     mailbox = addresses.mailbox(said.author)
     try:
         request = requests.by_number(session, to.row_id, now)
@@ -165,10 +165,17 @@ def _not_a_person(said: Judgement) -> str | None:
     return "DMARC says that its From is forged" if said.failed_authentication else None
 
 
+def _folder(said: Judgement) -> str:
+    """Where a message stands that leads to nothing: what a machine wrote stands apart, a forged From in quarantine."""
+    if said.machine or said.kind == "auto-reply":
+        return "automatic"
+    return "quarantine" if said.failed_authentication else "replies"
+
+
 def _command(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
     """Acts only by sending a letter to the address that asks."""
     if (why := _not_a_person(said)) is not None:
-        return Outcome(f"not answered: {why}")
+        return Outcome(f"not answered: {why}", _folder(said))
     try:
         email = addresses.parse(said.author)
     except Refused:
@@ -206,7 +213,7 @@ def _answer(session: Session, asked: str, to: Destination, email: str, now: date
 
 def _inbox(_session: Session, said: Judgement, _to: Destination, _now: datetime) -> Outcome:
     mailbox = addresses.mailbox(said.author) if said.author else None
-    return Outcome(said.reason or "for a person to read", "automatic" if said.machine else "replies", mailbox)
+    return Outcome(said.reason or "for a person to read", _folder(said), mailbox)
 
 
 HANDLERS: dict[str, Callable[[Session, Judgement, Destination, datetime], Outcome]] = {
