@@ -25,6 +25,25 @@ PLAIN = {
     "headings": ("# One\n\n## Two\n\ntext", "One\n===\n\nTwo\n---\n\ntext"),
     "a link": ("[words](https://example.org/)", "words <https://example.org/>"),
     "a long link": (f"see [this]({LONG}) now", f"see this\n<{LONG}>\nnow"),
+    "brackets in a link's words": ("[a [b] c](https://example.org/)", "a [b] c <https://example.org/>"),
+    "brackets in a link's address": ("[a](https://example.org/b_(c))", "a <https://example.org/b_(c)>"),
+    "a link without words": ("[](https://example.org/)", "https://example.org/"),
+    "a list of three in each other": ("1. a\n   - b\n     1. c\n     2. d\n2. e", "1. a\n   - b\n     1. c\n     2. d\n2. e"),
+    "a quotation in a list in a quotation": ("> - a\n>   > b", "> - a\n>\n>   > b"),
+    "a table": (
+        "| Day | Who |\n|---|---|\n| Mon | **Ada** |\n| Tuesday | |",
+        "Day      Who\n-------  ---\nMon      Ada\nTuesday",
+    ),
+    "a table of numbers": ("|a|b|c|\n|-|-:|:-:|\n|x|1|y|\n|z|100|uvw|", "a    b   c\n-  ---  ---\nx    1   y\nz  100  uvw"),
+    "a table with wide letters": ("|a|b|\n|-|-|\n|李小龍|x|\n|y|z|", "a       b\n------  -\n李小龍  x\ny       z"),
+    "a table in an item": ("- a\n\n  |b|c|\n  |-|-|\n  |d|e|", "- a\n\n  b  c\n  -  -\n  d  e"),
+    "a table that is too wide": (
+        "|Day|What|\n|-|-|\n|Mon|" + "word " * 16 + "|\n|Tue||",
+        "Day: Mon\nWhat: " + "word " * 12 + "word\nword word word\n\nDay: Tue",
+    ),
+    "a stroke in a cell": (r"|a|" + "\n|-|\n" + r"|b \| c|", "a\n-----\nb | c"),
+    "two paragraphs in a quotation": ("> a\n>\n> b\n\n> c\n\nd", "> a\n>\n> b\n\n> c\n\nd"),
+    "a picture that was stored before": ("![plan](https://example.org/x)", "[plan]"),
     "a rule": ("a\n\n---\n\nb", "a\n\n--------------------\n\nb"),
 }
 
