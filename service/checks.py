@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from service import audience, placeholders, tallies
 from service.config import settings
 from service.letters import render
-from service.markdown import to_html, to_text
+from service.markdown import fill_html, fill_text, to_html, to_text
 from service.models import Mailing, Notice
 
 LARGEST = 102 * 1024
@@ -62,9 +62,9 @@ def of(session: Session, mailing: Mailing, now: datetime, count: int) -> list[Fi
 
 def written(mailing: Mailing, leave: str = MARK) -> tuple[str, str]:
     """Text and HTML of the whole e-mail, as somebody of whom we know nothing gets it."""
-    source = placeholders.fill(mailing.body, {})
+    source = placeholders.marked(mailing.body)
     _, text, page = render("update", mailing=mailing, update_text=to_text(source), update_html=to_html(source), leave=leave)
-    return text, page
+    return fill_text(text, {}), fill_html(page, {})
 
 
 def _people(count: int) -> Finding:
@@ -129,11 +129,21 @@ def _size(page: str) -> Finding:
 
 
 def _placeholders(session: Session, mailing: Mailing) -> Finding:
-    for name in placeholders.without_fallback(mailing.body):
+    """Each should say what to write where we know nothing: somebody whose name we lack reads it, and everybody on the web."""
+    without = placeholders.without_fallback(mailing.body)
+    for name in without:
         if count := audience.without(session, audience.of(mailing), name):
-            said = f"Of {count:,} people we know no {name}: their copy has a hole there."
-            return Finding("Placeholders", "serious", said, f"Say what to write instead, as in {{{name}|friend}}.")
+            said = f"Of {count:,} people we know no {name}, and you do not say what to write instead."
+            return Finding("Placeholders", "serious", said, _instead(name))
+    for name in without:
+        instead = placeholders.DEFAULTS[name]
+        said = f"{{{name}}} does not say what to write where we know none. The public page says “{instead}”."
+        return Finding("Placeholders", "warning", said, _instead(name))
     return Finding("Placeholders", "ok", "Each says something to everybody.")
+
+
+def _instead(name: str) -> str:
+    return f"Say it behind a stroke, as in {{{name}|{placeholders.DEFAULTS[name]}}}."
 
 
 def _demands(session: Session, body: str) -> Finding:

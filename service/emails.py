@@ -35,6 +35,7 @@ from service.models import (
     Subscription,
 )  # fmt: skip
 from service.suppressions import Barrier
+from service.text.slots import slot
 
 
 def confirm(
@@ -146,7 +147,7 @@ def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: dat
     source = placeholders.marked(mailing.body)
     return store(
         session, "test_copy", organiser.email, now, mailing=mailing, update_text=to_text(source),
-        update_html=to_html(source), leave=placeholders.mark("leave"), headers={"List-Id": mailing.mailing_list.slug},
+        update_html=to_html(source), leave=slot("leave"), headers={"List-Id": mailing.mailing_list.slug},
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from service import placeholders
 from service.errors import NotFound
-from service.markdown import to_html, to_text
+from service.markdown import fill_html, fill_text, to_html, to_text
 from service.models import Mailing
 
 PUBLISHED = ("sending", "paused", "sent")
@@ -15,11 +15,11 @@ PUBLISHED = ("sending", "paused", "sent")
 
 def for_the_web(mailing: Mailing) -> str:
     """The update as HTML, as somebody of whom we know nothing reads it."""
-    return to_html(placeholders.fill(mailing.body, {}))
+    return fill_html(to_html(placeholders.marked(mailing.body)), {})
 
 
 def as_text(mailing: Mailing) -> str:
-    return to_text(placeholders.fill(mailing.body, {}))
+    return fill_text(to_text(placeholders.marked(mailing.body)), {})
 
 
 def published(session: Session, limit: int = 50) -> list[Mailing]:

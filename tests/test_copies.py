@@ -45,8 +45,8 @@ def test_a_copy_is_read_back_as_it_was_meant(name: str, clp: str) -> None:
     assert not read.defects
     assert the_one_address(raw, "To") == (name, "ann@example.org")
     filled = " ".join(text_of(read).split())
-    expected = f"Dear {name or 'dear friend'}, {name} of {clp or 'somewhere'}: we are many. "
-    expected += f"From here on <https://example.org/x>. - {name}"
+    expected = f"Dear {name or 'dear friend'}, {name or 'friend'} of {clp or 'somewhere'}: we are many. "
+    expected += f"From here on <https://example.org/x>. - {name or 'friend'}"
     assert filled.startswith(" ".join(expected.split()))
     assert f"<p>Dear {mime_html(name) or 'dear friend'},</p>" in html_of(read).replace("\r\n", "\n")
 

@@ -1,12 +1,10 @@
 """A mailing compiled once into prepared bytes with slots; a copy is those bytes with its slots filled, and signed.
 
-Slots are the fixed placeholders; between them stand bytes that are encoded once. In a quoted-printable part a slot stands
-between two soft line breaks, so a value of any length leaves every line within 76 octets (RFC 2045 §6.7).
+Slots are the fixed placeholders, and paragraphs of the plain text that hold some; what stands between them is encoded once.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import secrets
 from collections.abc import Sequence
@@ -19,15 +17,15 @@ from service.config import settings
 from service.letters import list_headers, render
 from service.markdown import to_html, to_text
 from service.models import Mailing
-from service.placeholders import mark, marked
+from service.placeholders import marked
+from service.text import plain_text, slots
 from workers.outbound import dkim, mime
 from workers.outbound.exchange import Copy
+from workers.outbound.slot_bytes import SOFT, Filler, ParagraphFiller, filler, literal
 
-SLOT = re.compile(r"slot([a-z]+)x([0-9a-f]*)slot")
-PLAIN_VALUE = re.compile(r"(?!From )[A-Za-z0-9](?!.*  )[A-Za-z0-9 ',:/@._+-]{0,72}(?<! )\Z")
+SLOT = re.compile(f"{plain_text.OPEN.pattern}|{slots.SLOT.pattern}")
 PLAIN_NAME = re.compile(r"[A-Za-z](?: ?[A-Za-z0-9'-]){1,58}\Z")
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,60}@[A-Za-z0-9.-]{1,60}\Z")
-SOFT = b"=\r\n"
 PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 OWN = ("To", "Message-ID", "List-Unsubscribe")
 """Headers that differ from copy to copy, in the order in which they are signed."""
@@ -64,29 +62,31 @@ class Stencil:
         boundary = f"=_{secrets.token_hex(12)}"
         edge = f"--{boundary}\r\n".encode()
         self.head, self.canonical, self.names = _fixed_headers(mailing, boundary)
-        self.slots: list[tuple[str, str, bool]] = []
+        self.fillers: list[Filler] = []
         parts = self._part(b"plain", text, is_html=False), self._part(b"html", page, is_html=True)
         self.body = b"".join([edge + part for part in parts]) + f"--{boundary}--\r\n".encode()
         self.mail_domain, self.leave_url = settings().mail_domain, links.url("/unsubscribe/")
 
     def _part(self, subtype: bytes, text: str, *, is_html: bool) -> bytes:
-        """A part's bytes, with `%b` between soft line breaks for each slot, as the operator % of bytes fills it."""
+        """A part's bytes as the operator % of bytes fills them: `%b` for each slot, and each paragraph that holds some."""
         done, at = [PART_HEAD % subtype], 0
         for found in SLOT.finditer(text):
-            literal = mime.quoted_printable(text[at : found.start()] + "\0").removesuffix(b"=00\r\n")
-            done += [_whole(literal + SOFT), b"%b"]
-            self.slots.append((found[1], bytes.fromhex(found[2]).decode(), is_html))
+            done += [literal(text[at : found.start()]), b"%b"]
+            paragraph = plain_text.OPEN.match(found[0])
+            if paragraph is not None:
+                self.fillers.append(ParagraphFiller(plain_text.read_open(paragraph)))
+            else:
+                one = slots.SLOT.match(found[0])
+                assert one is not None
+                self.fillers.append(filler(slots.read(one), is_html=is_html))
             at = found.end()
-        return b"".join([*done, _whole(mime.quoted_printable(text[at:]))])
+        return b"".join([*done, mime.quoted_printable(text[at:]).replace(b"%", b"%%")])
 
     def copy(self, reader: Recipient) -> Copy:
         """One reader's e-mail."""
         leave = f"{self.leave_url}{reader.leave_token}"
         plain_leave = leave.encode() + SOFT  # made of letters that need no encoding
-        body = self.body % tuple([
-            plain_leave if name == "leave" else _filled(getattr(reader, name) or fallback, is_html=is_html)
-            for name, fallback, is_html in self.slots
-        ])  # fmt: skip
+        body = self.body % tuple([fill(reader, plain_leave) for fill in self.fillers])
         to = _to(reader.name, reader.email)
         named = f"<{reader.token}@{self.mail_domain}>\r\n".encode()
         ways = f"<{leave}>", f"<mailto:unsubscribe+{reader.leave_token}@{self.mail_domain}>\r\n"
@@ -108,7 +108,7 @@ def _whole(literal: bytes) -> bytes:
 def _written(mailing: Mailing) -> tuple[str, str]:
     """Text and HTML of the whole e-mail, with marks in place of what differs."""
     source = marked(mailing.body)
-    leave = mark("leave")
+    leave = slots.slot("leave")
     _, text, page = render("update", mailing=mailing, update_text=to_text(source), update_html=to_html(source), leave=leave)
     return text, page
 
@@ -148,12 +148,3 @@ def _to(name: str, email: str) -> bytes:
     if PLAIN_NAME.match(name) and len(name) + len(email) < 68 and PLAIN_ADDRESS.match(email):
         return f"To: {name} <{email}>\r\n".encode()
     return mime.address_header("To", name, email)
-
-
-def _filled(value: str, *, is_html: bool) -> bytes:
-    """A value with the soft line break that ends it; what it holds can break neither line nor markup."""
-    if not value:
-        return b""
-    if PLAIN_VALUE.match(value) and not (is_html and "'" in value):
-        return value.encode() + SOFT
-    return mime.encoded_line((html.escape(value) if is_html else value).encode()) + SOFT
