@@ -1,23 +1,20 @@
 """What is looked at before an update goes, each with its remedy. A serious finding keeps it from being approved.
 
-Nothing here fetches what a link names: a page that our server asks for at an author's word is a way into our network.
+Links are looked at by service.link_checks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from difflib import SequenceMatcher
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audience, placeholders, tallies
+from service import audience, link_checks, placeholders, tallies
 from service.config import settings
+from service.findings import Finding
 from service.letters import render
 from service.markdown import fill_html, fill_text, to_html, to_text
 from service.models import Mailing, Notice
@@ -34,28 +31,12 @@ SPAM_WARNING, SPAM_SERIOUS = 0.001, 0.003
 """Shares of complaints over which Gmail and Yahoo begin to, and do, turn a sender's mail away."""
 
 
-class Finding(NamedTuple):
-    """`level` is ok, warning or serious."""
-
-    name: str
-    level: str
-    said: str
-    remedy: str = ""
-
-    @property
-    def serious(self) -> bool:
-        return self.level == "serious"
-
-
-Findings = Sequence[Finding]
-
-
 def of(session: Session, mailing: Mailing, now: datetime, count: int) -> list[Finding]:
     """All that can be looked at here, for an audience of so many; service.sending_domain asks DNS."""
     text, page = written(mailing)
     return [
         _people(count), _time(mailing, now), _subject(mailing), _imprint(text, page), _leave(text, page),
-        *_links(mailing.body), Finding("Images", "ok", "It loads none: nothing tells a server who reads it."),
+        *link_checks.findings(mailing.body), Finding("Images", "ok", "It loads none: nothing tells a server who reads it."),
         _size(page), _placeholders(session, mailing), _demands(session, mailing.body), _spam(session, mailing),
     ]  # fmt: skip
 
@@ -100,25 +81,6 @@ def _leave(text: str, page: str) -> Finding:
     if MARK not in text or MARK not in page:
         return Finding("Link to leave", "serious", "It is missing.", "Put it back into templates/emails/update.")
     return Finding("Link to leave", "ok", "In both parts, and in the header for one click (RFC 8058).")
-
-
-def targets(body: str) -> list[str]:
-    """Where its links lead."""
-    found: list[str] = []
-    for token in MarkdownIt("commonmark", {"html": False}).parse(body):
-        found += [str(child.attrs["href"]) for child in token.children or [] if child.type == "link_open"]
-    return found
-
-
-def _links(body: str) -> list[Finding]:
-    bad = []
-    for href in targets(body):
-        parts = urlsplit(href)
-        if parts.scheme == "mailto" or (parts.scheme == "https" and parts.hostname):
-            continue
-        said = f"“{href[:80]}” is not encrypted." if parts.scheme == "http" else f"“{href[:80]}” leads nowhere from a letter."
-        bad.append(Finding("Links", "serious", said, "Write the whole address, beginning with https://."))
-    return bad[:5] or [Finding("Links", "ok", f"{len(targets(body))}, all to https.")]
 
 
 def _size(page: str) -> Finding:

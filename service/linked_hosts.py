@@ -13,8 +13,9 @@ import dns.exception
 import dns.resolver
 
 from service import name_server
-from service.checks import Finding, Findings, targets
 from service.config import settings
+from service.findings import Finding, Findings
+from service.link_checks import targets
 from service.name_server import PATIENCE_SECONDS
 
 MOST = 20

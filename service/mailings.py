@@ -11,6 +11,7 @@ from service import audience, checks, emails, queue, states, tallies, writing
 from service.audience import Audience
 from service.config import settings
 from service.errors import NotFound, Refused
+from service.findings import Findings
 from service.models import Mailing, MailingList, Message, Organiser, Subscription
 from service.models.base import UTCDateTime
 from service.models.mail import IS_QUEUED, IS_SENDING
@@ -89,7 +90,7 @@ def take_back(mailing: Mailing) -> None:
 
 def approve(
     session: Session, mailing: Mailing, approver: Organiser | None, seen_hash: str, now: datetime, typed: int | None = None,
-    dns: checks.Findings = (),
+    dns: Findings = (),
 ) -> None:  # fmt: skip
     """Freezes what was seen; it goes after the minute in which it can be recalled, or at its time. Two clicks, or two
     organisers, make one send. Without an approver it is a command's, from whoever holds the server: it goes at once.
@@ -114,7 +115,7 @@ def approve(
     session.refresh(mailing)
 
 
-def _judge(session: Session, mailing: Mailing, typed: int | None, now: datetime, dns: checks.Findings) -> None:
+def _judge(session: Session, mailing: Mailing, typed: int | None, now: datetime, dns: Findings) -> None:
     """The checks again, whatever page the request came from; and above a set size the number of recipients."""
     count = audience.size(session, audience.of(mailing))
     if serious := [one for one in (*checks.of(session, mailing, now, count), *dns) if one.serious]:

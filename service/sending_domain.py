@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import serialization
 
 from service import name_server
 from service.addresses import domain
-from service.checks import Finding, Findings
 from service.config import settings
+from service.findings import Finding, Findings
 from service.name_server import PATIENCE_SECONDS
 
 MOST_LABELS = 8

@@ -50,6 +50,7 @@ BELOW_STORIES = {
     "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
     "times", "trees", "typesetting", "writing",
     "reactivations",
+    "findings", "link_checks",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

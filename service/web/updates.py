@@ -13,6 +13,7 @@ from service.config import settings
 from service.db import reading, transaction
 from service.differences import of_parts
 from service.errors import NotFound, Refused
+from service.findings import Findings
 from service.models import Mailing
 from service.web.guards import acting, now
 
@@ -46,7 +47,7 @@ def _update(database: Session, mailing: Mailing, done: str = "", errors: dict[st
     )  # fmt: skip
 
 
-def _dns(body: str, *, wait: bool) -> checks.Findings:
+def _dns(body: str, *, wait: bool) -> Findings:
     """What DNS says of us and of the links: an approval waits for it, a page for a moment alone."""
     seconds = name_server.PATIENCE_SECONDS + 1 if wait else name_server.GLANCE_SECONDS
     return [*sending_domain.findings(seconds), *linked_hosts.findings(body, seconds)]
