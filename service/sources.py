@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from markdown_it import MarkdownIt
-
 from service import names, schedule
 from service.errors import Refused
-from service.text import characters
+from service.text import characters, pictures
+from service.text.markdown_parser import parse
 
 FRONT_MATTER = ("title", "slug", "addressed_to", "published_by", "published_on")
 REPEATS = tuple(schedule.PERIODS)
@@ -54,6 +53,8 @@ def read_file(text: str) -> Source:
     title, addressed_to, published_by = texts
     if not match[2].strip():
         raise Refused("The notice has no text.")
+    if (picture := pictures.first(match[0])) is not None:
+        raise Refused(pictures.sentence(picture))
     return Source(title, fields["slug"], addressed_to, published_by, published_on, match[2].strip(), **read_schedule(fields))
 
 
@@ -94,10 +95,9 @@ def _pair(line: str) -> tuple[str, str]:
 
 def demands(body: str) -> list[str]:
     """The points of the notice's first list, in order: what it demands."""
-    tokens = MarkdownIt("commonmark").parse(body)
     found: list[str] = []
     depth = 0
-    for token in tokens:
+    for token in parse(body):
         if token.type in {"bullet_list_open", "ordered_list_open"}:
             depth += 1
         elif token.type in {"bullet_list_close", "ordered_list_close"}:

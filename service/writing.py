@@ -16,9 +16,8 @@ from service.config import settings
 from service.errors import Refused
 from service.models import Mailing, MailingSeen, MailingVersion, Organiser
 from service.roles import APPROVERS
-from service.text import characters
+from service.text import characters, pictures
 
-IMAGE = re.compile(r"!\[[^\]]*\][(\[]")
 LONGEST = 100_000
 
 
@@ -38,8 +37,8 @@ def checked(subject: str, body: str) -> tuple[str, str]:
         errors["body"] = "Write the update."
     elif len(body) > LONGEST:
         errors["body"] = f"Use at most {LONGEST:,} characters."
-    elif IMAGE.search(body):
-        errors["body"] = "Link to an image instead of placing it: who loads it tells its server that they read this."
+    elif picture := pictures.first(body):
+        errors["body"] = pictures.sentence(picture)
     elif strange := placeholders.unknown(body):
         line, column, text = strange[0]
         known = "there are {name}, {clp} and {office}, as in {name|friend}"
