@@ -163,7 +163,7 @@ def test_a_complaint_is_kept_readable(either_world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["\0", "\t", "\n", "\x0b", "\x1b", "\x7f", "\x85", "\u2028", "\ufffe", "\uffff", "\ud800", "\U0001fffe"]
+    "character", ["\0", "\n", "\x0b", "\x1b", "\x7f", "\x85", "\u2028", "\ufffe", "\uffff", "\ud800", "\U0001fffe"]
 )
 def test_a_name_with_a_control_character_is_refused(character: str) -> None:
     with pytest.raises(Refused):
