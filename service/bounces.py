@@ -85,7 +85,7 @@ def refused(session: Session, said: Mapping[int, str], now: datetime) -> None:
     said: the reply, code and words, by message id. What is about us, or not understood, counts against nobody; the report and
     the share at which a mailing pauses have it already. A few statements for all, however many there are.
     """
-    judged = {number: reasons.judge("", words, commands.refused(words)) for number, words in said.items()}
+    judged = {number: reasons.judge("", words, commands.refused(words) or "rcpt") for number, words in said.items()}
     _end_pending_of(session, said)
     failed = {number: verdict.kind for number, verdict in judged.items() if verdict.kind in {"hard", "soft"}}
     rows = _addressees(session, failed) if failed else []

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import queue, states
 from service.errors import NotFound, Refused
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 from service.models import Arrival, RawMail
 from service.models.incoming import IS_UNREAD, IS_WAITING
 

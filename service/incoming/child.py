@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from service.incoming.judge import Judgement, judge
+from service.incoming.judge import judge
+from service.incoming.judgement import Judgement
 from service.incoming.reading import LARGEST, Hostile
 
 SECONDS = 2.0

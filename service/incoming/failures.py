@@ -10,7 +10,6 @@ import re
 from functools import lru_cache
 
 from service.incoming import automatic, letters
-from service.incoming.commands import NOBODY_LEFT
 from service.incoming.phrases import phrase
 from service.incoming.reading import Part, embedded
 from service.incoming.reports import ADDRESS, ORIGINAL_TYPES
@@ -19,6 +18,8 @@ FAILED_SUBJECT = phrase("subject of a bounce")
 FAILED_TEXT = phrase("a failure")
 COPY_BEGINS = re.compile(rf"^[ >\t]*{phrase('where the returned message begins').pattern}$", re.IGNORECASE | re.MULTILINE)
 """Where the returned message begins; what stands behind it is our own text, and says nothing of the failure."""
+NAMES_IT = re.compile(r"with the following header fields:\s*\Z")
+"""Sun's and PMDF's servers first name the message by a few of its headers, and tell the reason behind them."""
 TRANSCRIPT = re.compile(r"<<<|>>>|\b(?:55[0-4]|571|45[0-2]|421)[ -](?:- )?(?:\d\.\d\.\d|[A-Za-z<\"'(:])")
 QUOTED = re.compile(
     r"^[ \t]{0,4}(?!>>> (?:MAIL|RCPT|DATA)\b)[>|].*$"
@@ -30,6 +31,7 @@ DELAYED_TEXT = phrase("a delay")
 GAVE_UP = phrase("given up")
 DELAYED_SUBJECT = re.compile(r"delay|warning|still|verzög|retard|遅延", re.IGNORECASE)
 LONGEST = 20_000
+LONGEST_PROSE = 6_000
 
 
 @lru_cache(maxsize=2)
@@ -44,8 +46,21 @@ def words(message: Part) -> str:
         elif part.content_type.startswith("multipart/") and not part.parts:
             said.append(part.content[:LONGEST].decode("utf-8", "replace"))
     text = "\n".join(said[:4])
-    copy = next((found for found in COPY_BEGINS.finditer(text) if found.start() > 40), None)
-    return QUOTED.sub("", text[: copy.start()] if copy else text)[:LONGEST]
+    copies = (found.start() for found in COPY_BEGINS.finditer(text) if found.start() > 40)
+    copy = next((start for start in copies if not NAMES_IT.search(text[max(0, start - 100) : start])), None)
+    return QUOTED.sub("", text[:copy])[:LONGEST]
+
+
+def prose(message: Part) -> str:
+    """What it says to people: its words without the fields of its report."""
+    return REPORT_FIELD.sub("", words(message))[:LONGEST_PROSE]
+
+
+REPORT_FIELD = re.compile(
+    r"^(?:reporting-mta|received-from-mta|dsn-gateway|arrival-date|original-envelope-id|final-recipient|original-recipient|action|status"
+    r"|remote-mta|last-attempt-date|will-retry-until|final-log-id|x-[\w-]{1,40})[ \t]*:.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def seems(message: Part, sender: str | None) -> bool:
@@ -56,30 +71,15 @@ def seems(message: Part, sender: str | None) -> bool:
     if automatic.has_automatic_subject(message):
         return False
     subject, says_so = bool(FAILED_SUBJECT.search(message.subject)), bool(FAILED_TEXT.search(text))
-    by_daemon, null = automatic.comes_from_daemon(message), automatic.null_sender(message, sender)
+    by_daemon = automatic.comes_from_daemon(message) or message.get("from").strip() == "<>"
+    null = automatic.null_sender(message, sender)
     if automatic.vacation(message) and not (by_daemon or subject):
         return False
     if by_daemon or null:
         empty_report = message.parameters.get("report-type", "").lower() == "delivery-status"
-        strong = subject or empty_report or bool(TRANSCRIPT.search(text)) or bool(STRONG_TEXT.search(text[:1_500]))
+        strong = subject or empty_report or bool(TRANSCRIPT.search(text)) or _surely(text)
         return (strong and says_so) or (by_daemon and (subject or (says_so and _returns_something(message))))
     return _report_of_a_gateway(message, text)
-
-
-def replies(text: str) -> list[str]:
-    """The lines of a text that hold a server's reply, each with the one behind it, for replies are folded.
-
-    Of a transcript, what the other server said alone: neither that no recipient is left, nor a summary of the one that asked.
-    """
-    lines = [line.strip() for line in NOBODY_LEFT.sub("", text).splitlines()]
-    if any(line.startswith("<<<") for line in lines):
-        lines = [line for line in lines if line.startswith(("<<<", "(reason:"))]
-    found = [f"{line} {lines[at + 1] if at + 1 < len(lines) else ''}" for at, line in enumerate(lines) if REPLIED.search(line)]
-    return [one for one in found if not COMMANDED.match(one)][:50]
-
-
-REPLIED = re.compile(r"(?:^|[\s:(<])(?:5[0-7]\d|4[2-7]\d)[ -]\S|(?<![\d.])[45]\.\d{1,2}\.\d{1,2}(?![\d.])")
-COMMANDED = re.compile(r"\W*>>>")
 
 
 def _report_of_a_gateway(message: Part, text: str) -> bool:
@@ -87,8 +87,11 @@ def _report_of_a_gateway(message: Part, text: str) -> bool:
     answered = message.has("in-reply-to") and not message.has("auto-submitted")
     if answered or letters.REPLY_MARK.match(message.subject):
         return False
-    first = text.lstrip()[:1_500]
-    return bool(FAILED_SUBJECT.search(message.subject) and STRONG_TEXT.search(first)) and _returns_something(message)
+    return bool(FAILED_SUBJECT.search(message.subject)) and _surely(text) and _returns_something(message)
+
+
+def _surely(text: str) -> bool:
+    return bool(STRONG_TEXT.search(" ".join(text[:3_000].split())[:1_500]))
 
 
 STRONG_TEXT = phrase("surely a failure")
@@ -119,5 +122,3 @@ def recipient(message: Part, text: str) -> str:
 
 
 PERHAPS = phrase("perhaps no such user")
-HEDGED = phrase("left open")
-"""Words of a text that leave open whether the reader is gone."""

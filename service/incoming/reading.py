@@ -29,6 +29,9 @@ LONGEST_TEXT = 262_144
 ADDRESS_HEADERS = {"message-id", "return-path", "list-unsubscribe", "x-original-return-path", "sender", "references"}
 """Where a message of ours carries our own tokens."""
 HEADER = re.compile(rb"([!-9;-~]{1,100})[ \t]*:[ \t]*")
+BLANK_LINES = re.compile(rb"\A(?:[ \t\r]*+\n)+")
+CONTENT_HEADER = re.compile(rb"content-(?:type|transfer-encoding|description|disposition)[ \t]*:", re.IGNORECASE)
+"""Some reports put blank lines before a part's headers, where RFC 2046 §5.1 would read none."""
 MAILBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
 """What a mailbox file puts before each message. With a colon behind it, it is a header (RFC 5322 §4.5)."""
 PARAMETER = re.compile(r';\s*([\w!#$%&\'*+^`{|}~.-]{1,60})\s*=\s*(?:"([^"]{0,500})"|([^\s;"]{1,500}))')
@@ -130,7 +133,7 @@ def _from_its_first_header(raw: bytes) -> bytes:
     text = raw.replace(b"\r\n", b"\n")
     if b"\n" not in text:
         text = text.replace(b"\r", b"\n")
-    text = text.lstrip(b"\n")
+    text = BLANK_LINES.sub(b"", text)
     while MAILBOX_LINE.match(text) and b"\n" in text:
         text = text.partition(b"\n")[2]
     return text
@@ -204,8 +207,8 @@ def _lines(head: bytes) -> list[tuple[str, list[bytes]]]:
 
 def _head(text: bytes) -> tuple[bytes, bytes]:
     """Headers and body, parted by an empty line, or by the first line that no header can be."""
-    if text.startswith(b"\n"):
-        return b"", text[1:]
+    if text.startswith(b"\n") and not CONTENT_HEADER.match(text := BLANK_LINES.sub(b"", text)):
+        return b"", text
     at = 0
     while at < len(text) and at <= MOST_HEADER_BYTES:
         end = text.find(b"\n", at)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, cast
 
+from service.incoming.blame import Object, object_of
 from service.incoming.commands import Command
 from service.incoming.phrases import sections
+from service.incoming.replies import flat, unlabelled
 from service.incoming.reports import REPLY, STATUS
 
 Class = Literal["hard", "soft", "blocked", "delayed", "unknown"]
@@ -36,15 +38,16 @@ RULES = tuple(
 """Looked through from the top; the first words found decide."""
 
 BY_STATUS: dict[str, Verdict] = {
-    **dict.fromkeys(("1.0", "1.1", "1.3", "1.4", "1.5", "1.6", "1.10"), Verdict("hard", "no such user")),
-    **dict.fromkeys(("1.2", "4.4"), Verdict("hard", "no such domain")),
+    **dict.fromkeys(("1.1", "1.3", "1.6", "1.10"), Verdict("hard", "no such user")),
+    "1.2": Verdict("hard", "no such domain"),
+    "1.4": Verdict("soft", "server trouble"),
     **dict.fromkeys(("1.7", "1.8", "1.9"), Verdict("blocked", "sender refused")),
     "2.1": Verdict("soft", "account disabled"),
     "2.2": Verdict("soft", "mailbox full"),
     "2.3": Verdict("soft", "message too large"),
     "3.1": Verdict("soft", "mailbox full"),
     "3.4": Verdict("soft", "message too large"),
-    **dict.fromkeys(("4.1", "4.2", "4.7"), Verdict("soft", "no answer")),
+    **dict.fromkeys(("4.1", "4.2", "4.4", "4.7"), Verdict("soft", "no answer")),
     "4.6": Verdict("soft", "server trouble"),
 }
 """RFC 3463 and its registry: subject and detail of a permanent status (class 5)."""
@@ -52,77 +55,124 @@ BY_SUBJECT: dict[str, Verdict] = {
     "2": Verdict("soft", "mailbox trouble"), "3": Verdict("soft", "server trouble"), "4": Verdict("soft", "no answer"),
     "5": Verdict("soft", "server trouble"), "6": Verdict("soft", "content"), "7": Verdict("blocked", "policy"),
 }  # fmt: skip
-SURE = {"1.1", "1.2", "1.3", "1.6", "1.10"}
 ABOUT_THE_SENDER = {"1.7", "1.8"}
 BORROWED = re.compile(r"user unknown|unknown user|no such user|^\W*5\d\d[ :-]*user not found", re.IGNORECASE)
 """Words of a RCPT refusal that servers say of a text, too, that they or their reader do not want."""
 DEFINITE = re.compile(r"recipient address rejected|not exist|n[o'’]t have|closed|deleted|terminated", re.IGNORECASE)
 """Words that say more: then there is no such user, whatever was answered with them."""
-NEVER = re.compile(r"(?<![\d.])(?:521|556)[ -]")
-"""The codes of a host, or a domain, that takes no mail (RFC 7504)."""
+UNAVAILABLE = re.compile(r"mail ?box (?:is )?(?:currently )?unavailable", re.IGNORECASE)
+"""What RFC 5321 §4.2.3 writes beside 550, also for a policy: another number of the server's own counts for more."""
+NEVER = re.compile(r"(?<![\d.])556[ -]|(?<![\d.])521[ -]5\.3\.2\b")
+"""The codes of a domain, or a host, that takes no mail (RFC 7504); 521 alone is also said to those who are turned away."""
+NO_DOMAIN = re.compile(r"\bNXDOMAIN\b|null ?mx|domain name not found|domain .{0,80}doesn.t receive e?-?mail", re.IGNORECASE)
+"""Facts of the DNS, which a relay that gave up states although its own status calls them temporary."""
+LOOKED_UP = re.compile(r"(?:\bname=|\blookup of |\bresolve |\bhost )([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})", re.IGNORECASE)
+"""The name that could not be looked up."""
+ELSEWHERE: dict[Object, Verdict] = {
+    "sender": Verdict("blocked", "sender refused"),
+    "text": Verdict("soft", "refused with its text"),
+    "time": Verdict("soft", "come back later"),
+    "policy": Verdict("blocked", "policy"),
+    "open": Verdict("unknown", "it is left open what is the matter"),
+}
+SAID_OF_MANY = {"no such user", "no such domain"}
+"""Hard where they are said of the reader."""
+UNCLEAR = Verdict("unknown", "nobody could say why")
+WEAK = {"server trouble", "account disabled"}
+"""Words so common that a clear number outweighs them."""
 
-NAMES = re.compile(
-    r"https?://\S+|[^\s<>()\"':;,\[\]]{1,80}@[^\s<>()\"':;,\[\]]{1,100}|\b(?:[\w-]{1,63}\.){2,8}[a-z]{2,24}\b", re.IGNORECASE
-)
-"""Web pages, addresses and hosts, whose names may say anything: spam@, blocked.example, /errors/unknown-user."""
 
+def judge(status: str, text: str, command: Command = "", recipient: str = "") -> Verdict:
+    """Class and reason of one refusal: `status` as x.y.z or empty, `text` the server's words, `command` what they answer.
 
-def by_words(text: str) -> Verdict | None:
-    """What the words alone say."""
-    flat = _flat(text)
-    for rule in RULES:
-        if rule.words.search(flat):
-            return Verdict(rule.kind, rule.reason)
-    return None
-
-
-def _flat(text: str) -> str:
-    return " ".join(NAMES.sub(" <> ", text[:6_000]).split())
-
-
-def judge(status: str, text: str, command: Command = "") -> Verdict:
-    """Class and reason of one refusal: `status` as x.y.z or empty, `text` the server's words, `command` what they answer."""
-    said = by_words(text)
-    status = specific(status, text)
+    It is hard only where words or the server's own number say so of the mailbox, or the domain, of this very recipient.
+    """
+    text = unlabelled(text)
+    said, status = _said(text, command), specific(status, text)
     kind, _, detail = status.partition(".")
     if kind == "4" or (not kind and temporary(text)):
-        return _temporary(said)
-    if said is not None and said.kind == "hard":
-        said = _of_another(said, detail, text, command) or said
-    elif NEVER.search(text[:500]) and (said is None or said.reason in {"no answer", "server trouble"}):
-        return Verdict("hard", "takes no mail")
-    known = BY_STATUS.get(detail)
+        return _temporary(said, text, recipient)
     if detail in ABOUT_THE_SENDER:
         return BY_STATUS[detail]
-    if detail in SURE and (said is None or said.reason in {"account disabled", "policy", "no answer", "server trouble"}):
-        return known or Verdict("hard", "no such user")
-    if said is not None:
-        return said
-    return known or BY_SUBJECT.get(detail.partition(".")[0]) or Verdict("unknown", "nobody could say why")
+    if NEVER.search(text[:500]) and (said is None or said.reason in {"no answer", "server trouble", "no such user"}):
+        return Verdict("hard", "takes no mail")
+    known = _by_number(status, text)
+    if said is None or (said.reason in WEAK and known is not None and known.kind == "hard"):
+        return known or UNCLEAR
+    if said.reason == "no such domain" and detail != "1.2" and _of_another_domain(text, recipient):
+        return Verdict("soft", "another name could not be looked up")
+    return (_outweighed(said, detail, text, command) if said.reason in SAID_OF_MANY else None) or said
 
 
-def _of_another(said: Verdict, detail: str, text: str, command: Command) -> Verdict | None:
+def _said(text: str, command: Command) -> Verdict | None:
+    """What the words say, and of whom."""
+    shown = flat(text)
+    rule, found = _search(shown)
+    if rule is None or found is None:
+        return None
+    if rule.reason in SAID_OF_MANY:
+        if command == "mail":
+            return ELSEWHERE["sender"]
+        about = object_of(shown, found, _is_other)
+        if about != "reader":
+            return ELSEWHERE[about]
+    return Verdict(rule.kind, rule.reason)
+
+
+def _search(shown: str) -> tuple[Rule, re.Match[str]] | tuple[None, None]:
+    for rule in RULES:
+        if found := rule.words.search(shown):
+            return rule, found
+    return None, None
+
+
+def _is_other(words: str) -> bool:
+    """Whether they give a reason that is no dead mailbox."""
+    rule, _ = _search(words)
+    return rule is not None and rule.kind != "hard"
+
+
+def _of_another_domain(text: str, recipient: str) -> bool:
+    """Whether the name that could not be looked up is none of the recipient's: that of our own relay, for one."""
+    domain = recipient.rpartition("@")[2].lower().rstrip(".")
+    names = [name.lower().rstrip(".") for name in LOOKED_UP.findall(text[:2_000])]
+    theirs = any(name == domain or name.endswith(f".{domain}") or domain.endswith(f".{name}") for name in names)
+    return bool(domain and names) and not theirs
+
+
+def _by_number(status: str, text: str) -> Verdict | None:
+    """What the number alone says. One that the relay made up for a reply without any is no proof of a dead mailbox."""
+    detail = status.partition(".")[2]
+    known = BY_STATUS.get(detail) or BY_SUBJECT.get(detail.partition(".")[0])
+    made_up = REPLY.search(text[:500]) is not None and status not in text
+    return None if known is not None and known.kind == "hard" and made_up else known
+
+
+def _outweighed(said: Verdict, detail: str, text: str, command: Command) -> Verdict | None:
     """What words that sound like a dead address mean where the number, or the command that they answer, speaks against it."""
-    if command == "mail":
-        return Verdict("blocked", "sender refused")
-    text = _flat(text)
+    text = flat(text)
+    if UNAVAILABLE.search(text) and detail[:2] in {"2.", "7."} and not DEFINITE.search(text):
+        return BY_STATUS.get(detail) or BY_SUBJECT.get(detail[:1])
     only_words = said.reason == "no such user" and BORROWED.search(text) and not DEFINITE.search(text)
     of_the_text = command == "data" or (detail == "2.0" and command != "rcpt")
-    return Verdict("soft", "refused with its text") if only_words and of_the_text and not detail.startswith("1.") else None
+    return ELSEWHERE["text"] if only_words and of_the_text and not detail.startswith("1.") else None
 
 
-def _temporary(said: Verdict | None) -> Verdict:
-    """A server that asks us to come back never says that a reader is gone."""
+def _temporary(said: Verdict | None, text: str, recipient: str) -> Verdict:
+    """A server that asks us to come back never says that a reader is gone; the DNS may have said so before it was asked."""
     if said is not None and said.kind in {"soft", "blocked"}:
         return said
-    return Verdict("soft", "come back later")
+    fact = (
+        said is not None and said.kind == "hard" and NO_DOMAIN.search(text[:2_000]) and not _of_another_domain(text, recipient)
+    )
+    return said if said is not None and fact else Verdict("soft", "come back later")
 
 
 def specific(status: str, text: str) -> str:
     """The status that says the most: the report's own, or where that is vague (x.0.0) or missing, the one in the words."""
     if status and not status.endswith(".0.0"):
         return status
-    found = STATUS.search(text[:2_000])
+    found = STATUS.search(unlabelled(text)[:2_000])
     if found and not found[0].endswith(".0.0"):
         return found[0]
     return status or (found[0] if found else "")

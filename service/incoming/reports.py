@@ -20,7 +20,8 @@ FEEDBACK_TYPES = {"message/feedback-report"}
 DISPOSITION_TYPES = {"message/disposition-notification", "message/global-disposition-notification"}
 ORIGINAL_TYPES = {"message/rfc822", "message/global", "text/rfc822-headers", "text/rfc822", "message/rfc822-headers",
                   "message/partial", "message/global-headers"}  # fmt: skip
-MOST_RECIPIENTS = 20
+MOST_RECIPIENTS = 10
+LONGEST_DIAGNOSTIC = 2_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Recipient:
     status: str
     diagnostic: str
     """The words of the server that refused it, with its codes."""
+    original: str = ""
+    """The address that it was sent to first, where the report tells it (RFC 3464 §2.3.1)."""
+
+    @property
+    def reader(self) -> str:
+        """Whose copy it was: several may come of one address that has its mail sent on."""
+        return (self.original or self.address).lower()
 
 
 def fields(part: Part) -> list[dict[str, str]]:
@@ -74,12 +82,14 @@ def _recipient(group: dict[str, str]) -> Recipient | None:
     address = group.get("original-recipient") or group.get("final-recipient") or group.get("x-actual-recipient", "")
     if not (address or action or status) or ("reporting-mta" in group and not (address or action)):
         return None
-    diagnostic = _without_type(group.get("diagnostic-code") or group.get("x-display-name", ""))
+    comment = group.get("status", "").partition("(")[2].strip(" )")
+    diagnostic = _without_type(group.get("diagnostic-code") or group.get("x-display-name") or comment)
     return Recipient(
         address=_address(group.get("final-recipient", "")) or _address(address),
         action={"failure": "failed", "fail": "failed", "deliverable": "delivered", "delay": "delayed"}.get(action, action),
         status=status[0] if status else "",
-        diagnostic=" ".join(diagnostic.split()),
+        diagnostic=" ".join(diagnostic.split())[:LONGEST_DIAGNOSTIC],
+        original=_address(group.get("original-recipient", "")),
     )
 
 
@@ -107,6 +117,12 @@ def is_disposition(message: Part) -> bool:
     """Whether it says that a message was displayed, deleted or processed: a reader's program, never a failure to deliver."""
     kind = message.parameters.get("report-type", "").lower()
     return kind == "disposition-notification" or any(True for _ in parts_of(message, DISPOSITION_TYPES))
+
+
+def dispositions(message: Part) -> Iterator[dict[str, str]]:
+    """The fields of its disposition notifications."""
+    for part in parts_of(message, DISPOSITION_TYPES):
+        yield {name: value for group in reversed(fields(part)) for name, value in group.items()}
 
 
 def original(message: Part) -> Part | None:

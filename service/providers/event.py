@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 
 
 class Forged(ValueError):

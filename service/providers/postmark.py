@@ -15,7 +15,7 @@ from typing import Any
 
 from service.config import settings
 from service.incoming import reasons
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 from service.incoming.letters import TOKEN
 from service.incoming.reasons import Verdict
 from service.providers.event import Event, Forged

@@ -25,7 +25,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from service.config import settings
 from service.incoming import reasons
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 from service.incoming.letters import TOKEN
 from service.providers.event import Event, Forged
 

@@ -9,7 +9,8 @@ from sqlalchemy import event, select
 
 from service import bounces, timeline
 from service.db import engine_for, reading, transaction
-from service.models import Bounce, Mailing, Message, Subscription
+from service.models import Bounce, Mailing, Message, Subscription, Suppression
+from tests.inbound.cases import replies
 from tests.inbound.test_bounces import readers, suppressed
 from tests.people import ANN, SLUG
 from tests.smtp_server import SmtpServer, answer
@@ -36,6 +37,11 @@ REPLIES = [
     ("MAIL", "553 5.1.8 sender does not exist", None, None),
     ("MAIL", "550 user unknown", None, None),
     ("RCPT", "554 transaction failed", None, None),
+    ("RCPT", "550 Mailing to remote domains not supported", None, None),
+    ("RCPT", "550 5.1.1 https://www.spamhaus.org/query/ip/192.0.2.4", None, None),
+    ("RCPT", "550 Too many invalid recipients", None, None),
+    ("RCPT", "552 Account <p0@example.org> does not have enough space", "soft", None),
+    ("RCPT", "550 5.2.0 user unknown", "hard", GONE),
 ]
 
 
@@ -86,6 +92,20 @@ def test_a_confirmation_that_is_refused_ends_what_waits_for_it(world: World, rel
     assert world.rows(select(Subscription)) == []
     assert ANN["name"] not in world.get(f"/notices/{SLUG}/signatures").text
     assert bool(suppressed(world, ANN["email"])) == reply.startswith("550")
+
+
+def test_every_reply_counts_as_it_should(world: World) -> None:
+    """The same table as for reports; what is about us, or not understood, is noted against nobody."""
+    said = [(right, text) for right, text in replies.ALL if text.startswith("55")]
+    messages = readers(world, len(said))
+    with transaction() as session:
+        numbers = {message.id: text for message, (_, text) in zip(messages, said, strict=True)}
+        bounces.refused(session, numbers, datetime.now(UTC))
+    noted = {bounce.message_id: bounce.kind for bounce in world.rows(select(Bounce))}
+    for message, (right, text) in zip(messages, said, strict=True):
+        kinds = {noted[message.id]} if message.id in noted else {"blocked", "unknown"}
+        assert kinds & {*right}, f"{noted.get(message.id)}: {text}"
+    assert len(world.rows(select(Suppression))) == sum(right == ("hard",) for right, _ in said)
 
 
 def test_many_refusals_are_a_few_statements(world: World) -> None:

@@ -27,7 +27,7 @@ from service.addressed import Destination
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.incoming import letters
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 from service.models import Arrival, Message, Request, Subscription
 from service.models.mail import TO_OFFICIALS
 from service.reactivations import Barred

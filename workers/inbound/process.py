@@ -12,7 +12,7 @@ from service import bounces, spool
 from service.config import settings
 from service.db import reading, transaction
 from service.incoming.child import Reader
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 from service.models import Arrival
 from service.operations import failures
 from workers.inbound.act import act
