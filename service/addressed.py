@@ -18,6 +18,8 @@ Role = Literal["bounce", "unsubscribe", "confirm", "subscribe", "leave", "reques
 TAGGED = re.compile(r"(bounce|unsubscribe|confirm)\+([a-z2-7]{1,40})", re.IGNORECASE)
 COMMAND = re.compile(r"([a-z0-9][a-z0-9-]{0,60})-(subscribe|unsubscribe|request)", re.IGNORECASE)
 QUOTED = re.compile(r'"((?:[^"\\]|\\.){1,128})"(@.{1,255})?')
+TAGS: dict[str, Role] = {"bounce": "bounce", "unsubscribe": "unsubscribe", "confirm": "confirm"}
+VERBS: dict[str, Role] = {"subscribe": "subscribe", "unsubscribe": "leave", "request": "request"}
 PURPOSES = {"unsubscribe": "unsubscribe", "confirm": "confirm by mail"}
 BY_NAME: dict[str, Role] = {"postmaster": "inbox", "abuse": "complaints", "fbl": "complaints", links.AGAIN: "again"}
 """RFC 5321 §4.5.1, RFC 2142 §2 and §4; where providers send feedback; and where people ask to be written to again."""
@@ -54,9 +56,25 @@ def unquoted(address: str) -> str:
     return re.sub(r"\\(.)", r"\1", found[1]) + (found[2] or "") if found else address.removesuffix(".")
 
 
+def role_of(address: str) -> Role:
+    """What the shape of an address asks for, wherever it is: no list, no token and no domain is looked up."""
+    local = address.strip("<> ").partition("@")[0]
+    if found := TAGGED.fullmatch(local):
+        return TAGS[found[1].lower()]
+    if found := COMMAND.fullmatch(local):
+        return VERBS[found[2].lower()]
+    return "complaints" if local.lower() in REQUIRED - {"postmaster"} else "inbox"
+
+
 def names_a_list(address: str) -> bool:
     """Whether the database must be asked."""
     return COMMAND.match(unquoted(address.strip("<> "))) is not None
+
+
+def names_a_row(address: str) -> bool:
+    """Whether its token is one of ours: told by its MAC, whether or not its row is still there."""
+    found = TAGGED.fullmatch(address.strip("<> ").partition("@")[0])
+    return found is not None and _tagged(found[1].lower(), found[2]) is not None
 
 
 def own_mailboxes() -> set[str]:
@@ -77,4 +95,4 @@ def _tagged(purpose: str, token: str) -> Destination | None:
 def _command(session: Session, slug: str, verb: str) -> Destination | None:
     if session.scalar(select(MailingList.id).where(MailingList.slug == slug)) is None:
         return None
-    return Destination("subscribe" if verb == "subscribe" else "leave" if verb == "unsubscribe" else "request", slug=slug)
+    return Destination(VERBS[verb], slug=slug)

@@ -22,9 +22,9 @@ from service.cli.common import console, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
-from service.incoming import mailboxes
+from service.incoming import consequence, mailboxes
 from service.incoming.child import Reader
-from service.incoming.judge import Judgement
+from service.incoming.judgement import Judgement
 from service.incoming.reading import LARGEST, Hostile, read
 
 group = AppGroup("inbound", help="Mail that comes in.")
@@ -58,6 +58,49 @@ def process(files: tuple[str, ...], dry_run: bool, recipient: str, sender: str |
     sys.exit(1 if failed else 0)
 
 
+@group.command("judge")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--recipient", default="", help="Envelope recipient; else the first of the headers that looks like one of ours.")
+@click.option("--sender", default=None, help="Envelope sender, empty for the null return path.")
+@json_option
+@says_why
+def judge(files: tuple[str, ...], recipient: str, sender: str | None, as_json: bool) -> None:
+    """Tell of each FILE (- is standard input) what it is and what would be done; nothing is stored, changed or looked up.
+
+    One line each, of JSON with --json. Ends with 2 where a file cannot be read, after all others were.
+    """
+    unread = False
+    with Reader() as reader:
+        for name in files:
+            try:
+                raw = _content(name)
+            except OSError as error:
+                console.print(f"{name} cannot be read: {error.strerror}.")
+                unread = True
+                continue
+            told = _told(name, reader.judge(raw, sender, settings().inbound_authserv_id), recipient or _shaped(raw))
+            says = ", ".join(filter(None, (told["kind"], told["class"], told["reason"])))
+            say(as_json, told, f"{name}: {says}: {told['would']}")
+    sys.exit(UNREAD if unread else 0)
+
+
+UNREAD = 2
+
+
+def _told(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
+    role = addressed.role_of(recipient)
+    return _fields(name, said, is_command=role in COMMANDS, token_valid=addressed.names_a_row(recipient)) | {
+        "author": said.author, "subject": said.subject, "body": said.body, "machine": said.machine, "text": said.text,
+        "would": consequence.would(said, role),
+    }  # fmt: skip
+
+
+def _shaped(raw: bytes) -> str:
+    """The first address of its headers that has the shape of one that acts; else the first named."""
+    named = _named(raw)
+    return next((one for one in named if addressed.role_of(one) not in {"inbox", "complaints"}), next(iter(named), ""))
+
+
 def _content(name: str) -> bytes:
     """A little more than the largest message, so that a larger one is seen as such and not read to its end."""
     if name == "-":
@@ -66,13 +109,17 @@ def _content(name: str) -> bytes:
         return file.read(LARGEST + 1)
 
 
-def _addressee(raw: bytes) -> str:
-    """The first of our own addresses that the headers name; else the first named."""
+def _named(raw: bytes) -> list[str]:
     try:
         message = read(raw)
     except Hostile:
-        return ""
-    named = [address for header in ADDRESSEES for value in message.all(header) for address in _addresses(value)]
+        return []
+    return [address for header in ADDRESSEES for value in message.all(header) for address in _addresses(value)]
+
+
+def _addressee(raw: bytes) -> str:
+    """The first of our own addresses that the headers name; else the first named."""
+    named = _named(raw)
     return next((one for one in named if _destination(one)), next(iter(named), ""))
 
 
@@ -105,12 +152,17 @@ def _store(raw: bytes, sender: str | None, recipient: str, *, come_back: bool) -
 def _line(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
     """What the issue tracker of a mail server, or a test, reads: one message, judged."""
     to = _destination(recipient) if recipient else None
-    commands = {"confirm", "subscribe", "leave", "request", "unsubscribe"}
-    is_command = to is not None and to.role in commands and said.kind in {"reply", "other"} and not said.machine
+    return _fields(name, said, is_command=to is not None and to.role in COMMANDS, token_valid=bool(to and to.row_id))
+
+
+COMMANDS = {"confirm", "subscribe", "leave", "request", "unsubscribe"}
+
+
+def _fields(name: str, said: Judgement, *, is_command: bool, token_valid: bool) -> dict[str, Any]:
+    kind = "command" if is_command and said.kind in {"reply", "other"} and not said.machine else said.kind
     return {
-        "file": name, "kind": "command" if is_command else said.kind, "class": said.bounce_class, "status": said.status,
-        "recipient": said.recipient, "action": said.action, "reason": said.reason,
-        "token_valid": bool(to and to.row_id), "quarantined": said.quarantined,
+        "file": name, "kind": kind, "class": said.bounce_class, "status": said.status, "recipient": said.recipient,
+        "action": said.action, "reason": said.reason, "token_valid": token_valid, "quarantined": said.quarantined,
     }  # fmt: skip
 
 

@@ -1,0 +1,58 @@
+"""What a message would lead to, told without looking at a single row: for `flask inbound judge`, and for tests from outside.
+
+Whether its token is ours, who is on which list and what has happened before decide over it still (workers/inbound/act.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from service.incoming import letters
+from service.incoming.judgement import Judgement
+
+OF_A_FAILURE = {"hard": "suppress", "soft": "score", "unknown": "inbox:unclear"}
+SUCCESSES = {"delivered", "relayed", "expanded"}
+
+
+def would(said: Judgement, role: str) -> str:
+    """confirm, subscribe, unsubscribe, status, help; suppress, score; inbox:FOLDER, quarantine; nothing.
+
+    `role` is what the shape of its address asks for, as in service/addressed.py.
+    """
+    if role == "unsubscribe":
+        return "unsubscribe"
+    if said.quarantined:
+        return "quarantine"
+    if said.kind in {"complaint", "bounce"}:
+        return "suppress" if said.kind == "complaint" else OF_A_FAILURE.get(said.bounce_class or "unknown", "nothing")
+    if role in ASKS:
+        return ASKS[role](said, role)
+    if said.action in SUCCESSES:
+        return "nothing"
+    return "inbox:automatic" if said.machine else "inbox:replies"
+
+
+def _answer(said: Judgement, _role: str) -> str:
+    if not _by_a_person(said):
+        return "nothing"
+    if letters.refuses(said.body):
+        return "inbox:replies"
+    return "inbox:automatic" if letters.away(said.body) else "confirm"
+
+
+def _command(said: Judgement, role: str) -> str:
+    if not _by_a_person(said):
+        return "nothing"
+    asked = {"subscribe": "subscribe", "leave": "unsubscribe"}.get(role) or letters.command(said.subject, said.body)
+    if not asked and letters.away(said.body):
+        return "inbox:automatic"
+    return {"withdraw": "status", "": "help"}.get(asked, asked)
+
+
+def _by_a_person(said: Judgement) -> bool:
+    return not said.machine and said.kind != "auto-reply" and bool(said.author) and not said.failed_authentication
+
+
+ASKS: dict[str, Callable[[Judgement, str], str]] = {
+    "confirm": _answer, "subscribe": _command, "leave": _command, "request": _command,
+}  # fmt: skip
