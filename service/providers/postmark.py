@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.config import settings
-from service.incoming import reasons
+from service.incoming import commands, reasons
 from service.incoming.judgement import Judgement
 from service.incoming.letters import TOKEN
 from service.incoming.reasons import Verdict
@@ -61,11 +61,11 @@ def _judged(said: dict[str, Any]) -> Judgement | None:
     if record != "Bounce" or said.get("Type") in {"AutoResponder", "ChallengeVerification", "OpenRelayTest", "Unsubscribe"}:
         return None
     text = f"{said.get('Details') or ''}"
-    verdict = reasons.judge("", text)
+    email = str(said.get("Email") or "") or None
+    verdict = reasons.judge("", text, commands.refused(text), email or "")
     if verdict.kind == "unknown":
         verdict = TYPES.get(str(said.get("Type")), verdict)
     status = reasons.specific("", text)
-    email = str(said.get("Email") or "") or None
     return Judgement("bounce", verdict.kind, status or None, email, "failed", verdict.reason, text, "a report", tokens=tokens)
 
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 
 from service.config import settings
-from service.incoming import reasons
+from service.incoming import commands, reasons
 from service.incoming.judgement import Judgement
 from service.incoming.letters import TOKEN
 from service.providers.event import Event, Forged
@@ -133,24 +133,18 @@ def _judged(said: dict[str, Any]) -> Judgement | None:
 
 
 def _bounce(bounce: dict[str, Any], tokens: list[str]) -> Judgement:
-    """Amazon's own word, transient or permanent, counts where the server's words say nothing."""
+    """Amazon's own "transient" counts where the server's words say nothing; its "permanent" is said of any refusal with 5."""
     first: dict[str, Any] = next(iter(bounce.get("bouncedRecipients") or []), {})
     status, text = str(first.get("status") or ""), str(first.get("diagnosticCode") or "")
-    verdict = reasons.judge(status, text)
-    if verdict.kind == "unknown":
-        verdict = BY_TYPE.get(str(bounce.get("bounceType")), verdict)
+    verdict = reasons.judge(status, text, commands.refused(text), str(first.get("emailAddress") or ""))
+    if verdict.kind == "unknown" and bounce.get("bounceType") == "Transient":
+        verdict = reasons.Verdict("soft", "transient, says Amazon")
     if str(bounce.get("bounceSubType")) in {"Suppressed", "OnAccountSuppressionList"}:
         verdict = reasons.Verdict("hard", "on Amazon's list of addresses that fail")
     return Judgement(
         "bounce", verdict.kind, status or None, str(first.get("emailAddress") or "") or None, "failed", verdict.reason, text,
         machine="a report", tokens=tokens,
     )  # fmt: skip
-
-
-BY_TYPE = {
-    "Permanent": reasons.Verdict("hard", "permanent, says Amazon"),
-    "Transient": reasons.Verdict("soft", "transient, says Amazon"),
-}
 
 
 def _tokens(mail: dict[str, Any]) -> list[str]:

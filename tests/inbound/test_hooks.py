@@ -83,6 +83,23 @@ def test_amazon_reports_a_bounce_once(world: World) -> None:
     assert len(world.rows(select(Arrival))) == 1
 
 
+@pytest.mark.parametrize(
+    ("reply", "folder", "reason"),
+    [
+        ("smtp; 550 Address rejected", "unclear", None), ("smtp; 554 5.7.1 Access denied", "", None),
+        ("smtp; 550 no such user", "", "bounced: no such mailbox"), ("", "unclear", None),
+    ],
+)  # fmt: skip
+def test_amazons_word_for_any_refusal_suppresses_nobody(world: World, reply: str, folder: str, reason: str | None) -> None:
+    (message,) = readers(world)
+    keep_certificate()
+    told = bounced(message)
+    told["bounce"]["bouncedRecipients"] = [{"emailAddress": "p0@example.org", "status": "5.0.0", "diagnosticCode": reply}]
+    assert post(world, "ses", notification(told)) == 200
+    assert suppressed(world, "p0@example.org") == reason
+    assert world.rows(select(Arrival.folder)) == [folder]
+
+
 def test_amazon_reports_a_complaint(world: World) -> None:
     (message,) = readers(world)
     keep_certificate()
