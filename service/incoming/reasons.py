@@ -75,8 +75,9 @@ ELSEWHERE: dict[Object, Verdict] = {
     "policy": Verdict("blocked", "policy"),
     "open": Verdict("unknown", "it is left open what is the matter"),
 }
-SAID_OF_MANY = {"no such user", "no such domain"}
+SAID_OF_MANY = {"no such user", "no such domain", "unknown domain"}
 """Hard where they are said of the reader."""
+OF_DOMAINS = {"no such domain", "unknown domain"}
 UNCLEAR = Verdict("unknown", "nobody could say why")
 WEAK = {"server trouble", "account disabled"}
 """Words so common that a clear number outweighs them."""
@@ -99,9 +100,9 @@ def judge(status: str, text: str, command: Command = "", recipient: str = "") ->
     known = _by_number(status, text)
     if said is None or (said.reason in WEAK and known is not None and known.kind == "hard"):
         return known or UNCLEAR
-    if said.reason == "no such domain" and detail != "1.2" and _of_another_domain(text, recipient):
-        return Verdict("soft", "another name could not be looked up")
-    return (_outweighed(said, detail, text, command) if said.reason in SAID_OF_MANY else None) or said
+    if said.reason in OF_DOMAINS:
+        return _of_domain(detail, text, recipient) or said
+    return (_outweighed(said, detail, text, command) if said.reason == "no such user" else None) or said
 
 
 def _said(text: str, command: Command) -> Verdict | None:
@@ -132,12 +133,31 @@ def _is_other(words: str) -> bool:
     return rule is not None and rule.kind != "hard"
 
 
+def _of_domain(detail: str, text: str, recipient: str) -> Verdict | None:
+    """What a domain that does not exist means where it need not be the recipient's; None where it is theirs."""
+    if detail != "1.2" and _of_another_domain(text, recipient):
+        return Verdict("soft", "another name could not be looked up")
+    about_nobody = not detail.startswith(("1.", "4.4")) and _names_nobody(text, recipient)
+    return ELSEWHERE["open"] if about_nobody and not OF_A_HOST.search(flat(text)) else None
+
+
+OF_A_HOST = re.compile(r"\b(?:host|mx|name service|mail exchanger|nxdomain|dns)\b", re.IGNORECASE)
+"""Words of the server that looked for the recipient's, and of no other."""
+
+
 def _of_another_domain(text: str, recipient: str) -> bool:
     """Whether the name that could not be looked up is none of the recipient's: that of our own relay, for one."""
     domain = recipient.rpartition("@")[2].lower().rstrip(".")
     names = [name.lower().rstrip(".") for name in LOOKED_UP.findall(text[:2_000])]
     theirs = any(name == domain or name.endswith(f".{domain}") or domain.endswith(f".{name}") for name in names)
     return bool(domain and names) and not theirs
+
+
+def _names_nobody(text: str, recipient: str) -> bool:
+    """Whether a server's reply speaks of a domain without saying whose: the sender's, as likely as not."""
+    domain, text = recipient.rpartition("@")[2].lower(), text.lower()
+    named = "@" in text or "recipient" in text or (bool(domain) and domain in text)
+    return REPLY.search(text[:500]) is not None and not named
 
 
 def _by_number(status: str, text: str) -> Verdict | None:
