@@ -63,7 +63,7 @@ def role_of(address: str) -> Role:
         return TAGS[found[1].lower()]
     if found := COMMAND.fullmatch(local):
         return VERBS[found[2].lower()]
-    return "complaints" if local.lower() in REQUIRED - {"postmaster"} else "inbox"
+    return BY_NAME.get(local.lower(), "inbox")
 
 
 def names_a_list(address: str) -> bool:

@@ -12,10 +12,12 @@ from service.incoming.judgement import Judgement
 
 OF_A_FAILURE = {"hard": "suppress", "soft": "score", "unknown": "inbox:unclear"}
 SUCCESSES = {"delivered", "relayed", "expanded"}
+BY_ADDRESS = {"subscribe": "subscribe", "leave": "unsubscribe", "again": "again"}
+"""What an address asks for by itself, whatever was written to it."""
 
 
 def would(said: Judgement, role: str) -> str:
-    """confirm, subscribe, unsubscribe, status, help; suppress, score; inbox:FOLDER, quarantine; nothing.
+    """confirm, subscribe, unsubscribe, status, again, help; suppress, score; inbox:FOLDER, quarantine; nothing.
 
     `role` is what the shape of its address asks for, as in service/addressed.py.
     """
@@ -43,7 +45,7 @@ def _answer(said: Judgement, _role: str) -> str:
 def _command(said: Judgement, role: str) -> str:
     if not _by_a_person(said):
         return "nothing"
-    asked = {"subscribe": "subscribe", "leave": "unsubscribe"}.get(role) or letters.command(said.subject, said.body)
+    asked = BY_ADDRESS.get(role) or letters.command(said.subject, said.body)
     if not asked and letters.away(said.body):
         return "inbox:automatic"
     return {"withdraw": "status", "": "help"}.get(asked, asked)
@@ -55,4 +57,5 @@ def _by_a_person(said: Judgement) -> bool:
 
 ASKS: dict[str, Callable[[Judgement, str], str]] = {
     "confirm": _answer, "subscribe": _command, "leave": _command, "request": _command,
+    "again": _command,
 }  # fmt: skip

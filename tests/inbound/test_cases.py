@@ -53,6 +53,7 @@ LETTERS = {
     "state": ("updates-request", "status", "status"), "yes": (f"confirm+{'a' * 26}", "", "confirm"),
     "no": (f"confirm+{'a' * 26}", "No.", "inbox:replies"), "away": (f"confirm+{'a' * 26}", "Out of office.", "inbox:automatic"),
     "left": (f"unsubscribe+{'a' * 26}", "", "unsubscribe"), "talk": ("updates", "I agree.", "inbox:replies"),
+    "write to me again": ("again", "", "again"),
     "an answer to one message": (f"bounce+{'a' * 26}", "I agree.", "inbox:replies"),
 }  # fmt: skip
 

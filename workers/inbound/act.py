@@ -27,6 +27,7 @@ from service.addressed import Destination
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.incoming import letters
+from service.incoming.consequence import BY_ADDRESS, SUCCESSES
 from service.incoming.judgement import Judgement
 from service.models import Arrival, Message, Request, Subscription
 from service.models.mail import TO_OFFICIALS
@@ -34,10 +35,7 @@ from service.reactivations import Barred
 
 PATIENCE = timedelta(hours=1)
 """How long a bounce waits for its own message to be recorded as sent."""
-SUCCESSES = {"delivered", "relayed", "expanded"}
 MOST_ANSWERS = 10
-BY_ADDRESS = {"subscribe": "subscribe", "leave": "unsubscribe", "again": "again"}
-"""What an address asks for by itself, whatever was written to it."""
 
 
 class Outcome(NamedTuple):
