@@ -58,7 +58,7 @@ def unquoted(address: str) -> str:
 
 def role_of(address: str) -> Role:
     """What the shape of an address asks for, wherever it is: no list, no token and no domain is looked up."""
-    local = address.strip("<> ").partition("@")[0]
+    local = unquoted(address.strip("<> ")).rpartition("@")[0] or address
     if found := TAGGED.fullmatch(local):
         return TAGS[found[1].lower()]
     if found := COMMAND.fullmatch(local):
@@ -73,7 +73,7 @@ def names_a_list(address: str) -> bool:
 
 def names_a_row(address: str) -> bool:
     """Whether its token is one of ours: told by its MAC, whether or not its row is still there."""
-    found = TAGGED.fullmatch(address.strip("<> ").partition("@")[0])
+    found = TAGGED.fullmatch(unquoted(address.strip("<> ")).rpartition("@")[0])
     return found is not None and _tagged(found[1].lower(), found[2]) is not None
 
 
