@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from unicodedata import category, combining, normalize
 
-from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from service.text.csv_cells import plain_cell
+from service.text.markdown_parser import parse
 from service.text.scripts import breakable, isolated
 from service.typesetting import Content, Typeset, typeset
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 _BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _NO_CHARACTER = ("Cc", "Cn", "Co", "Cs")
 
@@ -141,7 +140,7 @@ def _content(annex: Annex, signers: Sequence[Signer]) -> Content:
         **{field: _printed(getattr(annex, field)) for field in ("title", "addressed_to", "published_by", "imprint")},
         "published_on": {part: getattr(annex.published_on, part) for part in ("year", "month", "day")},
         "served_at": {part: getattr(served, part) for part in ("year", "month", "day", "hour", "minute", "second")},
-        "body": [_tree(block) for block in SyntaxTreeNode(_MARKDOWN.parse(annex.body)).children],
+        "body": [_tree(block) for block in SyntaxTreeNode(parse(annex.body)).children],
         "source": _shown(annex.body),
         "named": named,
         "listed": who_is_named(annex.count, named, annex.earlier, annex.withdrawn),
@@ -186,7 +185,7 @@ def _shown(text: str) -> str:
 
 
 def _tree(node: SyntaxTreeNode) -> dict[str, object]:
-    """Markdown as {kind, text, href, address, start, children}, kinds named as markdown-it names them; notice.typ sets it."""
+    """Markdown as {kind, text, href, address, start, align, children}, its kinds as markdown-it names them, for notice.typ."""
     href = str(node.attrs.get("href", ""))
     href = href if href.startswith(("https://", "http://", "mailto:")) and len(href) < 2000 else ""
     text = "" if node.children else _shown(node.content)
@@ -196,5 +195,6 @@ def _tree(node: SyntaxTreeNode) -> dict[str, object]:
         "href": href,
         "address": breakable(href, prose=True),
         "start": node.attrs.get("start", 1),
+        "align": node.attrs.get("align", "left"),
         "children": [_tree(child) for child in node.children],
     }

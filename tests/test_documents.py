@@ -236,3 +236,12 @@ def test_the_csv_reads_back_as_the_same_names() -> None:
     signers = [ADA, CHLOE, Signer('A "q", x', "two\nlines", "王"), Signer("=HYPERLINK(1)", "@x", "a;b")]
     cells = [["0", *(plain_cell(value) for value in (one.name, one.clp, one.office))] for one in signers]
     assert rows_of(annex_csv(signers))[1:] == cells
+
+
+def test_a_table_of_the_notice_is_set_as_a_table() -> None:
+    table = "| Day | Votes |\n|---|--:|\n| Mon | **7** |\n| Tue | [8](https://example.org/x) |"
+    pdf = annex_pdf(replace(ANNEX, body=f"{table}\n\nhttps://example.org/_a_/b, ~~not~~."), [ADA])
+    assert "Day Votes Mon 7 Tue 8" in words(pdf)
+    assert "https://example.org/_a_/b, not." in words(pdf)
+    assert b"/TH" in pdf
+    assert b"/TD" in pdf
