@@ -3,7 +3,6 @@
     with SmtpServer() as server:
         server.will("RCPT", answer("451 4.7.1 come back later"), answer("550 5.1.1 unknown"))
         server.will(".", DROP)          # the text is taken, the final answer never comes
-        …
         assert [taken.recipients for taken in server.taken] == …
 
 Commands are named as a client says them (`EHLO`, `MAIL`, `RCPT`, `DATA`, …), and `connect` and `.` for what has no name.
@@ -137,8 +136,7 @@ class SmtpServer:
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
-            while not self.over.is_set():
-                connection, _ = self._listener.accept()
+            while not self.over.is_set() and (connection := self._listener.accept()[0]):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.append(connection)
                 self._start(self._serve, connection)
@@ -178,11 +176,12 @@ class Conversation:
 
     def _act(self, name: str, usual: str) -> str:
         """Does as the script says, or gives the usual answer; returns what was said. Raises HangUp."""
-        act = self.server.next_act(name)
+        return self._do(self.server.next_act(name), usual)
+
+    def _do(self, act: Act, usual: str) -> str:
         self.server.over.wait(act.late)
         said = usual if act.reply is None else act.reply
-        self._say(said, act.drip)
-        self._say(act.extra, act.drip)
+        self._say("\r\n".join(filter(None, (said, act.extra))), act.drip)
         if act.then == "stall":
             self.server.over.wait()
         if act.then != "go on":
