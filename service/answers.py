@@ -51,11 +51,15 @@ def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, 
 
 
 def given_up(session: Session, message_id: int, now: datetime) -> None:
-    """After an attempt: a letter that was refused, or is tried no more, flags its address, and goes to the fallback."""
+    """After an attempt: a letter that was refused, or is tried no more, flags its address, and goes to the fallback.
+
+    Where what it says, or who we are, was refused, the address may be right: it is not flagged.
+    """
     delivery = of_message(session, message_id)
     message = session.get_one(Message, message_id, populate_existing=True)
     if delivery is not None and message.state == "refused":
-        _bounced(session, delivery, f"{message.reply_code or ''} {message.reply_text}".strip(), now)
+        why = f"{message.reply_code or ''} {message.reply_text}".strip()
+        _bounced(session, delivery, why, now, of_address=message.concern is None)
 
 
 def notified(session: Session, message_id: int, action: str, text: str, now: datetime) -> bool:
@@ -145,16 +149,17 @@ def recover(session: Session, now: datetime) -> None:
             evidence.append(session, delivery, "recovered", said, now)
 
 
-def _bounced(session: Session, delivery: Delivery, why: str, now: datetime) -> None:
+def _bounced(session: Session, delivery: Delivery, why: str, now: datetime, *, of_address: bool = True) -> None:
     """Flags the address, tells the organisers, and sends the same letter to the other address where there is one."""
     official, serving = delivery.official, session.get_one(Serving, delivery.serving_id)
     message = session.get_one(Message, delivery.message_id)
     if official is None or serving.rehearsal:
         return
-    official.bounced_at, official.bounced_because = now, why[:500]
+    if of_address:
+        official.bounced_at, official.bounced_because = now, why[:500]
     fallback = official.fallback_email if message.email == official.email and official.objected_at is None else ""
     for organiser in session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)):
-        emails.official_bounced(session, organiser, official, why[:500], fallback, now)
+        emails.official_bounced(session, organiser, official, why[:500], fallback, now, of_address=of_address)
     if fallback:
         _to_fallback(session, delivery, official, now)
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from service.plausible import (
     line,
     mail_address,
     name_server,
+    networks,
     none_or_one,
     port,
     positive,
@@ -87,6 +89,9 @@ class Settings:
     proof_key_file: str = setting("", "PEM file with the Ed25519 key that signs manifests; empty: one made in VAR_DIR.")
     witness_email: str = setting("", "A mailbox elsewhere that gets a copy of each manifest; empty: none.", mail_address)
     officials_direct: bool = setting("off", "Letters to officials go straight to their own mail servers (MX).", flag)
+    clear_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
+        "127.0.0.0/8,::1/128", "Networks that a letter with names may cross without TLS to an official's own server.", networks
+    )
     dns_server: str = setting("", "IP address of the name server, or with a port; empty: the system's; off: none.", name_server)
     address_days: int = setting("180", "After how many days an official's address should be verified again.", positive)
     attach_names: int = setting("20000", "Most names that are attached to a letter; a longer list is a link.", amount)

@@ -202,11 +202,14 @@ def again(session: Session, letter: Letter, email: str, original_id: int, now: d
 
 
 def official_bounced(
-    session: Session, organiser: Organiser, official: Official, why: str, fallback: str, now: datetime
-) -> Message | None:
-    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere."""
+    session: Session, organiser: Organiser, official: Official, why: str, fallback: str, now: datetime, *, of_address: bool
+) -> Message | None:  # fmt: skip
+    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere.
+
+    of_address: the address is at fault, as far as we know, and not the letter.
+    """
     return store(
-        session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback,
+        session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback, of_address=of_address,
         page=links.url("/organise/officials"),
     )  # fmt: skip
 

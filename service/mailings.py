@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Select, Subquery, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import audience, checks, emails, queue, states, tallies, writing
+from service import audience, checks, emails, queue, sender_refusals, states, tallies, writing
 from service.audience import Audience
 from service.config import settings
 from service.errors import NotFound, Refused
@@ -198,6 +198,7 @@ def pause_and_tell(session: Session, mailing_id: int, because: str, now: datetim
 
 
 def resume(session: Session, mailing_id: int) -> bool:
+    sender_refusals.let_go(session, mailing_id, datetime.now(UTC))
     done = states.claim(session, Mailing, "paused", "sending", Mailing.id == mailing_id, paused_because="")
     queue.wake(session, "fan_out", mailing_id, queue.BULK)
     return bool(done)

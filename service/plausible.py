@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from email.utils import getaddresses
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -197,3 +197,13 @@ def name_server(text: str) -> str:
     except ValueError:
         raise ValueError("should be the IP address of a name server, like 192.0.2.53 or 127.0.0.1:5353, or off") from None
     return text
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Comma-separated networks; none: not even this machine."""
+    if text.lower() == "none":
+        return ()
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise ValueError("should be networks like 127.0.0.0/8,10.8.0.0/24, or none") from None

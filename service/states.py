@@ -18,8 +18,8 @@ from service import models as m
 from service.models.base import UTCDateTime
 
 MESSAGE = {
-    "queued": {"sending", "suppressed", "cancelled", "expired"},  # waits for its time and a worker
-    "sending": {"queued", "accepted", "refused", "suppressed", "cancelled", "unsure"},  # leased by a worker
+    "queued": {"sending", "refused", "suppressed", "cancelled", "expired"},  # waits for its time and a worker
+    "sending": {"queued", "accepted", "refused", "suppressed", "cancelled", "expired", "unsure"},  # leased by a worker
     "accepted": {"bounced", "complained"},  # a mail server took it
     "bounced": {"complained"},  # a mail server took it and gave it back
     "complained": set(),  # its reader called it spam
@@ -146,7 +146,7 @@ def settle_many(
 
 SETTLE = """
 UPDATE messages SET state = :after, reply_code = answer.code, reply_text = answer.text, settled_at = :at,
-lease = NULL, leased_until = NULL FROM ({rows}) AS answer
+concern = NULL, lease = NULL, leased_until = NULL FROM ({rows}) AS answer
 WHERE messages.id = answer.id AND messages.lease = :lease AND messages.state = :before
 """
 SQLITE_ROWS = """

@@ -47,6 +47,7 @@ NONSENSE = {
     "PROOF_KEY_FILE": ["proof\n.pem"],
     "WITNESS_EMAIL": ["witness", "a b@example.org"],
     "OFFICIALS_DIRECT": ["maybe"],
+    "CLEAR_NETWORKS": ["everywhere", "10.0.0.1/8", "127.0.0.0/8;::1"],
     "DNS_SERVER": ["192.0.2.53:dns", ":53", "dns.example.org"],
     "ADDRESS_DAYS": ["0", "old"],
     "ATTACH_NAMES": ["-1", "all"],

@@ -47,8 +47,8 @@ BELOW_STORIES = {
     "linked_hosts", "links", "machine_secret",
     "manifests", "markdown", "mentioned", "models", "name_server", "names", "papers", "passwords", "placeholders",
     "plausible", "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
-    "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text",
-    "times", "trees", "typesetting", "writing",
+    "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables",
+    "tallies", "text", "times", "trees", "typesetting", "writing",
     "reactivations",
     "findings", "link_checks",
 }  # fmt: skip

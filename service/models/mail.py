@@ -56,6 +56,8 @@ class Message(Base):
     leased_until: Mapped[datetime | None]
     reply_code: Mapped[int | None]
     reply_text: Mapped[str] = mapped_column(Text, default="")
+    concern: Mapped[str | None]
+    """Whom the last answer was about where it was not the recipient: sender | text | server | encryption."""
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 

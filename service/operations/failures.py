@@ -30,6 +30,8 @@ KINDS = {
     "database": "the database did not do what was asked",
     "redis": "Redis did not do what was asked",
     "relay": "the mail server could not be reached",
+    "refused": "the mail server takes nothing from us for now",
+    "put off": "mail servers ask us to come back later",
     "network": "a connection failed",
     "files": "a file could not be read or written",
     "memory": "there was not enough memory",
@@ -38,6 +40,8 @@ KINDS = {
     "program": "there is an error in the program",
 }
 """What failed, in words that may be read by anybody."""
+OF_MAIL_SERVERS = frozenset({"relay", "refused", "put off"})
+"""Told of only once they last: nothing of ours has failed."""
 DUTIES = {
     "beat": "to say that it runs",
     "sweep_letters": "to look for letters that wait",
@@ -124,6 +128,10 @@ def _add(session: Session, job: str, row_id: int, kind: str, place: str, now: da
         return
     failure.count += 1
     failure.kind, failure.place, failure.last_at = kind, place, now
+
+
+def find(session: Session, job: str, row_id: int) -> Failure | None:
+    return session.get(Failure, (job, row_id))
 
 
 def succeeded(job: str, row_id: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.models import Arrival, Failure, Import, Mailing, Notice, Serving
 from service.operations import failures
-from service.operations.failures import DUTIES, KINDS
+from service.operations.failures import DUTIES, KINDS, OF_MAIL_SERVERS
 from service.operations.problem_rows import ALERT, READYZ, Button, Problem
 from service.roles import ADMINISTRATORS, EVERYBODY
 
@@ -43,7 +43,7 @@ def mailings(session: Session, now: datetime) -> Iterable[Problem]:
     failing = {
         number: failure
         for number, failure in (_by_row(session, "fan_out") | _by_row(session, "shift")).items()
-        if failure.kind != "relay" or failure.first_at < now - PROMISE
+        if failure.kind not in OF_MAIL_SERVERS or failure.first_at < now - PROMISE
     }
     late = (Mailing.state == "approved") & (func.coalesce(Mailing.goes_at, Mailing.approved_at) < now - PROMISE)
     under_way = Mailing.state.in_(("approved", "sending", "cancelled"))

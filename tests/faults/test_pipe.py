@@ -128,7 +128,7 @@ def test_trouble_while_a_refused_envelope_is_taken_back(world: World, relay: Smt
     assert sorted(got(relay).values()) == [1] * (READERS - 1)
 
 
-@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("stage", ["RCPT", "DATA", "."])
 def test_one_bad_recipient_spoils_no_other(world: World, relay: SmtpServer, stage: str) -> None:
     relay.will(stage, answer("550 5.1.1 no such person"))
     send(world)

@@ -20,9 +20,9 @@ from service import answers, links, providers, queue, suppressions
 from service.addresses import domain
 from service.config import settings
 from service.db import transaction
-from service.models import Attempt, Enclosure, Letter, Mailing, MailingList, Manifest, Message
-from workers.outbound import dkim, exchangers, journal, ledger, mime
-from workers.outbound.exchange import Answer, Copy, Outcome
+from service.models import Attempt, Delivery, Enclosure, Letter, Mailing, MailingList, Manifest, Message
+from workers.outbound import dkim, exchangers, journal, ledger, mime, replies
+from workers.outbound.exchange import Answer, Copy, Encryption, Outcome
 from workers.outbound.exchangers import Route
 from workers.outbound.stencil import Stencil, readers
 from workers.outbound.transport import Letter as MailLetter
@@ -44,9 +44,9 @@ def deliver(message_id: int) -> bool:
         return False
     direct = copy.official and settings().officials_direct
     tried = list(_outcomes(copy, direct=direct))
-    outcome, now = tried[-1], datetime.now(UTC)
+    outcome, now = _deciding(tried), datetime.now(UTC)
     try:
-        journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text)])
+        journal.own().write([Answer(message_id, outcome.verdict, outcome.code, outcome.text, outcome.concern)])
     except OSError as error:  # the disk is full: the ledger comes next in any case
         log.warning("the journal cannot be written: %s", error.strerror)
     with transaction() as session:
@@ -72,13 +72,19 @@ def _outcomes(copy: Copy, *, direct: bool) -> Iterator[Outcome]:
         yield Outcome("refused", None, str(error))
         return
     except exchangers.NotKnownNow as error:
-        yield Outcome("unreachable", None, str(error))
+        yield Outcome("unreachable", None, str(error), concern="server")
         return
     for route in routes:
         outcome = connection(route).deliver(copy, ledger.held)
         yield outcome
-        if outcome.verdict != "unreachable":
+        if outcome.verdict != "unreachable" and outcome.code not in replies.NO_MAIL_HERE:
             return
+
+
+def _deciding(tried: list[Outcome]) -> Outcome:
+    """The last word; but where a server would have been there, had it spoken TLS, that is what organisers are told."""
+    without_tls = [outcome for outcome in tried if outcome.concern == "encryption"]
+    return without_tls[0] if without_tls and tried[-1].verdict == "unreachable" else tried[-1]
 
 
 def _evidence(outcome: Outcome) -> dict[str, Any]:
@@ -110,7 +116,15 @@ def _claim(session: Session, message_id: int) -> Copy | None:
         return None
     if message.queue == queue.NOTICES:
         ledger.note_attempt(session, message_id, Outcome("began"), now)
-    return Copy(message_id, links.bounce_address(message_id), message.email, content, official=delivery is not None)
+    needs = _encryption(delivery)
+    return Copy(message_id, links.bounce_address(message_id), message.email, content, delivery is not None, needs)
+
+
+def _encryption(delivery: Delivery | None) -> Encryption:
+    """A list of names never leaves in the clear; a correction holds numbers alone, and counts are public."""
+    if delivery is None:
+        return "where offered"
+    return "needed" if delivery.names_given and not delivery.correction else "where it works"
 
 
 def _close_attempt(session: Session, message_id: int) -> None:

@@ -21,7 +21,7 @@ from service import mailings
 from service.config import settings
 from service.db import transaction
 from workers.outbound import ledger
-from workers.outbound.exchange import Answer, Verdict
+from workers.outbound.exchange import Answer, Concern, Verdict
 
 
 class Journal:
@@ -55,7 +55,7 @@ class Journal:
 
 def _line(answer: Answer) -> bytes:
     text = answer.text.replace("\n", " ").replace("\t", " ")
-    return f"{answer.message_id}\t{answer.verdict}\t{answer.code or ''}\t{text}\n".encode()
+    return f"{answer.message_id}\t{answer.verdict}\t{answer.code or ''}\t{text}\t{answer.concern or ''}\n".encode()
 
 
 def folder() -> Path:
@@ -105,5 +105,6 @@ def _answers(content: bytes) -> Iterator[Answer]:
     """Whole lines only: one may have been cut by the kill or a full disk, and then its answer never counted."""
     for line in content.split(b"\n")[:-1]:
         with suppress(ValueError):
-            message_id, verdict, code, text = line.decode().split("\t")
-            yield Answer(int(message_id), cast(Verdict, verdict), int(code) if code else None, text)
+            message_id, verdict, code, text, *concern = line.decode().split("\t")  # the concern is younger than the journal
+            about = cast(Concern, concern[0]) if concern and concern[0] else None
+            yield Answer(int(message_id), cast(Verdict, verdict), int(code) if code else None, text, about)

@@ -22,11 +22,11 @@ from sqlalchemy import Select, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import bounces, queue, states, tallies
+from service import bounces, queue, sender_refusals, states, tallies
 from service.db import among, transaction
 from service.models import Attempt, Message
 from service.models.mail import IS_QUEUED
-from workers.outbound.exchange import Answer, Outcome
+from workers.outbound.exchange import Answer, Outcome, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,10 @@ LEASE = timedelta(seconds=45)
 RENEW_SECONDS = 10
 GIVE_UP = timedelta(days=5)
 UNREACHABLE = timedelta(seconds=20)
+LONGEST_WAIT = timedelta(minutes=30)
+SETTLES: dict[str, str] = {"accepted": "accepted", "refused": "refused", "gone": "suppressed"}
+UNTRIED = frozenset({"unreachable", "turned_away"})
+"""Verdicts that say nothing of the recipient: they count as no attempt."""
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720))
 """How long a message waits after each "come back later" (RFC 5321 §4.5.4.1), for up to five days."""
 FREE: dict[str, Any] = {"lease": None, "leased_until": None}
@@ -111,7 +115,7 @@ def note_attempt(session: Session, message_id: int, outcome: Outcome, now: datet
 
 def record(session: Session, message_id: int, outcome: Outcome, now: datetime) -> bool:
     """Writes down what came of one claim; False where the lease was lost meanwhile."""
-    answer = Answer(message_id, outcome.verdict, outcome.code, outcome.text)
+    answer = Answer(message_id, outcome.verdict, outcome.code, outcome.text, outcome.concern)
     return bool(record_many(session, token(), [answer], now))
 
 
@@ -125,7 +129,7 @@ def record_many(session: Session, lease: str, answers: Sequence[Answer], now: da
     for answer in answers:
         if answer.verdict != "accepted" and (after := _record_other(session, lease, answer, now)):
             done[after] += 1
-            if after == "refused" and answer.code:
+            if after == "refused" and answer.code and answer.concern is None:
                 refused[answer.message_id] = f"{answer.code} {answer.text}"
     if refused:
         bounces.refused(session, refused, now)
@@ -149,30 +153,48 @@ def _record_other(session: Session, lease: str, answer: Answer, now: datetime) -
     message = session.scalar(select(Message).where(*mine, Message.state == "sending"))
     if message is None:
         return ""
-    after = _next_state(message, answer.verdict, now)
-    values: dict[str, Any] = dict(FREE)
+    after = _next_state(message, answer, now)
+    values: dict[str, Any] = FREE | {"concern": answer.concern}
     if answer.code or answer.text:
         values |= {"reply_code": answer.code, "reply_text": answer.text[:500]}
-    if answer.verdict == "unreachable":  # else hours without a server would be days for a greylisted recipient
+    if answer.verdict in UNTRIED:  # else hours without a server would be days for a greylisted recipient
         values["attempts"] = Message.attempts - 1
-    values |= {"settled_at": now} if after != "queued" else {"due_at": now + delay(message.attempts, answer.verdict)}
+    values |= {"settled_at": now} if after != "queued" else {"due_at": now + delay(message, answer.verdict, now)}
     return after if states.claim(session, Message, "sending", after, *mine, **values) else ""
 
 
-def _next_state(message: Message, verdict: str, now: datetime) -> str:
-    if verdict in {"accepted", "refused"}:
-        return verdict
-    if verdict == "gone":
-        return "suppressed"
-    if verdict == "lost" and message.queue == queue.NOTICES:
+def _next_state(message: Message, answer: Answer, now: datetime) -> str:
+    held = answer.verdict == "refused" and answer.concern is not None and message.mailing_id is not None
+    if answer.verdict in SETTLES and not held:  # what may be about us is held until it is known how many servers say so
+        return SETTLES[answer.verdict]
+    if answer.verdict == "lost" and message.queue == queue.NOTICES:
         return "unsure"
-    return "refused" if now - message.created_at > GIVE_UP else "queued"
+    if held or now - message.created_at <= GIVE_UP:
+        return "queued"
+    return "refused" if answer.concern is None else _after_days(message, answer.verdict)
 
 
-def delay(attempts: int, verdict: str) -> timedelta:
-    if verdict in {"unreachable", "lost"}:  # nothing is wrong with this recipient: as soon as the server is back
+def _after_days(message: Message, verdict: Verdict) -> str:
+    """What five days of trouble that is not the recipient's make of a message: nobody is refused for what we lack.
+
+    A copy that was never really tried waits with its mailing, an official's letter for an organiser; another letter is late.
+    """
+    if message.mailing_id is not None:
+        return "queued" if verdict in UNTRIED else "refused"
+    return "queued" if message.queue == queue.NOTICES else "expired"
+
+
+def delay(message: Message, verdict: Verdict, now: datetime) -> timedelta:
+    """How long a message waits for its next attempt; longer, the longer a letter has waited for the same server in vain."""
+    if verdict == "refused":
+        return sender_refusals.HELD
+    if verdict == "lost" and message.attempts <= 1:
         return UNREACHABLE
-    return DELAYS[min(attempts, len(DELAYS)) - 1]
+    if verdict not in UNTRIED:
+        return DELAYS[max(min(message.attempts, len(DELAYS)), 1) - 1]
+    if message.mailing_id is not None or (verdict == "unreachable" and message.queue != queue.NOTICES):
+        return UNREACHABLE  # as soon as the server is back: somebody looks into a mailbox
+    return min(max(UNREACHABLE, (now - message.created_at) / 8), LONGEST_WAIT)
 
 
 def settle(session: Session, message_ids: Sequence[int], after: str, why: str, now: datetime) -> int:

@@ -6,7 +6,6 @@ keeps to the ceilings by itself. A claim only spreads: what a receiving domain c
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections import defaultdict, deque
@@ -18,23 +17,13 @@ from redis.exceptions import RedisError
 from service import queue
 from service.addresses import domain
 from service.config import settings
-from workers.outbound.exchange import Answer
 from workers.outbound.stencil import Person, Recipient
 
-BLAMES_SENDER = re.compile(r"\b[45]\.7\.(?:26|28|515|606|1[0-9]{2})\b|\b4\.7\.(?:0|23|24|27|29|32)\b")
-"""Enhanced codes by which Gmail, Yahoo and Microsoft turn away a sender, not a recipient: the recipients are not to blame."""
 WINDOW_SECONDS = 1.05
 """A little over a second, since a text leaves some moments after it was counted, the next one perhaps sooner after."""
 AHEAD_SECONDS = 2
 """Of what a ceiling allows, so much is claimed ahead."""
-
-
 AWAY_SECONDS = 10
-
-
-def blames_sender(answer: Answer) -> bool:
-    return answer.verdict in {"refused", "later", "unreachable"} and bool(BLAMES_SENDER.search(answer.text[:200]))
-
 
 TAKE = """
 local time = redis.call('TIME')

@@ -14,7 +14,10 @@ from collections import deque
 from collections.abc import Callable
 
 from service.addresses import domain
-from workers.outbound.exchange import Answer, Copy, answering, judge, spoken
+from workers.outbound import replies
+from workers.outbound.exchange import Answer, Copy
+from workers.outbound.replies import Command, readable
+from workers.outbound.trouble import ENDED, OUT_OF_STEP
 
 COMMAND_SECONDS = 300
 TEXT_SECONDS = 900
@@ -36,11 +39,14 @@ class Pipe:
         self.commands: list[tuple[str, bytes]] = []
         self.current: Copy | None = None  # its envelope is under way
         self.sent: Copy | None = None  # its text has left; the final answer is awaited
-        self.refusal: tuple[int, str] | None = None
+        self.refusal: tuple[Command, int, str] | None = None
         self.text_ready = self.soiled = self.closed = False
+        self.keeps_step = self.stumbled = False
+        """Whether commands that were sent together have all been answered once; whether an answer fitted none of them."""
         self.unsent = self.unread = b""
         self.lines: list[bytes] = []
         self.since = time.monotonic()
+        self.ended = ENDED
 
     @property
     def idle(self) -> bool:
@@ -137,12 +143,12 @@ class Pipe:
         sent, self.sent = self.sent, None
         assert sent is not None
         self.awaited.clear()
-        self.since, self.text_ready = time.monotonic(), True
-        return [Answer(sent.message_id, "accepted", 250, spoken(said))]
+        self.since, self.text_ready, self.keeps_step = time.monotonic(), True, True
+        return [Answer(sent.message_id, "accepted", 250, readable(said))]
 
     def _reply(self, answers: list[Answer]) -> bool:
         """Handles one whole reply; False, and closed, where it makes no sense or says goodbye."""
-        first, text = self.lines[-1][:3], spoken(b" ".join(line[4:] for line in self.lines))
+        first, text = self.lines[-1][:3], readable(b" ".join(line[4:].strip() for line in self.lines).strip())
         self.lines.clear()
         if not self.awaited or not first.isdigit():
             self.close()
@@ -155,16 +161,19 @@ class Pipe:
         if code == 421:  # RFC 5321 §3.8: the server closes the channel
             self.close()
             return False
-        if not self.pipelining and not self.awaited and self.commands:
+        if not self.pipelining and not self.awaited and self.commands and not self.closed:
             self._send(self._next())
-        return True
-
-    def _on_envelope(self, code: int, text: str) -> None:
-        if not 200 <= code < 300 and self.refusal is None:
-            self.refusal = code, text
+        return not self.closed
 
     def _on_mail(self, code: int, text: str) -> None:
-        self._on_envelope(code, answering("MAIL FROM", code, text))
+        self._on_envelope("MAIL FROM", code, text)
+
+    def _on_recipient(self, code: int, text: str) -> None:
+        self._on_envelope("RCPT TO", code, text)
+
+    def _on_envelope(self, command: Command, code: int, text: str) -> None:
+        if not 200 <= code < 300 and self.refusal is None:
+            self.refusal = command, code, text
 
     def _on_data(self, code: int, text: str) -> Answer | None:
         copy = self.current
@@ -172,19 +181,26 @@ class Pipe:
         if code == 354 and self.refusal is None:
             self.text_ready = True
             return None
-        said, words = self.refusal or (code, answering("DATA", code, text))
+        answer = self._answer(copy, *(self.refusal or ("DATA", code, text)))
         self.current, self.soiled = None, True
-        if code == 354:  # it takes a text for nobody: an empty one, whose answer does not matter (RFC 2920 §3.1)
+        if answer.verdict == "unreachable" and answer.code != replies.CLOSING:
+            self.stumbled = True
+            self.close()  # nobody knows any more what is answered
+        elif code == 354:  # it takes a text for nobody: an empty one, whose answer does not matter (RFC 2920 §3.1)
             self.awaited.append("empty")
             self._send(b".\r\n")
-        if said == 421:
-            return Answer(copy.message_id, "unreachable", said, words)
-        return Answer(copy.message_id, judge(said) if said >= 400 else "later", said, words)
+        return answer
 
     def _on_text(self, code: int, text: str) -> Answer:
         copy, self.sent = self.sent, None
         assert copy is not None
-        return Answer(copy.message_id, judge(code), code, answering("end of DATA", code, text))
+        return self._answer(copy, "end of DATA", code, text)
+
+    def _answer(self, copy: Copy, command: Command, code: int, text: str) -> Answer:
+        verdict, concern = replies.understand(command, code, text, extended=not copy.recipient.isascii())
+        if code < 400 and verdict != "accepted":
+            return Answer(copy.message_id, verdict, None, OUT_OF_STEP, concern)
+        return Answer(copy.message_id, verdict, code, replies.with_command(command, code, text), concern)
 
     def _on_nothing(self, _code: int, _text: str) -> None:
         """A reply that decides nothing."""
@@ -193,10 +209,10 @@ class Pipe:
         """What a connection that is gone leaves behind: a text without its answer, an envelope that never counted."""
         answers = []
         if self.sent is not None:
-            answers.append(Answer(self.sent.message_id, "lost", None, "the connection ended before the final answer"))
+            answers.append(Answer(self.sent.message_id, "lost", None, f"{self.ended}, before the final answer", "server"))
         if self.current is not None:
-            code, words = self.refusal or (None, "the connection ended")  # with 421 the server says why it ends
-            answers.append(Answer(self.current.message_id, "unreachable", code, words))
+            unheard = Answer(self.current.message_id, "unreachable", None, self.ended, "server")
+            answers.append(self._answer(self.current, *self.refusal) if self.refusal else unheard)
         self.sent = self.current = None
         return answers
 
@@ -207,6 +223,6 @@ class Pipe:
 
 
 HANDLERS: dict[str, Callable[[Pipe, int, str], Answer | None]] = {
-    "MAIL": Pipe._on_mail, "RCPT": Pipe._on_envelope, "DATA": Pipe._on_data, ".": Pipe._on_text,
+    "MAIL": Pipe._on_mail, "RCPT": Pipe._on_recipient, "DATA": Pipe._on_data, ".": Pipe._on_text,
     "empty": Pipe._on_nothing, "RSET": Pipe._on_nothing,
 }  # fmt: skip

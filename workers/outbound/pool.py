@@ -13,16 +13,19 @@ from flask import current_app
 
 from service.addresses import domain
 from service.config import settings
-from workers.outbound import dkim
+from workers.outbound import dkim, trouble
 from workers.outbound.exchange import Answer
 from workers.outbound.pipe import Pipe
 from workers.outbound.signing import Signing
 from workers.outbound.transport import VerifiedConnection, VerifiedMail
+from workers.outbound.trouble import ENDED, LATE
 
 IDLE_SECONDS = 20
 """Servers hang up on connections that wait for long; one that waited so long is closed before it is used."""
 RETRY_SECONDS = 1.0
 TIRED_SECONDS = 10.0
+STUMBLES = 3
+"""Connections in a row that did not get through what was sent together, before nothing is sent together any more."""
 WAIT_SECONDS = 0.02
 """After so long we ask again whether a connection to a receiving domain has ended what it does."""
 
@@ -38,6 +41,7 @@ class Pool:
         self.openers = ThreadPoolExecutor(min(size, 32), "opener")
         self.signing = Signing(signing_threads) if dkim.load(settings()) else None
         self.most_to_domain = settings().limit_domain_connections
+        self.stumbles = 0
         self.why = ""
         self.failing_since: float | None = None
         self.retry_at = self.late_at = 0.0
@@ -73,8 +77,17 @@ class Pool:
             if pipe.unsent:
                 pipe.write()
             if pipe.closed or pipe.late:
+                pipe.ended = ENDED if pipe.closed else LATE
+                self._watch_step(pipe)
                 answers += self.drop(pipe)
         return answers
+
+    def _watch_step(self, pipe: Pipe) -> None:
+        """A server that offers PIPELINING and loses what comes together is asked one thing at a time from then on."""
+        if pipe.keeps_step:
+            self.stumbles = 0
+        elif pipe.pipelining and (pipe.awaited or pipe.stumbled):
+            self.stumbles += 1
 
     def drop(self, pipe: Pipe) -> list[Answer]:
         """Ends a connection; what it leaves behind."""
@@ -110,7 +123,7 @@ class Pool:
         while len(self.pipes) + len(self.opening) < self.size and now >= self.retry_at:
             mail = current_app.extensions["undersigned.mail"]
             assert isinstance(mail, VerifiedMail)
-            self.opening.add(self.openers.submit(_open, mail.connect()))
+            self.opening.add(self.openers.submit(_open, mail.connect(), self.stumbles < STUMBLES))
 
     def _opened(self, future: Future[Pipe], now: float) -> None:
         error = future.exception()
@@ -120,17 +133,17 @@ class Pool:
             self.selector.register(pipe.sock, selectors.EVENT_READ, pipe)
             self.why, self.failing_since = "", None
         else:
-            self.why = f"the relay cannot be reached: {type(error).__name__}"
+            self.why = f"our mail server cannot be used: {trouble.words(error)}"
             self.failing_since = self.failing_since or now
             self.retry_at = now + (RETRY_SECONDS if now - self.failing_since < TIRED_SECONDS else TIRED_SECONDS)
 
 
-def _open(connection: VerifiedConnection) -> Pipe:
+def _open(connection: VerifiedConnection, may_pipeline: bool) -> Pipe:
     """Greets, starts TLS, signs in: all that `configure_host` does; then the socket goes to the loop."""
     host = connection.configure_host()
     assert host.sock is not None
     return Pipe(
-        host.sock, pipelining=host.has_extn("pipelining"), smtputf8=host.has_extn("smtputf8"),
+        host.sock, pipelining=may_pipeline and host.has_extn("pipelining"), smtputf8=host.has_extn("smtputf8"),
         command_seconds=connection.known.mail_timeout_seconds,
     )  # fmt: skip
 

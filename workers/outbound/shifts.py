@@ -10,16 +10,20 @@ import time
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from service import mailings, queue, speed, tallies
+from service import mailings, queue, sender_refusals, speed, tallies
+from service.addresses import domain
 from service.config import settings
-from service.db import transaction
+from service.db import reading, transaction
+from service.models import Failure
 from service.operations import failures
+from service.operations.problem_rows import without_addresses
 from workers.outbound import batch, journal, ledger
 from workers.outbound.exchange import Answer, Copy
-from workers.outbound.pace import blames_sender
 from workers.outbound.pipe import Pipe
 from workers.outbound.pool import Pool, pool
+from workers.outbound.reception import Objection, Reception
 from workers.outbound.stencil import Recipient
 from workers.outbound.supply import Supply
 from workers.outbound.watch import Watch
@@ -39,24 +43,30 @@ stopping: list[bool] = []
 
 def run(mailing_id: int) -> bool:
     """One shift. Rings again where messages are left, and marks the mailing sent where none is. True where it got on."""
-    shift = Shift(mailing_id, pool())
+    with reading() as session:
+        taken_before = tallies.read(session, mailing_id).get("accepted", 0) > 0
+        failing = failures.find(session, "shift", mailing_id)
+    shift = Shift(mailing_id, pool(), taken_before=taken_before, failing=failing)
     shift.work()
-    if shift.failed and shift.failed == shift.pool.why:
-        failures.record_as("shift", mailing_id, "relay", shift.failed)
+    if shift.objection is not None and shift.objection.kind is not None:
+        failures.record_as("shift", mailing_id, shift.objection.kind, without_addresses(shift.objection.because))
     with transaction() as session:
         now = datetime.now(UTC)
         over = mailings.finish(session, mailing_id, now)
-        # a relay that is away is tried again when the clock looks, not at once
-        if not (over or shift.failed or stopping) and batch.is_due(session, mailing_id, now):
+        # servers that take nothing are tried again when the clock looks, not at once
+        if not (over or shift.objection or stopping) and batch.is_due(session, mailing_id, now):
             queue.wake(session, "shift", mailing_id, queue.BULK)
-    return over or (shift.recorded > 0 and not shift.failed)
+    return over or shift.paused or (shift.recorded > 0 and not shift.objection)
 
 
 class Shift:
     """The loop over the connections of this process."""
 
-    def __init__(self, mailing_id: int, connections: Pool) -> None:
-        self.mailing_id, self.pool = mailing_id, connections
+    def __init__(self, mailing_id: int, connections: Pool, *, taken_before: bool, failing: Failure | None) -> None:
+        self.mailing_id, self.pool, self.failing = mailing_id, connections, failing
+        self.reception = Reception(connections.size, taken_before=taken_before, probing=failing is not None)
+        self.objection: Objection | None = None
+        self.paused = False
         self.watch = Watch(mailing_id)
         self.journal = journal.own()
         self.supply = Supply(mailing_id, connections, self.watch)
@@ -67,7 +77,8 @@ class Shift:
         self.settled, self.tell_at = 0, 0.0
         self.recorded = 0
         self.flush_at = time.monotonic() + 1
-        self.failed: str = ""
+        self.away = ""
+        """Why no connection to the relay could be made."""
         self.may_send = True
         self.over = False
         """Whether a text may leave, and whether nothing new begins; looked at once in each turn."""
@@ -88,8 +99,8 @@ class Shift:
 
     def _look(self) -> None:
         self.watch.look()
-        self.may_send = self.watch.going and ledger.held() and not stopping
-        self.over = not self.may_send or self.failed != "" or time.monotonic() > self.until
+        self.may_send = self.watch.going and ledger.held() and not (stopping or self.reception.objects)
+        self.over = not self.may_send or self.away != "" or time.monotonic() > self.until
 
     def _done(self) -> bool:
         if self.under_way:
@@ -114,7 +125,7 @@ class Shift:
                 if (copy := self._next(pipe)) is not None:
                     pipe.start(copy)
         if not self.pool.pipes and not self.pool.opening:
-            self.failed = self.failed or self.pool.why
+            self.away = self.away or self.pool.why
 
     def _text(self, pipe: Pipe, reader: Recipient) -> None:
         """The server waits for the text. Somebody who left meanwhile gets none: the connection ends before it."""
@@ -156,13 +167,14 @@ class Shift:
             self._look()
 
     def _weighed(self, answer: Answer) -> Answer:
-        """An answer as it goes into the ledger: its recipient is not to blame for what is about us, or has left."""
+        """An answer as it goes into the ledger: its reader may have left meanwhile."""
         reader = self.under_way.pop(answer.message_id, None)
+        if answer.verdict == "accepted":
+            self.reception.take()
+            return answer
         if answer.verdict == "unreachable" and reader is not None and not self.watch.wants(reader):
-            return answer._replace(verdict="gone", text="left before it was sent")
-        if blames_sender(answer):
-            self.failed = f"a mail server turns us away as a sender: {answer.code} {answer.text[:200]}"
-            return answer._replace(verdict="later")
+            return answer._replace(verdict="gone", text="left before it was sent", concern=None)
+        self.reception.hear(answer, domain(reader.email) if reader is not None else "")
         return answer
 
     def _record(self) -> None:
@@ -202,12 +214,28 @@ class Shift:
 
     def _end(self) -> None:
         """Records what is known, and gives back all that is still held: nothing is under way any more."""
+        self.objection = Objection(self.away, "relay") if self.away else self.reception.objection()
         for pipe in [one for one in self.pool.pipes if one.current or one.sent]:
             self._cut(pipe)
         self._flush()
         with transaction() as session:
             ledger.release(session, ledger.token())
-            if self.failed and self.failed != self.pool.why:
-                mailings.pause_and_tell(session, self.mailing_id, self.failed, datetime.now(UTC))
-            elif (because := batch.too_many_refused(session, self.mailing_id, settings().refused_share)) is not None:
-                mailings.pause_and_tell(session, self.mailing_id, because, datetime.now(UTC))
+            self._conclude(session, datetime.now(UTC))
+
+    def _conclude(self, session: Session, now: datetime) -> None:
+        """Whether the mailing goes on, waits or pauses. One that pauses has nobody refused for what is about us."""
+        because = self._why_pause(session, now)
+        if because is not None:
+            self.paused = True
+            sender_refusals.let_go(session, self.mailing_id, now)
+            mailings.pause_and_tell(session, self.mailing_id, because, now)
+        elif self.objection is None:
+            sender_refusals.settle(session, self.mailing_id, now)
+
+    def _why_pause(self, session: Session, now: datetime) -> str | None:
+        if (objection := self.objection) is not None and not stopping:
+            lasts = self.failing is not None and now - self.failing.first_at > sender_refusals.LASTING
+            if objection.kind is None or (objection.kind == "refused" and lasts):
+                return objection.because
+        because = sender_refusals.why_pause(session, self.mailing_id, now)
+        return because or batch.too_many_refused(session, self.mailing_id, settings().refused_share)

@@ -18,9 +18,9 @@ from flask_mail import Connection, Mail
 from flask_mail import Message as FlaskMessage
 
 from service.config import Settings, settings
-from workers.outbound import mime
-from workers.outbound.conversation import Conversation, TlsConversation, exchange, secured, words
-from workers.outbound.exchange import Copy, Outcome
+from workers.outbound import mime, replies, straight, trouble
+from workers.outbound.conversation import Conversation, TlsConversation, exchange
+from workers.outbound.exchange import Concern, Copy, Encryption, Outcome
 from workers.outbound.exchangers import Route
 
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
@@ -38,13 +38,15 @@ class Letter(FlaskMessage):
 
 
 class VerifiedConnection(Connection):
-    """A Flask-Mail connection with verified TLS, a time-out, and an Outcome for each copy."""
+    """A Flask-Mail connection with verified TLS, a time-out, and an Outcome for each letter."""
 
     def __init__(self, mail: Any, known: Settings, route: Route | None = None) -> None:
         super().__init__(mail)
         self.known, self.route = known, route
         self.server: str = route.host if route else mail.server
         self.port: int = route.port if route else mail.port
+        self.replies: list[dict[str, Any]] = []
+        """All that was said on the connection, also on one that came to nothing."""
 
     def __exit__(self, *_: Any) -> None:
         self.close()
@@ -57,10 +59,11 @@ class VerifiedConnection(Connection):
                 self.host.close()
             self.host = None
 
-    def configure_host(self) -> smtplib.SMTP:
+    def configure_host(self, encryption: Encryption = "where offered") -> Conversation:
         """Connects, and fails closed: where TLS is asked for and not offered, nothing is said (RFC 3207 §6)."""
+        self.replies = []
         if self.route is not None:
-            return self._configure_straight(self.route)
+            return straight.connect(self._connect, self.route, self.known, encryption)
         host = self._connect(self._trusting() if self.mail.use_ssl else None)
         if self.mail.use_tls:
             host.starttls(context=self._trusting())
@@ -76,52 +79,60 @@ class VerifiedConnection(Connection):
     def _connect(self, implicit: ssl.SSLContext | None = None) -> Conversation:
         options = {"local_hostname": self.known.mail_domain, "timeout": self.known.mail_timeout_seconds}
         if implicit is not None:
-            host: Conversation = TlsConversation(self.server, self.port, context=implicit, **options)
+            host: Conversation = TlsConversation(self.server, self.port, context=implicit, replies=self.replies, **options)
         else:
-            host = Conversation(self.server, self.port, **options)
+            host = Conversation(self.server, self.port, replies=self.replies, **options)
         if host.sock is not None:
             host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return host
 
-    def _configure_straight(self, route: Route) -> Conversation:
-        """A server that we know by MX or MAIL_ROUTES alone: TLS where it is offered, a certificate that does not verify is
-        noted, not refused (RFC 7435); it never gets the relay's password."""
-        host = self._connect()
-        host.ehlo_or_helo_if_needed()
-        if not host.has_extn("starttls"):
-            return host
-        context = ssl.create_default_context()
-        if self.known.mail_ca_file:
-            context.load_verify_locations(self.known.mail_ca_file)
-        try:
-            return secured(host, route.name, context)
-        except ssl.SSLCertVerificationError as error:
-            host.close()
-            why = error.verify_message or "its certificate does not verify"
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        again = self._connect()
-        again.unverified = why
-        again.ehlo_or_helo_if_needed()
-        return secured(again, route.name, context)
-
     def deliver(self, copy: Copy, held: Callable[[], bool] = lambda: True) -> Outcome:
-        """Hands one copy over, if the claim is still `held`. Never raises for what a server or a network does."""
+        """Hands one letter over, if the claim is still `held`. Never raises for what a server or a network does."""
         if BARE.search(copy.content):
             return Outcome("refused", None, "a bare CR, LF or NUL would have gone out (RFC 5321 §2.3.8)")
         place = f"{self.route.name if self.route else self.server}:{self.port}"
-        before = len(getattr(self.host, "replies", ()))  # the greeting belongs to a connection's first exchange
+        before = len(self.replies) if self.host is not None else 0  # the greeting belongs to a connection's first exchange
         try:
-            self.host = conversation = self.host or self.configure_host()
-            assert isinstance(conversation, Conversation)
+            conversation = self._ready(copy)
             facts = conversation.facts | {"sha256": hashlib.sha256(copy.content).hexdigest()}
-        except (smtplib.SMTPException, OSError) as error:
+        except trouble.ANY as error:
             self.host = None
-            return Outcome("unreachable", getattr(error, "smtp_code", None), words(error), place)
-        outcome = exchange(conversation, copy, held)
-        outcome.host, outcome.replies, outcome.facts = place, conversation.replies[before:], facts
-        if outcome.verdict in {"lost", "unreachable"}:
+            return self._unreachable(error, place)
+        outcome = self._as_seen_from_here(exchange(conversation, copy, held))
+        outcome.host, outcome.replies, outcome.facts = place, self.replies[before:], facts
+        if outcome.verdict in {"lost", "unreachable"} or outcome.code == replies.CLOSING:
             conversation.close()
             self.host = None
+        return outcome
+
+    def _ready(self, copy: Copy) -> Conversation:
+        """The open connection, if such a letter may go over it, or a new one."""
+        if self.host is not None and (self.host.sock is None or not self._may_carry(copy)):
+            self.close()
+        if self.host is None:
+            self.host = self.configure_host(copy.encryption)
+        assert isinstance(self.host, Conversation)
+        return self.host
+
+    def _may_carry(self, copy: Copy) -> bool:
+        assert isinstance(self.host, Conversation)
+        return self.route is None or straight.may_carry(self.host, self.known, copy.encryption)
+
+    def _unreachable(self, error: BaseException, place: str) -> Outcome:
+        """We did not get as far as this letter's envelope."""
+        code = trouble.code(error)
+        concern: Concern | None = "encryption" if isinstance(error, trouble.NotEncrypted) else "server"
+        outcome = Outcome("unreachable", code, trouble.words(error), concern=concern, host=place, replies=self.replies)
+        outcome.facts = {"error": type(error.__cause__ or error).__name__}
+        return self._as_seen_from_here(outcome)
+
+    def _as_seen_from_here(self, outcome: Outcome) -> Outcome:
+        """What is wrong with an official's own server is no trouble of ours; one that takes no mail at all says so for good."""
+        if self.route is not None:
+            if outcome.code in replies.NO_MAIL_HERE and outcome.verdict in {"unreachable", "turned_away"}:
+                outcome.verdict, outcome.concern = "refused", None
+            if outcome.concern == "server":
+                outcome.concern = None
         return outcome
 
 
