@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from service import emails, evidence, states
+from service import emails, evidence, letters, states
 from service.errors import NotFound, Refused
 from service.models import Delivery, Evidence, Letter, Message, Official, Organiser, Serving
 
@@ -170,4 +170,4 @@ def _to_fallback(session: Session, delivery: Delivery, official: Official, now: 
     if letter is not None:
         first = letter.original_id or delivery.message_id
         evidence.append(session, delivery, "fallback", {"original": first}, now)
-        delivery.message_id = emails.again(session, letter, official.fallback_email, first, now).id
+        delivery.message_id = letters.copy_letter(session, letter, official.fallback_email, first, now).id

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service import links, placeholders, queue
-from service.addresses import mailbox
 from service.config import settings
 from service.letters import NOT_A_PERSON, answer_headers, store
 from service.markdown import to_html, to_text
@@ -20,7 +19,6 @@ from service.models import (
     Arrival,
     Complaint,
     Edition,
-    Letter,
     Mailing,
     MailingList,
     Manifest,
@@ -184,20 +182,6 @@ def to_official(
         letter={"serving_id": serving.id, "cohort": cohort}, serving=serving, official=official, **context,
     )  # fmt: skip
     assert message is not None
-    return message
-
-
-def again(session: Session, letter: Letter, email: str, original_id: int, now: datetime) -> Message:
-    """The same letter to an official's other address, with the Message-ID of the first."""
-    first = session.get_one(Message, letter.message_id)
-    message = Message(
-        kind=first.kind, queue=first.queue, email=email, mailbox=mailbox(email), state="queued", due_at=now, created_at=now
-    )
-    session.add(message)
-    session.flush()
-    same = ("to_name", "subject", "text", "html", "headers", "serving_id", "cohort")
-    session.add(Letter(message_id=message.id, original_id=original_id, **{name: getattr(letter, name) for name in same}))
-    queue.wake(session, "deliver", message.id, message.queue)
     return message
 
 

@@ -72,6 +72,20 @@ def store(
     return message
 
 
+def copy_letter(session: Session, letter: Letter, email: str, original_id: int, now: datetime) -> Message:
+    """The same letter to another address of its reader, with the Message-ID of the first."""
+    first = session.get_one(Message, letter.message_id)
+    message = Message(
+        kind=first.kind, queue=first.queue, email=email, mailbox=mailbox(email), state="queued", due_at=now, created_at=now
+    )
+    session.add(message)
+    session.flush()
+    same = ("to_name", "subject", "text", "html", "headers", "serving_id", "cohort")
+    session.add(Letter(message_id=message.id, original_id=original_id, **{name: getattr(letter, name) for name in same}))
+    queue.wake(session, "deliver", message.id, message.queue)
+    return message
+
+
 def answer_headers(answering: str | None) -> dict[str, str]:
     """None: nobody wrote to us; else the Message-ID of what we answer, empty where it had none (RFC 3834 §3.1)."""
     if answering is None:
