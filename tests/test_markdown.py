@@ -27,6 +27,7 @@ PLAIN = {
     "a long link": (f"see [this]({LONG}) now", f"see this\n<{LONG}>\nnow"),
     "brackets in a link's words": ("[a [b] c](https://example.org/)", "a [b] c <https://example.org/>"),
     "brackets in a link's address": ("[a](https://example.org/b_(c))", "a <https://example.org/b_(c)>"),
+    "what is struck out": ("to ~~nobody~~ everybody", "to [struck out: nobody] everybody"),
     "a link without words": ("[](https://example.org/)", "https://example.org/"),
     "a list of three in each other": ("1. a\n   - b\n     1. c\n     2. d\n2. e", "1. a\n   - b\n     1. c\n     2. d\n2. e"),
     "a quotation in a list in a quotation": ("> - a\n>   > b", "> - a\n>\n>   > b"),

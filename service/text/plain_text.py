@@ -169,6 +169,10 @@ def _inline(token: Token) -> str:
         match child.type:
             case "text" | "code_inline":
                 parts.append(child.content)
+            case "s_open":
+                parts.append("[struck out: ")
+            case "s_close":
+                parts.append("]")
             case "softbreak":
                 parts.append(" ")
             case "hardbreak":
