@@ -1,4 +1,4 @@
-"""Corrections: who withdrew after officials had been given the name (UK GDPR Art 19): gathered, then one letter to each.
+"""Corrections: signatures that count no more after officials had the name (UK GDPR Art 19): gathered, then one letter to each.
 
 A correction names signatures by their number in the list that was attached, never by name: whoever was erased is in no letter
 of ours again.
@@ -20,13 +20,16 @@ REACHED = ("queued", "sending", "accepted", "unsure", "complained")
 
 
 def owe(session: Session, signature: Signature, now: datetime) -> None:
-    """Notes a withdrawal that officials should know of; nothing where no letter has counted the signature yet."""
+    """Notes a signature that was taken out, for officials; nothing where no letter has counted it yet."""
     served = (Serving.edition_id == signature.edition_id, Serving.rehearsal.is_(False), Serving.state == "written")
     counted = select(Serving.id).where(*served, Serving.cut_off >= (signature.sequence or 0)).limit(1)
     if signature.sequence is None or session.scalar(counted) is None:
         return
     agreed = signature.agreed_again_at or signature.created_at
-    session.add(Correction(edition_id=signature.edition_id, sequence=signature.sequence, agreed_at=agreed, withdrawn_at=now))
+    session.add(
+        Correction(edition_id=signature.edition_id, sequence=signature.sequence, kind=signature.state, agreed_at=agreed,
+                   withdrawn_at=now)
+    )  # fmt: skip
 
 
 def due(session: Session, now: datetime) -> list[int]:
@@ -38,19 +41,20 @@ def due(session: Session, now: datetime) -> list[int]:
 
 
 def send(session: Session, now: datetime) -> None:
-    """One letter to each official who was given signatures that have been withdrawn since."""
+    """One letter to each official who was given signatures that have been withdrawn or struck out since."""
     for edition_id in due(session, now):
         edition = session.get_one(Edition, edition_id, with_for_update=True)
         mine = (Correction.edition_id == edition_id, Correction.sent_at.is_(None))
         owed = list(session.scalars(select(Correction).where(*mine).order_by(Correction.sequence)))
         serving_id, number = _next(session, edition_id)
         for official, cut_off in _given(session, edition):
-            numbers = [one.sequence for one in owed if one.sequence <= cut_off and one.agreed_at >= official.added_at]
-            if numbers:
-                message = emails.correction(session, official, edition, numbers, now)
+            had = [one for one in owed if one.sequence <= cut_off and one.agreed_at >= official.added_at]
+            withdrawn, struck = ([one.sequence for one in had if one.kind == kind] for kind in ("withdrawn", "struck"))
+            if had:
+                message = emails.correction(session, official, edition, withdrawn, struck, now)
                 session.add(
                     Delivery(serving_id=serving_id, official_id=official.id, office=official.office, correction=number,
-                             message_id=message.id, names_given=len(numbers))
+                             message_id=message.id, names_given=len(had), struck=len(struck))
                 )  # fmt: skip
         session.execute(update(Correction).where(*mine).values(sent_at=now))  # nobody adds one while the edition is ours
 

@@ -1,10 +1,11 @@
 """Counting a signature and taking it out again: the count, the number, the leaf of the tree and the correction go together.
 
-Whoever counts holds the notice's row first (`hold_notice`), and the edition's after it, as a serving does.
+Whoever counts or strikes out holds the notice's row first (`hold_notice`), and the edition's after it, as a serving does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from service import corrections, schedule, states, trees
 from service.models import Edition, Notice, Signature
 from service.proof import leaves
+from service.proof.encoding import Document
 
 
 def hold_notice(session: Session, signature: Signature) -> Notice:
@@ -34,22 +36,40 @@ def count(session: Session, signature: Signature, before: str, now: datetime, **
     edition.last_sequence += 1
     edition.count += 1
     signature.sequence, signature.nonce = edition.last_sequence, trees.nonce()
-    signature.withdrawal_leaf = signature.withdrawal_nonce = None
+    signature.withdrawal_leaf = signature.withdrawal_nonce = signature.struck_at = None
     statement = leaves.signed(edition.hash, signature.sequence, signature.name, signature.clp)
     signature.leaf = trees.append(session, edition, leaves.entry("sign", signature.nonce, statement))
-    schedule.crossed(session, edition, edition.count, now)
+    if edition.notice.state == "live" and edition is edition.notice.edition:
+        schedule.crossed(session, edition, edition.count, now)
     return True
 
 
-def take_out(session: Session, signature: Signature, now: datetime) -> bool:
-    """A signature that counts is withdrawn; it counts no more from this moment. False where it did not count."""
-    if not states.claim(session, Signature, "confirmed", "withdrawn", Signature.id == signature.id, withdrawn_at=now):
+def withdraw(session: Session, signature: Signature, now: datetime) -> bool:
+    """It counts no more from this moment. False where it did not count."""
+    mine = Signature.id == signature.id
+    if not states.claim(session, Signature, "confirmed", "withdrawn", mine, withdrawn_at=now):
         return False
+    _take_out(session, signature, leaves.withdrawn, now)
+    return True
+
+
+def strike(session: Session, signature: Signature, now: datetime) -> bool:
+    """As `withdraw`, for one that is false or abusive; a milestone that only such signatures reached is to be reached again."""
+    mine = Signature.id == signature.id
+    if not states.claim(session, Signature, "confirmed", "struck", mine, struck_at=now):
+        return False
+    edition = _take_out(session, signature, leaves.struck, now)
+    edition.struck += 1
+    schedule.fell(session, edition, edition.count)
+    return True
+
+
+def _take_out(session: Session, signature: Signature, state: Callable[[str, int], Document], now: datetime) -> Edition:
     session.refresh(signature)
     edition = trees.hold(session, signature.edition_id)
     edition.count -= 1
-    signature.withdrawal_nonce = trees.nonce()
-    statement = leaves.withdrawn(edition.hash, signature.sequence or 0)
-    signature.withdrawal_leaf = trees.append(session, edition, leaves.entry("withdraw", signature.withdrawal_nonce, statement))
+    statement, signature.withdrawal_nonce = state(edition.hash, signature.sequence or 0), trees.nonce()
+    entry = leaves.entry(statement["act"], signature.withdrawal_nonce, statement)
+    signature.withdrawal_leaf = trees.append(session, edition, entry)
     corrections.owe(session, signature, now)
-    return True
+    return edition

@@ -18,7 +18,7 @@ LOOKED_BACK = 8
 TOP = 20
 OTHERS = "others"
 KINDS: dict[str, Any] = {"signatures": Signature, "subscriptions": Subscription}
-STATES = {"signatures": ("pending", "confirmed", "withdrawn"), "subscriptions": ("pending", "confirmed", "left")}
+STATES = {"signatures": ("pending", "confirmed", "withdrawn", "struck"), "subscriptions": ("pending", "confirmed", "left")}
 
 
 def count(session: Session, now: datetime) -> list[Day]:

@@ -60,7 +60,10 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
     if why := _why_not(session, serving, notice, edition):
         states.claim(session, Serving, "due", "stopped", Serving.id == serving_id, stopped_by=why)
         return False
-    values = {"started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "tree_size": edition.tree_size}
+    values = {
+        "started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "struck": edition.struck,
+        "tree_size": edition.tree_size,
+    }  # fmt: skip
     return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
 
 
@@ -103,7 +106,7 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, Papers]], 
 
 def _counts(cohort: Cohort) -> tuple[object, ...]:
     """What a letter says of its cohort's signatures."""
-    return cohort.key, list(cohort.signers), cohort.earlier, cohort.withdrawn
+    return cohort.key, list(cohort.signers), cohort.earlier, cohort.withdrawn, cohort.struck
 
 
 def _write_letters(
@@ -156,8 +159,10 @@ def _context(notice: Notice, serving: Serving, cohort: Cohort, before: Serving |
     return {
         "notice": notice, "edition": edition, "count": count, "grown": count - (before.count or 0) if before else None,
         "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda one: one.clp)],
-        "before": before, "met": met, "body_text": to_text(edition.body), "body_html": to_html(edition.body),
-        "without_name": documents.without_name(count, named, cohort.earlier, cohort.withdrawn), "pdf": papers.pdf,
+        "before": before, "struck": serving.struck - (before.struck if before else 0), "met": met,
+        "body_text": to_text(edition.body), "body_html": to_html(edition.body),
+        "without_name": documents.without_name(count, named, cohort.earlier, cohort.withdrawn, cohort.struck),
+        "pdf": papers.pdf,
         "missing_scripts": scripts.listed(papers.missing),
         "enclosures": [one for one in papers.enclosures if not one.linked],
         "linked": [one for one in papers.enclosures if one.linked],

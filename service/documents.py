@@ -59,6 +59,8 @@ class Annex:
     """How many would be named, but signed before the office that reads this was added."""
     withdrawn: int = 0
     """How many took their signature back after the count was taken."""
+    struck: int = 0
+    """How many were struck out as false or abusive after the count was taken."""
     volume: int = 1
     volumes: int = 1
 
@@ -109,26 +111,27 @@ def annex_csv(signers: Iterable[Signer]) -> bytes:
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
-def who_is_named(count: int, named: int, earlier: int = 0, withdrawn: int = 0) -> str:
+def who_is_named(count: int, named: int, earlier: int = 0, withdrawn: int = 0, struck: int = 0) -> str:
     """One sentence: how many of those counted are listed by name, and why the others are not."""
     if count == 0:
         return "No signature has been confirmed yet."
     if named == count:
         return "Listed by name below." if count == 1 else "All of them are listed by name."
-    without = "; ".join(without_name(count, named, earlier, withdrawn))
+    without = "; ".join(without_name(count, named, earlier, withdrawn, struck))
     if named == 0:
         return f"None is listed by name: {without}."
     return f"{named:,} {'person is' if named == 1 else 'people are'} listed by name; {without}."
 
 
-def without_name(count: int, named: int, earlier: int = 0, withdrawn: int = 0) -> list[str]:
+def without_name(count: int, named: int, earlier: int = 0, withdrawn: int = 0, struck: int = 0) -> list[str]:
     """Why the others are not named, each reason with how many it holds for."""
-    silent = count - named - earlier - withdrawn
+    silent = count - named - earlier - withdrawn - struck
     many = "all are" if silent == count > 1 else f"{silent:,} {'is' if silent == 1 else 'are'}"
     return [
         *([f"{many} counted without a name, as they wished"] if silent > 0 else []),
         *([f"{earlier:,} signed before your office was added, so their names do not go to you"] if earlier else []),
         *([f"{withdrawn:,} {'has' if withdrawn == 1 else 'have'} withdrawn since the count was taken"] if withdrawn else []),
+        *([f"{struck:,} {'was' if struck == 1 else 'were'} struck out since as false or abusive"] if struck else []),
     ]
 
 
@@ -143,7 +146,7 @@ def _content(annex: Annex, signers: Sequence[Signer]) -> Content:
         "body": [_tree(block) for block in SyntaxTreeNode(parse(annex.body)).children],
         "source": _shown(annex.body),
         "named": named,
-        "listed": who_is_named(annex.count, named, annex.earlier, annex.withdrawn),
+        "listed": who_is_named(annex.count, named, annex.earlier, annex.withdrawn, annex.struck),
         "parties": _by_party(signers),
         "missing": [],
     }

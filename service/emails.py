@@ -198,11 +198,28 @@ def official_bounced(
     )  # fmt: skip
 
 
-def correction(session: Session, official: Official, edition: Edition, numbers: list[int], now: datetime) -> Message:
-    """Tells an official which of the signatures in our letters were withdrawn since, by their numbers (UK GDPR Art 19)."""
+def withdrawn(
+    session: Session, signature: Signature, request: Request, edition: Edition, now: datetime, due_at: datetime
+) -> Message | None:  # fmt: skip
+    """Tells a signer that organisers withdrew the signature, with a link that undoes it."""
+    return store(
+        session, "withdrawn", signature.email, now, due_at=due_at, to_name=signature.name, letter={"request_id": request.id},
+        signature=signature, edition=edition, until=request.expires_at, url=links.count_again_url(request.key),
+    )  # fmt: skip
+
+
+def struck(session: Session, signature: Signature, edition: Edition, now: datetime, due_at: datetime) -> Message | None:
+    """Tells a signer that the signature was struck out, and to whom to object. The name may be an insult, and is left out."""
+    return store(session, "struck", signature.email, now, due_at=due_at, signature=signature, edition=edition)
+
+
+def correction(
+    session: Session, official: Official, edition: Edition, withdrawn: list[int], struck: list[int], now: datetime
+) -> Message:
+    """Tells an official which signatures in our letters count no more, by their numbers (UK GDPR Art 19)."""
     message = store(
         session, "correction", official.address, now, on=queue.NOTICES, to_name=official.name,
-        headers={"Reply-To": settings().contact_email}, official=official, edition=edition, numbers=numbers,
+        headers={"Reply-To": settings().contact_email}, official=official, edition=edition, withdrawn=withdrawn, struck=struck,
         page=links.url(f"/notices/{edition.notice.slug}"),
     )  # fmt: skip
     assert message is not None

@@ -87,6 +87,7 @@ def export(held: Holdings) -> dict[str, object]:
             {"notice": notice.title, "edition": edition.hash, "name": one.name, "email": one.email, "clp": one.clp,
              "office": one.office, "display": one.display, "state": one.state, "number": one.sequence,
              "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at), "withdrawn_at": _iso(one.withdrawn_at),
+             "struck_at": _iso(one.struck_at), "hidden_at": _iso(one.hidden_at),
              "nonce": one.nonce.hex() if one.nonce else None}
             for one, edition, notice in held.signatures
         ],

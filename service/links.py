@@ -153,6 +153,10 @@ def manage_url(key: str) -> str:
     return url(f"/manage/{sign('manage', key)}")
 
 
+def count_again_url(key: str) -> str:
+    return url(f"/count-again/{sign('count again', key)}")
+
+
 def acknowledge_url(key: str) -> str:
     return url(f"/acknowledge/{sign('acknowledge', key)}")
 

@@ -44,7 +44,8 @@ def _tree(session: Session, serving: Serving, edition: Edition, before: Manifest
         path = trees.consistency(session, edition.id, old["tree"]["size"], size)
         grown = {"size": old["tree"]["size"], "root": old["tree"]["root"], "path": [step.hex() for step in path]}
     root = trees.root(session, edition.id, size)
-    return {"size": size, "root": root.hex(), "signed": signed, "withdrawn": size - signed, "grown_from": grown}
+    totals = {"signed": signed, "withdrawn": size - signed, "struck": serving.struck}
+    return {"size": size, "root": root.hex(), **totals, "grown_from": grown}
 
 
 def _delivery(session: Session, serving: Serving, delivery: Delivery) -> Document:

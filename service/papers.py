@@ -25,7 +25,7 @@ NAMED = ("public", "officials")
 class Cohort:
     """Officials who were there since the same time: they receive the names of those who signed after it.
 
-    `earlier` would be named, but signed before that time; `withdrawn` took their signature back after the cut-off.
+    `earlier` would be named, but signed before that time; `withdrawn` and `struck` were taken out after the cut-off.
     """
 
     key: str
@@ -33,6 +33,7 @@ class Cohort:
     signers: Sequence[Signer]
     earlier: int = 0
     withdrawn: int = 0
+    struck: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,20 @@ def cohorts(session: Session, serving: Serving) -> list[Cohort]:
     standing, nameable = session.execute(
         select(func.count(), func.count(case((Signature.display.in_(NAMED), 1)))).where(*counted)
     ).one()
-    withdrawn = max((serving.count or 0) - standing, 0)
+    struck = _struck_since(session, serving)
+    withdrawn = max((serving.count or 0) - standing - struck, 0)
     made = []
     for since, members in groupby(officials, key=lambda official: official.added_at):
         signers = list(_signers(session, serving, since))
-        made.append(Cohort(since.isoformat(), list(members), signers, nameable - len(signers), withdrawn))
+        made.append(Cohort(since.isoformat(), list(members), signers, nameable - len(signers), withdrawn, struck))
     return made
+
+
+def _struck_since(session: Session, serving: Serving) -> int:
+    """How many that this serving counts have been struck out since its cut-off: their leaves stand behind its tree."""
+    counted = (Signature.edition_id == serving.edition_id, Signature.sequence <= (serving.cut_off or 0))
+    since = (Signature.state == "struck", Signature.withdrawal_leaf >= (serving.tree_size or 0))
+    return session.scalar(select(func.count()).select_from(Signature).where(*counted, *since)) or 0
 
 
 def _signers(session: Session, serving: Serving, since: datetime) -> Iterator[Signer]:
@@ -99,7 +108,8 @@ def _volumes(notice: Notice, serving: Serving, cohort: Cohort) -> list[Typeset]:
         title=edition.title, addressed_to=edition.addressed_to, published_by=notice.published_by,
         published_on=notice.published_on or edition.published_at.date(), edition=edition.number, edition_hash=edition.hash,
         body=edition.body, count=serving.count or 0, cut_off=serving.cut_off or 0, earlier=cohort.earlier,
-        withdrawn=cohort.withdrawn, served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
+        withdrawn=cohort.withdrawn, struck=cohort.struck,
+        served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
         imprint=settings().imprint, rehearsal=serving.rehearsal, url=edition_url(notice, edition),
     )  # fmt: skip
     try:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import addresses, requests, states, subscribing, suppressions
 from service.errors import NotFound, Refused
-from service.models import Arrival, Signature, Subscription
+from service.models import Arrival, Edition, Signature, Subscription
 from service.text.characters import clean_line
 
 MOST = 50
@@ -42,7 +42,7 @@ def search(session: Session, words: str, clp: str) -> list[Found]:
         raise Refused(words="Enter the beginning of an address or of a name, or a local party: at least two letters.")
     found: dict[str, Found] = {}
     for kind, model in KINDS.items():
-        wanted = [*_wanted(session, model, words)] + ([func.lower(model.clp) == clp.casefold()] if clp else [])
+        wanted = [*matching(session, model, words)] + ([func.lower(model.clp) == clp.casefold()] if clp else [])
         columns = (model.mailbox, model.id, model.email, model.name, model.clp, model.state)
         order = () if words else (model.id,)  # with words the index of words is quicker than any order
         for row in session.execute(select(*columns).where(*wanted).order_by(*order).limit(MOST)):
@@ -60,7 +60,8 @@ def _who_wrote(session: Session, words: str) -> list[tuple[str, int]]:
     return [(str(mailbox), number) for mailbox, number in session.execute(wanted.group_by(Arrival.mailbox).limit(MOST))]
 
 
-def _wanted(session: Session, model: Any, words: str) -> list[ColumnElement[bool]]:
+def matching(session: Session, model: Any, words: str) -> list[ColumnElement[bool]]:
+    """Rows whose address begins so, or whose name has words that begin so."""
     if not words:
         return []
     postgresql = session.get_bind().dialect.name == "postgresql"
@@ -89,6 +90,12 @@ def find(session: Session, kind: str, number: int) -> str:
     if row is None or row.mailbox is None:
         raise NotFound("nobody is there any more: erased, or forgotten in time")
     return str(row.mailbox)
+
+
+def signatures(session: Session, mailbox: str) -> list[tuple[Signature, Edition]]:
+    """What a mailbox signed, or asked to sign."""
+    rows = select(Signature, Edition).join(Edition, Edition.id == Signature.edition_id).where(Signature.mailbox == mailbox)
+    return [row._tuple() for row in session.execute(rows.order_by(Signature.id))]
 
 
 def subscriptions(session: Session, mailbox: str) -> list[Subscription]:

@@ -22,10 +22,11 @@ def receipt(session: Session, signature: Signature, edition: Edition) -> Documen
 
 
 def receipt_of_withdrawal(session: Session, signature: Signature, edition: Edition) -> Document:
-    """The same for its withdrawal."""
+    """The same for its withdrawal, or for its being struck out."""
     if signature.withdrawal_nonce is None or signature.withdrawal_leaf is None:
         raise NotFound("this signature was not withdrawn")
-    statement = leaves.withdrawn(edition.hash, signature.sequence or 0)
+    make = leaves.struck if signature.struck_at is not None else leaves.withdrawn
+    statement = make(edition.hash, signature.sequence or 0)
     return _receipt(session, edition, statement, signature.withdrawal_nonce, signature.withdrawal_leaf)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,19 +12,23 @@ from sqlalchemy.orm import Session
 from service import states
 from service.config import settings
 from service.errors import NotFound, Refused
-from service.models import Notice, Organiser, Proposal
+from service.models import Edition, Notice, Organiser, Proposal, Signature
 from service.roles import APPROVERS
+
+SHOWN = 50
+"""Signatures of one proposal on a page."""
 
 
 def propose(
-    session: Session, kind: str, notice: Notice | None, content: dict[str, Any], author: Organiser, now: datetime
+    session: Session, kind: str, notice: Notice | None, content: dict[str, Any], author: Organiser | None, now: datetime
 ) -> Proposal:
-    """Writes down what would be so. The same proposal twice is one."""
+    """Writes down what would be so. The same proposal twice is one. `author` None: a command."""
     about = notice.id if notice else None
     for other in waiting(session):
         if (other.kind, other.notice_id, other.content) == (kind, about, content):
             return other
-    proposal = Proposal(kind=kind, notice_id=about, content=content, state="open", proposed_by_id=author.id, proposed_at=now)
+    by = author.id if author else None
+    proposal = Proposal(kind=kind, notice_id=about, content=content, state="open", proposed_by_id=by, proposed_at=now)
     session.add(proposal)
     session.flush()
     return proposal
@@ -52,10 +57,28 @@ def decide(session: Session, proposal: Proposal, verdict: str, organiser: Organi
     session.refresh(proposal)
 
 
-def described(session: Session) -> dict[int, str]:
-    """Who proposed each that is open, for the pages."""
-    rows = select(Proposal.id, Organiser.email).join(Organiser, Organiser.id == Proposal.proposed_by_id)
-    return dict(row._tuple() for row in session.execute(rows.where(Proposal.state == "open")))
+@dataclass(frozen=True)
+class Described:
+    """What the pages say beside a proposal's own fields."""
+
+    proposer: str
+    signatures: list[tuple[Signature, Edition]]
+    """Those that it is about, at most SHOWN of them."""
+
+
+def described(session: Session) -> dict[int, Described]:
+    """Each proposal that is open."""
+    rows = select(Proposal, Organiser.email).outerjoin(Organiser, Organiser.id == Proposal.proposed_by_id)
+    return {
+        proposal.id: Described(email or "a command", _signatures(session, proposal))
+        for proposal, email in session.execute(rows.where(Proposal.state == "open")).tuples()
+    }
+
+
+def _signatures(session: Session, proposal: Proposal) -> list[tuple[Signature, Edition]]:
+    numbers = proposal.content.get("signatures", [])[:SHOWN]
+    rows = select(Signature, Edition).join(Edition, Edition.id == Signature.edition_id).where(Signature.id.in_(numbers))
+    return [row._tuple() for row in session.execute(rows.order_by(Signature.id))] if numbers else []
 
 
 def waiting(session: Session) -> list[Proposal]:

@@ -54,6 +54,7 @@ def lines(session: Session, notice: Notice) -> Document:
     """The whole register, the newest serving first."""
     found = by_serving(session, notice)
     return {
+        "struck": struck(notice),
         "deliveries": [line for one in found for line in one.letters],
         "corrections": [line for one in found for line in one.corrections],
     }
@@ -67,11 +68,20 @@ def by_serving(session: Session, notice: Notice, *, before: int = MOST, limit: i
     return [
         Entry(
             serving,
-            [_line(serving, one, tried) for one in serving.deliveries],
-            [_line(serving, one, tried) | {"withdrawn": one.names_given} for one in serving.corrections],
+            [_line(serving, one, tried) | {"struck": serving.struck} for one in serving.deliveries],
+            [_line(serving, one, tried) | _taken_out(one) for one in serving.corrections],
         )
         for serving in session.scalars(wanted.options(*WHOLE))
     ]
+
+
+def struck(notice: Notice) -> int:
+    """How many signatures of all its editions were struck out as false or abusive."""
+    return sum(edition.struck for edition in notice.editions)
+
+
+def _taken_out(correction: Delivery) -> Document:
+    return {"withdrawn": correction.names_given - correction.struck, "struck": correction.struck}
 
 
 def _line(serving: Serving, delivery: Delivery, tried: dict[int, datetime]) -> Document:

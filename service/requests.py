@@ -92,9 +92,11 @@ def keep(session: Session, email: str, now: datetime) -> Request:
     return request
 
 
-def open_for(session: Session, email: str, items: Sequence[Item], lasts: timedelta, now: datetime) -> Request:
+def open_for(
+    session: Session, email: str, items: Sequence[Item], lasts: timedelta, now: datetime, purpose: str = "confirm"
+) -> Request:  # fmt: skip
     """A request that we make of somebody, whose letter the caller writes."""
-    request = _open(session, "confirm", email, now, lasts)
+    request = _open(session, purpose, email, now, lasts)
     request.items = [_row(item) for item in items]
     session.flush()
     return request

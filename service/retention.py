@@ -98,7 +98,11 @@ def run(session: Session, now: datetime) -> dict[str, int]:
 
 
 def _unconfirmed_signatures(session: Session, now: datetime) -> int:
-    return _delete(session, Signature, Signature.state == "pending", Signature.created_at < now - _unconfirmed())
+    """Whoever had withdrawn has withdrawn still: with the row its proof would go, and the link that undoes it."""
+    over = (Signature.state == "pending", Signature.created_at < now - _unconfirmed())
+    again = select(Signature.id).where(*over, Signature.withdrawn_at.is_not(None)).limit(BATCH)
+    back = states.claim(session, Signature, "pending", "withdrawn", Signature.id.in_(again))
+    return back + _delete(session, Signature, *over, Signature.withdrawn_at.is_(None))
 
 
 def _unconfirmed_subscriptions(session: Session, now: datetime) -> int:

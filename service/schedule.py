@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from service import queue
+from service import queue, states
 from service.config import settings
 from service.models import Edition, Milestone, Notice, Serving
 
@@ -24,6 +24,22 @@ def crossed(session: Session, edition: Edition, count: int, now: datetime) -> No
     statement = update(Milestone).where(*reached).values(crossed_at=now).returning(Milestone.threshold)
     for threshold in sorted(session.scalars(statement.execution_options(synchronize_session=False))):
         fall_due(session, edition, f"milestone {threshold}", now, merge=True)
+
+
+def fell(session: Session, edition: Edition, count: int) -> None:
+    """Signatures were struck out: a milestone that is not reached without them is to be reached again, if its serving still
+    waits; a serving that has no other cause is stopped. Whoever calls this holds the notice."""
+    serving = session.scalar(select(Serving).where(Serving.edition_id == edition.id, Serving.state == "due"))
+    above = (Milestone.notice_id == edition.notice_id, Milestone.threshold > count, Milestone.crossed_at.is_not(None))
+    milestones = {f"milestone {one.threshold}": one for one in session.scalars(select(Milestone).where(*above))}
+    if serving is None or serving.rehearsal or not milestones.keys() & set(serving.causes):
+        return
+    for cause in milestones.keys() & set(serving.causes):
+        milestones[cause].crossed_at = None
+    if rest := [cause for cause in serving.causes if cause not in milestones]:
+        serving.causes = rest
+    else:
+        states.claim(session, Serving, "due", "stopped", Serving.id == serving.id, stopped_by="signatures were struck out")
 
 
 def fall_due(session: Session, edition: Edition, cause: str, now: datetime, *, merge: bool) -> Serving:

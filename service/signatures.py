@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from service import addresses, counting, emails, names, proofs, reactivations, requests, signing, subscribing
+from service import addresses, counting, names, reactivations, requests, signing, subscribing
 from service.errors import Refused
 from service.models import Edition, MailingList, Notice, Request, Signature
-from service.proof.encoding import encode
 
 OFFICES = {"": "none", "chair": "chair", "secretary": "secretary", "other": "other office"}
 DISPLAYS = {
@@ -77,8 +76,8 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
     if wishes:
         requests.ask(session, form.email, form.name, wishes, now)
     if not any(isinstance(wish.row, Signature) for wish in wishes):
-        already = f"Your mailbox has signed “{edition.title}” already, so nothing was changed."
-        requests.tell(session, form.email, already, now)
+        why_not = signing.why_not(session, edition, addresses.mailbox(form.email), form.name)
+        requests.tell(session, form.email, why_not, now)
 
 
 def _store_wishes(
@@ -110,8 +109,7 @@ def confirm(session: Session, request: Request, now: datetime, channel: str = "w
             purpose = f"sign:{edition.hash}"
             agreed = signing.wording(session, edition)
             requests.record_consent(session, signature.mailbox, purpose, "confirmed", channel, agreed, now)
-            opens = encode(proofs.receipt(session, signature, edition)).decode()
-            emails.receipt(session, signature, requests.keep(session, signature.email, now), edition, opens, now)
+            signing.send_receipt(session, signature, edition, now)
             confirmed.append(signature)
     return confirmed
 
@@ -127,7 +125,7 @@ def _count(session: Session, signature: Signature, details: dict[str, str], now:
 
 def withdraw(session: Session, signature: Signature, now: datetime, channel: str = "web") -> bool:
     """Takes a signature back; it counts no more from this moment. False where it did not count."""
-    if not counting.take_out(session, signature, now):
+    if not counting.withdraw(session, signature, now):
         return False
     edition = session.get_one(Edition, signature.edition_id)
     requests.record_consent(
@@ -145,13 +143,17 @@ def show(session: Session, signature: Signature, display: str) -> None:
 
 def public_list(session: Session, edition: Edition, after: int, limit: int) -> list[Signature]:
     """Public names in the order of their confirmation, a page at a time; `after` is the last sequence seen."""
-    wanted = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.display == "public")
-    return list(
-        session.scalars(select(Signature).where(*wanted, Signature.sequence > after).order_by(Signature.sequence).limit(limit))
-    )
+    later = (*_public(edition), Signature.sequence > after)
+    return list(session.scalars(select(Signature).where(*later).order_by(Signature.sequence).limit(limit)))
 
 
 def newest_public(session: Session, edition: Edition, limit: int = 12) -> list[Signature]:
     """The names that joined last, for the notice's page."""
-    wanted = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.display == "public")
-    return list(session.scalars(select(Signature).where(*wanted).order_by(Signature.sequence.desc()).limit(limit)))
+    newest = select(Signature).where(*_public(edition)).order_by(Signature.sequence.desc())
+    return list(session.scalars(newest.limit(limit)))
+
+
+def _public(edition: Edition) -> tuple[ColumnElement[bool], ...]:
+    """The signers who chose to be named in public, but those whose names organisers hid."""
+    chosen = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.display == "public")
+    return *chosen, Signature.hidden_at.is_(None)

@@ -8,8 +8,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import names, states
+from service import emails, names, proofs, requests, states
+from service.config import settings
 from service.models import Edition, Official, Signature
+from service.proof.encoding import encode
 
 HOUSEHOLD = 2
 """At most so many names at one mailbox, each confirmed by itself."""
@@ -26,7 +28,7 @@ def wording(session: Session, edition: Edition) -> str:
 
 
 def pending(session: Session, edition: Edition, key: str, details: dict[str, str], now: datetime) -> Signature | None:
-    """The pending row for this name at this mailbox; None where it is confirmed, or the household is complete."""
+    """The pending row for this name at this mailbox; None where it is confirmed or struck out, or the household is complete."""
     mine = (Signature.edition_id == edition.id, Signature.mailbox == key)
     name_key = names.key(details["name"])
     found = session.scalar(select(Signature).where(*mine, Signature.name_key == name_key))
@@ -44,6 +46,23 @@ def pending(session: Session, edition: Edition, key: str, details: dict[str, str
     if found.state == "pending":
         found.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
     return found if found.state == "pending" else None
+
+
+def why_not(session: Session, edition: Edition, key: str, name: str) -> str:
+    """What the mailbox is told where this name is not asked to confirm: a whole sentence, or two."""
+    same = (Signature.edition_id == edition.id, Signature.mailbox == key, Signature.name_key == names.key(name))
+    if session.scalar(select(Signature.state).where(*same)) == "struck":
+        return (
+            f"Your signature of “{edition.title}” was struck out by the organisers, so nothing was changed. "
+            f"If you think that this is wrong, write to {settings().contact_email}."
+        )
+    return f"Your mailbox has signed “{edition.title}” already, so nothing was changed."
+
+
+def send_receipt(session: Session, signature: Signature, edition: Edition, now: datetime) -> None:
+    """What opens its leaf, and a link to everything that we hold; to the signer of a signature that has just been counted."""
+    document = encode(proofs.receipt(session, signature, edition)).decode()
+    emails.receipt(session, signature, requests.keep(session, signature.email, now), edition, document, now)
 
 
 def household(session: Session, edition_id: int, key: str) -> int:

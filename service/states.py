@@ -30,9 +30,13 @@ MESSAGE = {
     "unsure": {"queued", "accepted", "bounced"},  # a letter to an official whose final answer was lost
 }
 SIGNATURE = {
-    "pending": {"confirmed"},  # asked for on a form; counts for nothing
-    "confirmed": {"withdrawn"},  # counted
-    "withdrawn": {"pending"},  # taken back; may be given again
+    "pending": {
+        "confirmed",
+        "withdrawn",
+    },  # asked for; counts for nothing. Not confirmed in time, who had withdrawn has withdrawn
+    "confirmed": {"withdrawn", "struck"},  # counted
+    "withdrawn": {"pending", "confirmed"},  # taken back; may be given again, and its signer may undo what organisers did
+    "struck": {"withdrawn"},  # two organisers called it false or abusive; whoever objected with reason may sign again
 }
 SUBSCRIPTION = {
     "pending": {"confirmed", "left"},  # asked for; gets no update. Not confirmed in time, who had left has left

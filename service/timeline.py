@@ -16,8 +16,11 @@ from service.suppressions import keyed_hash, suppression_of
 MOST = 500
 """The newest of each kind."""
 ACTS = {"asked": "Asked for", "confirmed": "Confirmed", "withdrawn": "Took back", "imported": "Imported"}
-LETTERS = {"confirm": "asked to confirm", "already": "said what is so already", "manage_link": "brought a link to manage",
-           "reactivate": "asked whether we may write again"}  # fmt: skip
+LETTERS = {
+    "confirm": "asked to confirm", "already": "said what is so already", "manage_link": "brought a link to manage",
+    "reactivate": "asked whether we may write again", "withdrawn": "said that organisers withdrew the signature",
+    "struck": "said that the signature was struck out",
+}  # fmt: skip
 FAILURES = {"complaint": "Called it spam", "lifted": "Suppression lifted", "delayed": "Delayed"}
 
 
@@ -59,7 +62,8 @@ def _signatures(session: Session, mailbox: str) -> Iterator[Happening]:
         .where(Signature.mailbox == mailbox)
     )
     for one, title in rows:
-        for at, verb in ((one.confirmed_at, "Signed"), (one.withdrawn_at, "Withdrew")):
+        steps = ((one.confirmed_at, "Signed"), (one.withdrawn_at, "Withdrew"), (one.struck_at, "Struck out:"))
+        for at, verb in steps:
             if at is not None:
                 yield Happening(at, f"{verb} “{title}” as {one.name}", f"number {one.sequence}" if one.sequence else "")
 
@@ -108,4 +112,5 @@ def _failures(session: Session, mailbox: str) -> Iterator[Happening]:
 
 def _audit(session: Session, mailbox: str) -> Iterator[Happening]:
     for one in audit.search(session, words=audit.person(mailbox)):
-        yield Happening(one.at, f"Organiser {one.organiser_id}: {one.act}", str(one.details.get("reason", "")))
+        who = f"Organiser {one.organiser_id}" if one.organiser_id else "A command"
+        yield Happening(one.at, f"{who}: {one.act}", str(one.details.get("reason", "")))

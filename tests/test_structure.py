@@ -36,10 +36,12 @@ STORIES = {
     "holdings",
     "days",
     "imports",
+    "moderation",
     "people",
     "reports",
     "retention",
     "second_factor",
+    "undoing",
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
@@ -67,6 +69,7 @@ PUBLIC = {
     "health",
     "sign_in",
     "hooks",
+    "undoing",
 }
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}

@@ -63,8 +63,10 @@ class Edition(Base):
     """The sequence number of the last confirmed signature; it never goes back."""
     count: Mapped[int] = mapped_column(default=0)
     """How many confirmed signatures stand now."""
+    struck: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many signatures were struck out as false or abusive; it never goes back."""
     tree_size: Mapped[int] = mapped_column(default=0, server_default="0")
-    """How many leaves its tree has: one for each confirmation, one for each withdrawal."""
+    """How many leaves its tree has: one for each confirmation, one for each signature that was withdrawn or struck out."""
     notice: Mapped[Notice] = relationship(back_populates="editions")
     demands: Mapped[list[Demand]] = relationship(order_by="Demand.number")
 

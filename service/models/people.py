@@ -41,6 +41,10 @@ class Signature(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
+    struck_at: Mapped[datetime | None]
+    """When two organisers struck it out as false or abusive."""
+    hidden_at: Mapped[datetime | None]
+    """When organisers took the name off public pages; officials get it and it counts. `display` is what the signer chose."""
     agreed_again_at: Mapped[datetime | None]
     """When this person agreed once more, having been told of officials added since `created_at`."""
     leaf: Mapped[int | None] = mapped_column(Ref)
@@ -48,6 +52,7 @@ class Signature(Base):
     nonce: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Opens its leaf. It stands here and in the signer's receipt, nowhere else, and goes with the row."""
     withdrawal_leaf: Mapped[int | None] = mapped_column(Ref)
+    """Of its withdrawal, or of its being struck out."""
     withdrawal_nonce: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
@@ -60,7 +65,7 @@ class Request(Base):
     key: Mapped[str] = mapped_column(unique=True)
     """128 random bits: the opaque identifier inside the signed link."""
     purpose: Mapped[str]
-    """confirm | manage"""
+    """confirm | manage | count again"""
     email: Mapped[Address]
     mailbox: Mapped[Mailbox]
     created_at: Mapped[datetime]

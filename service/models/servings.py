@@ -34,6 +34,8 @@ class Serving(Base):
     written_at: Mapped[datetime | None]
     cut_off: Mapped[int | None]
     count: Mapped[int | None]
+    struck: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many signatures had been struck out by the cut-off."""
     tree_size: Mapped[int | None]
     """How many leaves the edition's tree had at the cut-off."""
     stopped_by: Mapped[str] = mapped_column(default="")
@@ -65,6 +67,8 @@ class Delivery(Base):
     """0 is the serving's letter; 1, 2, … are the corrections that followed it."""
     names_given: Mapped[int]
     """How many names its list holds; in a correction, how many signatures it takes back."""
+    struck: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Of a correction's signatures, those that were struck out."""
     key: Mapped[str | None] = mapped_column(unique=True)
     """The opaque identifier inside the links of its letter."""
     direct: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -12,17 +12,18 @@ from service.models.base import Base, Id, Ref, State
 
 
 class Proposal(Base):
-    """A change that one organiser proposes and another approves: an official's address, going live, a schedule."""
+    """A change that one organiser proposes and another approves: an official's address, going live, a signature struck out."""
 
     __tablename__ = "proposals"
     id: Mapped[Id]
     kind: Mapped[str]
-    """official | live | schedule"""
+    """official | live | schedule | strike | withdraw | hide | show"""
     notice_id: Mapped[int | None] = mapped_column(ForeignKey("notices.id"), type_=Ref)
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     """What would be so then, field by field."""
     state: Mapped[State] = mapped_column(index=True)
-    proposed_by_id: Mapped[int] = mapped_column(ForeignKey("organisers.id"), type_=Ref)
+    proposed_by_id: Mapped[int | None] = mapped_column(ForeignKey("organisers.id"), type_=Ref)
+    """None: a command."""
     proposed_at: Mapped[datetime]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("organisers.id"), type_=Ref)
     decided_at: Mapped[datetime | None]
@@ -44,13 +45,15 @@ class Asking(Base):
 
 
 class Correction(Base):
-    """A signature that was withdrawn after officials had been given it: its number alone, owed to them until it was sent."""
+    """A signature that officials had been given and that counts no more: its number alone, owed to them until it was sent."""
 
     __tablename__ = "corrections"
     __table_args__ = (Index(None, "edition_id", "sent_at"),)
     id: Mapped[Id]
     edition_id: Mapped[int] = mapped_column(ForeignKey("editions.id"), type_=Ref)
     sequence: Mapped[int]
+    kind: Mapped[State] = mapped_column(default="withdrawn", server_default="withdrawn")
+    """withdrawn | struck"""
     agreed_at: Mapped[datetime]
     """Officials added later never had the name."""
     withdrawn_at: Mapped[datetime]

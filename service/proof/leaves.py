@@ -15,6 +15,8 @@ from service.proof.merkle import leaf_hash
 
 NONCE_BYTES = 32
 KINDS = {"sign": b"\x01", "withdraw": b"\x02"}
+ACTS = KINDS | {"strike": KINDS["withdraw"]}
+"""What a statement may say: a signature that was struck out counts no more, as one that was withdrawn."""
 NAMES = {byte: kind for kind, byte in KINDS.items()}
 FIRST_LINE = "undersigned-leaves-1"
 
@@ -28,8 +30,12 @@ def withdrawn(edition_hash: str, number: int) -> Document:
     return {"act": "withdraw", "edition": edition_hash, "number": number}
 
 
-def entry(kind: str, nonce: bytes, statement: Document) -> bytes:
-    return KINDS[kind] + hashlib.sha256(b"undersigned leaf 1\n" + nonce + encode(statement)).digest()
+def struck(edition_hash: str, number: int) -> Document:
+    return {"act": "strike", "edition": edition_hash, "number": number}
+
+
+def entry(act: str, nonce: bytes, statement: Document) -> bytes:
+    return ACTS[act] + hashlib.sha256(b"undersigned leaf 1\n" + nonce + encode(statement)).digest()
 
 
 def write(edition_hash: str, entries: Iterable[bytes]) -> Iterator[str]:

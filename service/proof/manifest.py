@@ -20,8 +20,10 @@ def compose(
     """What is signed.
 
     edition:    {"number", "hash"}
-    tree:       {"size", "root", "signed", "withdrawn", "grown_from": {"size", "root", "path"} or None}, hashes in hexadecimal;
-                `grown_from` proves that the tree begins with the one of the previous manifest of the same edition
+    tree:       {"size", "root", "signed", "withdrawn", "struck", "grown_from": {"size", "root", "path"} or None}, hashes in
+                hexadecimal; `withdrawn` are all that count no more, `struck` those of them that organisers struck out (older
+                manifests do not say); `grown_from` proves that the tree begins with the one of the previous manifest of the
+                same edition
     deliveries: [{"office", "message_id", "names", "text", "html", "attachments": [{"filename", "sha256"}], "linked": [the
                 same]}]; `text` and `html` are the SHA-256 of the letter's own words, lines ended by LF, with one at the end;
                 `linked` files are too large to attach

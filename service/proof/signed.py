@@ -73,14 +73,13 @@ def check(one: Signed, published: list[Document], now: datetime, trusted: str) -
     if datetime.fromisoformat(body["issued_at"]) > now + CLOCKS_DIFFER:
         yield Finding(False, f"{one.name}: the manifest is dated {body['issued_at']}, which is in the future.")
     tree = body["tree"]
-    if (tree["signed"] - tree["withdrawn"], tree["signed"] + tree["withdrawn"], tree["signed"]) != (
-        body["count"],
-        tree["size"],
-        body["cut_off"],
-    ):
+    sums = (tree["signed"] - tree["withdrawn"], tree["signed"] + tree["withdrawn"], tree["signed"])
+    if sums != (body["count"], tree["size"], body["cut_off"]) or not 0 <= tree.get("struck", 0) <= tree["withdrawn"]:
         yield Finding(False, f"{one.name}: its totals contradict each other.")
     else:
-        said = f"{tree['signed']:,} signed, {tree['withdrawn']:,} withdrew, {body['count']:,} stood"
+        struck = tree.get("struck", 0)
+        out = f", {struck:,} were struck out" if struck else ""
+        said = f"{tree['signed']:,} signed, {tree['withdrawn'] - struck:,} withdrew{out}, {body['count']:,} stood"
         yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {said}; text {one.edition}.")
 
 

@@ -123,7 +123,7 @@ def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:
 def _receipt(name: str, receipt: Document) -> Findings:
     statement, position = receipt["statement"], receipt["position"]
     leaf = leaf_hash(leaves.entry(statement["act"], from_hex(receipt["nonce"]), statement))
-    what = f"{statement['name']}, signature number {statement['number']:,}" if statement["act"] == "sign" else "a withdrawal"
+    what = _what(statement)
     for serving in receipt["servings"]:
         one = read(name, encode(serving["manifest"]))
         tree, path = one.body["tree"], [from_hex(step) for step in serving["path"]]
@@ -135,6 +135,12 @@ def _receipt(name: str, receipt: Document) -> Findings:
             yield Finding(False, f"{name}: {what}, is not in the tree of {one.what}: receipt or proof was changed.")
     if not receipt["servings"]:
         yield Finding(None, f"{name}: {what}; no serving has counted it yet. Get it again after the next one.")
+
+
+def _what(statement: Document) -> str:
+    number = f"signature number {statement['number']:,}"
+    what = {"withdraw": "a withdrawal", "strike": f"{number}, struck out"}.get(statement["act"])
+    return what or f"{statement['name']}, {number}"
 
 
 def _leaves(name: str, text: str, signed: list[Signed]) -> Findings:

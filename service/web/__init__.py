@@ -18,6 +18,7 @@ from service.web import (
     imports,
     inbox,
     lists,
+    moderation,
     news,
     notices,
     organise,
@@ -30,6 +31,7 @@ from service.web import (
     reports,
     sign_in,
     team,
+    undoing,
     updates,
     writing,
 )
@@ -53,6 +55,7 @@ BLUEPRINTS = (
     Entry(received.blueprint, None, None),
     Entry(lists.blueprint, "/lists", None),
     Entry(confirmations.blueprint, "/confirm", None),
+    Entry(undoing.blueprint, "/count-again", None),
     Entry(leaving.blueprint, "/unsubscribe", None, csrf_exempt=True),
     Entry(holdings.blueprint, "/manage", None),
     Entry(news.blueprint, None, None),
@@ -70,6 +73,7 @@ BLUEPRINTS = (
     Entry(updates.blueprint, "/organise/updates", needs_organiser),
     Entry(reports.blueprint, "/organise/updates", needs_organiser),
     Entry(people.blueprint, "/organise/people", needs_organiser),
+    Entry(moderation.blueprint, "/organise/signatures", needs_organiser),
     Entry(imports.blueprint, "/organise/imports", needs_organiser),
     Entry(team.blueprint, "/organise", needs_organiser),
 )

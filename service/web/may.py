@@ -93,6 +93,7 @@ MAY: dict[str, May] = {
     "people.person": LOOKING_AFTER,
     "people.act": CHANGING,
     "people.lift": CHANGING,
+    "moderation.act": CHANGING,
     "imports.files": LOOKING_AFTER,
     "imports.upload": CHANGING,
     "imports.show": LOOKING_AFTER,

@@ -119,7 +119,13 @@ def register(slug: str) -> ResponseReturnValue:
         before = request.args.get("before", public_register.MOST, type=int)
         servings = public_register.by_serving(session, notice, before=before, limit=SERVINGS + 1)
         earlier = servings[SERVINGS - 1].serving.id if len(servings) > SERVINGS else None
-        return render_template("pages/deliveries.html", notice=notice, servings=servings[:SERVINGS], earlier=earlier)
+        return render_template(
+            "pages/deliveries.html",
+            notice=notice,
+            servings=servings[:SERVINGS],
+            earlier=earlier,
+            struck=public_register.struck(notice),
+        )
 
 
 @blueprint.get("/notices/<slug>/deliveries.json")

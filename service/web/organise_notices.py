@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from service import answers, deliveries, evidence, notices, officials, proposals, servings, sources
-from service.config import settings
 from service.db import reading
 from service.errors import Refused
-from service.models import Notice, Proposal
+from service.models import Notice
 from service.operations import problems
 from service.proof.encoding import encode
-from service.web.guards import acting, may_at_once, noted, now
+from service.web.approvals import approve, approve_alone
+from service.web.guards import acting, now
 
 blueprint = Blueprint("organise_notices", __name__)
 SETTLES = {"send again": "queued", "it arrived": "accepted", "it did not arrive": "bounced"}
@@ -86,16 +86,9 @@ def _meet(database: Session, notice: Notice) -> None:
 def _propose(kind: str) -> Callable[[Session, Notice], None]:
     def propose(database: Session, notice: Notice) -> None:
         proposal = notices.propose(database, notice, kind, request.form, g.organiser, now())
-        _approve_alone(database, proposal)
+        approve_alone(database, proposal)
 
     return propose
-
-
-def _approve_alone(database: Session, proposal: Proposal) -> None:
-    """Where one organiser may do it all (APPROVALS=0), proposing is approving, for those who may approve."""
-    if not settings().approvals and proposal.state == "open" and may_at_once("organise_notices.decide approve"):
-        APPROVE[proposal.kind](database, proposal)
-        noted(database, "approve", f"proposal {proposal.id}")
 
 
 ACTS: dict[str, Callable[[Session, Notice], None]] = {
@@ -104,11 +97,6 @@ ACTS: dict[str, Callable[[Session, Notice], None]] = {
     "schedule": _propose("schedule"),
     "live": _propose("live"),
     "close": lambda database, notice: notices.end(database, notice, now()),
-}
-APPROVE: dict[str, Callable[[Session, Proposal], None]] = {
-    "official": lambda database, proposal: officials.approve(database, proposal, g.organiser, now()),
-    "live": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
-    "schedule": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
 }
 
 
@@ -120,7 +108,7 @@ def decide(number: int) -> ResponseReturnValue:
         proposal = proposals.hold(database, number)
         match name:
             case "approve":
-                APPROVE[proposal.kind](database, proposal)
+                approve(database, proposal)
             case "refuse":
                 proposals.decide(database, proposal, "refused", g.organiser, now())
             case _:
@@ -180,7 +168,7 @@ def propose_official() -> ResponseReturnValue:
         with acting("propose", "an official") as database:
             proposal = officials.propose(database, request.form, g.organiser, now())
             database.info["subject"] = f"proposal {proposal.id}"
-            _approve_alone(database, proposal)
+            approve_alone(database, proposal)
     except Refused as refused:
         with reading() as database:
             return _officials(database, request.form.to_dict(), refused.errors), 422

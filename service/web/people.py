@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import addresses, audit, people, suppressions, timeline
+from service import addresses, audit, moderation, people, suppressions, timeline
 from service.db import reading
 from service.errors import Refused
 from service.models import Suppression
@@ -45,16 +45,19 @@ def _search_page(
 
 @blueprint.get("/<kind>/<int:number>")
 def person(kind: str, number: int) -> ResponseReturnValue:
-    return _page(kind, number, {})
+    return page(kind, number, {})
 
 
-def _page(kind: str, number: int, errors: dict[str, str]) -> str:
+def page(kind: str, number: int, errors: dict[str, str], pressed: str = "") -> str:
+    """What we know of one person, with what may be done; `pressed` names the form that was refused, which stands open."""
     with reading() as database:
         mailbox = people.find(database, kind, number)
         suppressed = suppressions.suppression_of(database, mailbox)
         return render_template(
-            "organise/person.html", mailbox=mailbox, errors=errors, suppressed=suppressed,
-            subscriptions=people.subscriptions(database, mailbox), timeline=timeline.of(database, mailbox),
+            "organise/person.html", mailbox=mailbox, errors=errors, pressed=pressed,
+            entered=request.form.get("reason", ""), suppressed=suppressed,
+            subscriptions=people.subscriptions(database, mailbox), signatures=people.signatures(database, mailbox),
+            proposed=moderation.proposed(database), timeline=timeline.of(database, mailbox),
             said_no=suppressed is not None and suppressions.said_no(suppressed),
         )  # fmt: skip
 
@@ -78,7 +81,7 @@ def act(kind: str, number: int) -> ResponseReturnValue:
                 case _:
                     raise Refused("Choose one of the buttons.")
     except Refused as refused:
-        return _page(kind, number, refused.errors), 422
+        return page(kind, number, refused.errors, f"reason-{name}"), 422
     return redirect(url_for("people.person", kind=kind, number=number), 303)
 
 

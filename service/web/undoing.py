@@ -1,0 +1,42 @@
+"""The link by which a signer undoes that organisers withdrew the signature: its GET shows a button, its POST counts again."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from service import requests, undoing
+from service.db import reading, transaction
+from service.models import Edition, Signature
+from service.web.guards import now
+
+blueprint = Blueprint("undoing", __name__)
+PURPOSE = "count again"
+
+
+@blueprint.get("/", strict_slashes=False)
+@blueprint.get("/<letter:token>")
+def show(token: str = "") -> ResponseReturnValue:
+    with reading() as session:
+        try:
+            request = requests.find(session, PURPOSE, token, now())
+        except requests.Settled as settled:
+            return render_template("pages/count_again_settled.html", used=settled.used), 410
+        return _page(session, undoing.signature_of(request), done=False)
+
+
+@blueprint.post("/<letter:token>")
+def count(token: str) -> ResponseReturnValue:
+    with transaction() as session:
+        try:
+            request = requests.find(session, PURPOSE, token, now())
+            signature = undoing.count_again(session, request, now())
+        except requests.Settled as settled:
+            return render_template("pages/count_again_settled.html", used=settled.used), 410
+        return _page(session, signature, done=True)
+
+
+def _page(session: Session, signature: Signature, *, done: bool) -> str:
+    edition = session.get_one(Edition, signature.edition_id)
+    return render_template("pages/count_again.html", signature=signature, edition=edition, done=done)
