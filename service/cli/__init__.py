@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from service import migrate, sample
-from service.cli import backups, inbound, mailings, notices, people, proof
+from service.cli import backups, inbound, mailings, notices, people, proof, signatures
 from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
@@ -20,6 +20,7 @@ def register(app: Flask) -> None:
         people.officials_group,
         people.subscribers_group,
         people.organisers_group,
+        signatures.group,
         mailings.group,
         proof.group,
         inbound.group,
