@@ -104,11 +104,16 @@ def manage_link(
 
 
 def commands(
-    session: Session, email: str, mailing_list: MailingList, now: datetime, due_at: datetime, answering: str
+    session: Session, email: str, mailing_list: MailingList, now: datetime, due_at: datetime, answering: str,
+    request: Request | None = None,
 ) -> Message | None:  # fmt: skip
-    """Says what can be asked of us by e-mail."""
+    """Says what can be asked of us by e-mail; of a request whose answer was no clear yes, first how to confirm it."""
+    is_open = request is not None and request.used_at is None and (request.expires_at is None or request.expires_at > now)
+    by_reply = {"Reply-To": links.confirm_address(request.id)} if request is not None and is_open else {}
     return store(
-        session, "commands", email, now, due_at=due_at, headers=answer_headers(answering), mailing_list=mailing_list
+        session, "commands", email, now, due_at=due_at, headers=answer_headers(answering) | by_reply,
+        letter={"request_id": request.id} if request else None, mailing_list=mailing_list, request=request, is_open=is_open,
+        url=links.confirm_url(request.key) if request else "",
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service import addresses, emails, limits, names, reactivations, requests, states, subscribing
 from service.errors import NotFound, Refused
-from service.models import MailingList, Request, Subscription
+from service.models import Letter, MailingList, Message, Request, Subscription
 from service.models.base import UTCDateTime
 from service.suppressions import suppressed_among
 from service.text.csv_cells import text_of_cell
@@ -125,6 +125,20 @@ def help_with(session: Session, mailing_list: MailingList, email: str, now: date
     due_at = limits.room_at(session, email, addresses.mailbox(email), now)
     if due_at is not None:
         emails.commands(session, email, mailing_list, now, due_at, answering)
+
+
+def help_to_confirm(session: Session, request: Request, now: datetime, answering: str) -> bool:
+    """Tells whoever answered our question with something else how to confirm: once for each question. Whether it was told."""
+    mailing_list = next((item.subscription.mailing_list for item in request.items if item.subscription), None)
+    told = select(Letter.message_id).join(Message, Message.id == Letter.message_id)
+    told = told.where(Letter.request_id == request.id, Message.kind == "commands").limit(1)
+    if mailing_list is None or session.scalar(told) is not None:
+        return False
+    due_at = limits.room_at(session, request.email, request.mailbox, now)
+    return (
+        due_at is not None
+        and emails.commands(session, request.email, mailing_list, now, due_at, answering, request) is not None
+    )
 
 
 def leave_all(session: Session, mailbox: str, now: datetime, channel: str) -> int:

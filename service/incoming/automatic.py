@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from service.incoming import letters, mailboxes
+from service.incoming.contents import contents
 from service.incoming.phrases import phrase
 from service.incoming.reading import Part
 
@@ -69,7 +70,7 @@ def has_automatic_subject(message: Part) -> bool:
 
 def says_away(message: Part) -> bool:
     """Whether its own words are those of somebody away, or of a program that thanks for a message."""
-    own = " ".join(letters.own_lines(letters.text(message))[: letters.MOST_LINES])
+    own = " ".join(contents(message).own.splitlines()[: letters.MOST_LINES])
     return bool(letters.AWAY.search(own) or letters.ACKNOWLEDGES.search(own))
 
 

@@ -99,6 +99,7 @@ def main() -> None:
     """Answers until the asker hangs up. What runs out of memory here is hostile; a crash ends this process alone."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     asker = socket.socket(fileno=0)
+    judge(b"Subject: a\r\n\r\na")  # tables are compiled before the first message is timed
     asker.sendall(b"+")
     while True:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from service.incoming import letters
+from service.incoming.confirmation import why_no_yes
 from service.incoming.judgement import Judgement
 
 OF_A_FAILURE = {"hard": "suppress", "soft": "score", "unknown": "inbox:unclear"}
@@ -36,23 +37,29 @@ def would(said: Judgement, role: str) -> str:
 
 def _answer(said: Judgement, _role: str) -> str:
     if not _by_a_person(said):
-        return "nothing"
-    if letters.refuses(said.body):
-        return "inbox:replies"
-    return "inbox:automatic" if letters.away(said.body) else "confirm"
+        return _aside(said)
+    if letters.away(said.own):
+        return "inbox:automatic"
+    return "inbox:replies" if why_no_yes(said) else "confirm"
 
 
 def _command(said: Judgement, role: str) -> str:
     if not _by_a_person(said):
-        return "nothing"
-    asked = BY_ADDRESS.get(role) or letters.command(said.subject, said.body)
-    if not asked and letters.away(said.body):
+        return _aside(said)
+    asked = BY_ADDRESS.get(role) or letters.command(said.subject, said.own)
+    if not asked and letters.away(said.own):
         return "inbox:automatic"
     return {"withdraw": "status", "": "help"}.get(asked, asked)
 
 
 def _by_a_person(said: Judgement) -> bool:
     return not said.machine and said.kind != "auto-reply" and bool(said.author) and not said.failed_authentication
+
+
+def _aside(said: Judgement) -> str:
+    if said.machine or said.kind == "auto-reply":
+        return "inbox:automatic"
+    return "inbox:quarantine" if said.failed_authentication else "inbox:replies"
 
 
 ASKS: dict[str, Callable[[Judgement, str], str]] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from service.incoming import automatic, failures, letters, reports, undelivered
+from service.incoming.contents import contents, is_file
 from service.incoming.judgement import Judgement, Kind
 from service.incoming.reading import Hostile, Part, embedded, glimpse, read
 
@@ -20,18 +21,28 @@ def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judge
         message = read(raw)
     except Hostile as hostile:
         return _unread(raw, str(hostile))
-    found = of(message, sender)
+    found = replace(of(message, sender), **_letter(message), **_text(message))
     return replace(
-        found, tokens=_tokens(message), author=letters.author(message), subject=message.subject, body=letters.text(message),
-        message_id=letters.message_id(message), failed_authentication=letters.failed_authentication(message, authserv_id),
+        found, tokens=_tokens(message), answered=letters.answered_tokens(message),
+        failed_authentication=letters.failed_authentication(message, authserv_id),
     )  # fmt: skip
 
 
 def _unread(raw: bytes, reason: str) -> Judgement:
     """What cannot be read is shown with whose it seems to be, and about what."""
-    seen = glimpse(raw)
-    said = Judgement("other", reason=reason, machine="it is quarantined", quarantined=True)
-    return replace(said, author=letters.author(seen), subject=seen.subject)
+    return Judgement("other", reason=reason, machine="it is quarantined", quarantined=True, **_letter(glimpse(raw)))
+
+
+def _letter(message: Part) -> dict[str, Any]:
+    author = letters.author(message)
+    return {
+        "author": author.address if author else "", "author_name": author.name if author else "",
+        "written_by": letters.written_by(message), "subject": message.subject, "message_id": letters.message_id(message),
+    }  # fmt: skip
+
+
+def _text(message: Part) -> dict[str, Any]:
+    return asdict(contents(message))
 
 
 def _tokens(message: Part) -> list[str]:
@@ -110,6 +121,9 @@ def suspicious(message: Part) -> str | None:
         return "it has two From headers"
     if sum(value.count("@") for name in ("to", "cc") for value in message.all(name)) > 1_000:
         return "it names more than 1,000 recipients"
-    if any(not part.known_charset and not letters.is_file(part) for part in message.walk()):
+    if any(not part.known_charset and not is_file(part) for part in message.walk()):
         return "its charset is not known"
     return None
+
+
+__all__ = ["Judgement", "judge"]

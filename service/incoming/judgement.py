@@ -28,10 +28,25 @@ class Judgement:
     tokens: list[str] = field(default_factory=list)
     """What may be our own tokens, in the headers of a message that came back."""
     author: str = ""
-    """The From, where it is exactly one plain address."""
+    """The address of its From, where that is exactly one mailbox."""
+    author_name: str = ""
+    written_by: str = ""
+    """Its From as it stands there."""
     subject: str = ""
     body: str = ""
+    own: str = ""
+    """The lines of the body that the author wrote."""
+    answers: list[str] = field(default_factory=list)
+    """The author's own lines in each form of the text."""
+    files: list[dict[str, Any]] = field(default_factory=list)
+    """What came with it: name, kind, size."""
+    unread: str = ""
+    """Why not all of it was understood."""
+    beside: str = ""
+    """A file or a picture that came with the text."""
     message_id: str = ""
+    answered: list[str] = field(default_factory=list)
+    """What may be our own tokens, in the headers that say what it answers."""
     failed_authentication: bool = False
 
     def as_json(self) -> dict[str, Any]:

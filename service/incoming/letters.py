@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from service.incoming import mailboxes
+from service.incoming import assent, mailboxes, quotations
+from service.incoming.headings import refusing
+from service.incoming.phrasebook import tokens as tokens_of
 from service.incoming.phrases import phrase
 from service.incoming.reading import ADDRESS_HEADERS, Part
+from service.incoming.words import decoded
 
 MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,240}>")
 REPLY_MARK = phrase("before the subject of an answer", r"^\s*(?:{}(?:\[\d+\]|\(\d+\)|\^\d+|\*\d+)?\s*[:：]\s*)+")
-QUOTATION = re.compile(
-    r"^(?:>|\||-{2,}\s*(?:original|forwarded|ursprüngliche|message d)|_{8,}|from:\s|von:\s|de\s?:\s|sent from|-- ?$|"
-    r"(?:on|am|le|el|il|op|den) .{4,120}(?:wrote|schrieb|écrit|escribió|ha scritto|schreef|skrev)\s*:?\s*$)",
-    re.IGNORECASE,
-)
 COMMANDS = {
     "subscribe": "subscribe", "join": "subscribe", "unsubscribe": "unsubscribe", "leave": "unsubscribe",
     "signoff": "unsubscribe", "remove": "unsubscribe", "help": "help", "info": "help", "status": "status",
@@ -22,18 +21,21 @@ COMMANDS = {
 }  # fmt: skip
 AWAY = phrase("somebody is away")
 ACKNOWLEDGES = phrase("an acknowledgement")
-REFUSING = {"no", "stop", "unsubscribe", "cancel", "nein", "non", "remove", "leave", "withdraw", "spam"}
 TOKEN = re.compile(r"(?:\b(?:bounce|unsubscribe)\+|<)([a-z2-7]{26})@", re.IGNORECASE)
 FIRST_LINES = 5
+LONGEST_WRITER = 320
 MOST_LINES = 30
-LONGEST = 20_000
 
 
-def author(message: Part) -> str:
-    """The From, where it leaves no doubt that it is exactly one mailbox (RFC 5322 §3.6.2 allows more); else empty."""
+def author(message: Part) -> mailboxes.Mailbox | None:
+    """The From, where it leaves no doubt that it is exactly one mailbox (RFC 5322 §3.6.2 allows more)."""
     senders = message.all("from")
-    mailbox = mailboxes.only(senders[0]) if len(senders) == 1 else None
-    return mailbox.address if mailbox else ""
+    return mailboxes.only(senders[0]) if len(senders) == 1 else None
+
+
+def written_by(message: Part) -> str:
+    """Whose message it seems to be, as it says itself: for people to read."""
+    return decoded(", ".join(message.all("from")[:3]))[:LONGEST_WRITER]
 
 
 def message_id(message: Part) -> str:
@@ -42,30 +44,9 @@ def message_id(message: Part) -> str:
     return found[0] if found else ""
 
 
-def text(message: Part) -> str:
-    """The text as people read it: the plain part, or the HTML one without its tags."""
-    parts = [part for part in message.walk() if not part.parts and not is_file(part)]
-    for wanted in ("text/plain", "text/html"):
-        if found := next((part for part in parts if part.content_type == wanted and part.text.strip()), None):
-            lines = (" ".join(line.split()) for line in found.text[: 2 * LONGEST].splitlines())
-            shown = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-            return "".join(c for c in shown if c == "\n" or c.isprintable())[:LONGEST]
-    return ""
-
-
-def is_file(part: Part) -> bool:
-    return part.get("content-disposition").strip().lower().startswith("attachment")
-
-
 def own_lines(body: str) -> list[str]:
-    """The lines before the first quotation or signature, without empty ones."""
-    own: list[str] = []
-    for line in body.splitlines():
-        if QUOTATION.match(line):
-            break
-        if line.strip():
-            own.append(line.strip())
-    return own
+    """The lines that the author wrote, wherever they stand among quotations; without empty ones."""
+    return quotations.own_lines(body).lines
 
 
 def command(subject: str, body: str) -> str:
@@ -78,9 +59,28 @@ def command(subject: str, body: str) -> str:
 
 
 def refuses(body: str) -> bool:
-    """Whether an answer to "is this you?" begins with a no."""
-    first = next(iter(own_lines(body)), "")
-    return bool(REFUSING & set(re.findall(r"\w+", first.lower())[:3]))
+    """Whether an answer to "is this you?" is neither a clear yes nor without words."""
+    return assent.answer(own_lines(body)) == "other"
+
+
+def answer_of_subject(subject: str, our_subjects: Sequence[str], our_words: str) -> assent.Answer:
+    """What a subject says by itself: our own one, and one made of our letter's words, say nothing; any other word does."""
+    bare, before = TAG.sub("", subject), ""
+    while bare != before:
+        before, bare = bare, TAG.sub("", REPLY_MARK.sub("", bare))
+    words = tokens_of(bare)
+    if words in [tokens_of(one) for one in our_subjects] or not words:
+        return "nothing"
+    if set(words) & refusing():
+        return "other"
+    known = set(words) <= set(tokens_of(our_words)) if our_words else bare != subject
+    return "nothing" if known else assent.answer([bare])
+
+
+TAG = re.compile(
+    r"^\s*(?:\[(?:external|extern[aeo]?|esterno|ext|spam\??|bulk)\]|\*{3,5}spam\*{3,5}|external:|ext:)\s*", re.IGNORECASE
+)
+"""What a mail server writes before each subject that comes from outside."""
 
 
 def away(body: str) -> bool:
@@ -90,7 +90,15 @@ def away(body: str) -> bool:
 
 def tokens(message: Part) -> list[str]:
     """Our own tokens in the headers of a message, of which we may have sent the original: MACs tell whether they are ours."""
-    looked_at = " ".join(value for name, value in message.headers if name in ADDRESS_HEADERS)
+    return _tokens_in(" ".join(value for name, value in message.headers if name in ADDRESS_HEADERS))
+
+
+def answered_tokens(message: Part) -> list[str]:
+    """Our own tokens in the headers that say what a message answers."""
+    return _tokens_in(" ".join(message.all("in-reply-to") + message.all("references")))
+
+
+def _tokens_in(looked_at: str) -> list[str]:
     return list(dict.fromkeys(found.lower() for found in TOKEN.findall(looked_at[:20_000])))[:20]
 
 

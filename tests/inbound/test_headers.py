@@ -203,6 +203,7 @@ COSTLY = [
 
 @pytest.mark.parametrize("value", COSTLY)
 def test_no_header_costs_more_than_its_length(value: str) -> None:
+    read()  # tables are read at the first message
     began = time.monotonic()
     judge(f"From: {value}\r\nSubject: {value}\r\nTo: {value}\r\n\r\nHello.\r\n".encode(), "ada@example.org")
     assert time.monotonic() - began < 1

@@ -128,9 +128,9 @@ def test_a_reply_confirms_only_from_the_address_that_is_confirmed_and_only_once(
     assert last(world).outcome == "confirms nothing: it comes from another address"
     receive(world, letter(ANN["email"], to, "Re: confirm", "No, this was not me.\n"), to, ANN["email"])
     assert world.rows(select(Subscription.state)) == ["pending"]
-    receive(world, letter(f"Ann <{ANN['email'].upper()}>", to, "Re: confirm"), to, ANN["email"])
+    receive(world, letter(f"Ann <{ANN['email'].upper()}>", to, "Re: confirm", "Yes, it was me.\n"), to, ANN["email"])
     assert world.rows(select(Subscription.state)) == ["confirmed"]
-    receive(world, letter(ANN["email"], to, "Re: confirm"), to, ANN["email"])
+    receive(world, letter(ANN["email"], to, "Re: confirm", "Yes, it was me.\n"), to, ANN["email"])
     assert last(world).outcome == "confirms nothing: this link was used already"
     assert len(world.letters(ANN["email"], "You will get")) == 1
 

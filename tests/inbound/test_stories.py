@@ -31,7 +31,7 @@ def join(world: World, email: str) -> None:
     asked = world.letters(email, "confirm")[-1]
     receive(
         world,
-        letter(email, asked["Reply-To"], f"Re: {asked['Subject']}", In_Reply_To=asked["Message-ID"]),
+        letter(email, asked["Reply-To"], f"Re: {asked['Subject']}", "Yes, please.", In_Reply_To=asked["Message-ID"]),
         asked["Reply-To"],
         email,
     )
@@ -58,7 +58,8 @@ def test_joining_by_e_mail_is_confirmed_by_a_reply(either_world: World) -> None:
     assert asked["Auto-Submitted"] == "auto-replied"
     assert asked["In-Reply-To"] == asked["References"] == "<a-person-wrote-this@mail.example.org>"
     assert "answer this e-mail" in text_of(asked)
-    receive(world, letter(ANN["email"], asked["Reply-To"].upper(), "Re: confirm"), asked["Reply-To"].upper(), ANN["email"])
+    answer = letter(ANN["email"], asked["Reply-To"].upper(), "Re: confirm", "Yes.")
+    receive(world, answer, asked["Reply-To"].upper(), ANN["email"])
     assert state(world, ANN["email"]) == "confirmed"
     assert world.letter(ANN["email"], "You will get our updates")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -19,7 +18,6 @@ from service import (
     mailings,
     reactivations,
     requests,
-    signatures,
     spool,
     subscriptions,
 )
@@ -29,22 +27,15 @@ from service.errors import NotFound, Refused
 from service.incoming import letters
 from service.incoming.consequence import BY_ADDRESS, SUCCESSES
 from service.incoming.judgement import Judgement
-from service.models import Arrival, Message, Request, Subscription
+from service.models import Arrival, Message, Subscription
 from service.models.mail import TO_OFFICIALS
 from service.reactivations import Barred
+from workers.inbound.confirm import confirm
+from workers.inbound.outcome import Outcome, folder_of, mailbox_of, why_no_person
 
 PATIENCE = timedelta(hours=1)
 """How long a bounce waits for its own message to be recorded as sent."""
 MOST_ANSWERS = 10
-
-
-class Outcome(NamedTuple):
-    """A sentence for organisers; where they find the message, if a person should see it; and whom it is about."""
-
-    sentence: str
-    folder: str = ""
-    mailbox: str | None = None
-    message_id: int | None = None
 
 
 def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> None:
@@ -130,50 +121,10 @@ def _pause(session: Session, message: Message, now: datetime) -> None:
         mailings.pause_and_tell(session, message.mailing_id, because, now)
 
 
-def _confirm(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
-    """A reply to the letter that asks to confirm: from that very mailbox, and written by a person."""
-    if (why := _not_a_person(said)) is not None:
-        return Outcome(f"confirms nothing: {why}", _folder(said))
-    mailbox = addresses.mailbox(said.author)
-    try:
-        request = requests.by_number(session, to.row_id, now)
-    except NotFound as error:
-        return Outcome(f"confirms nothing: {error}", mailbox=mailbox)
-    if request.mailbox != mailbox:
-        return Outcome("confirms nothing: it comes from another address", mailbox=mailbox)
-    if letters.refuses(said.body):
-        return Outcome("confirms nothing: it says no", "replies", mailbox)
-    if letters.away(said.body):
-        return Outcome("confirms nothing: it says that somebody is away", "automatic", mailbox)
-    return Outcome(_confirmed(session, request, now), mailbox=mailbox)
-
-
-def _confirmed(session: Session, request: Request, now: datetime) -> str:
-    requests.use(session, request, now)
-    done = [*signatures.confirm(session, request, now), *subscriptions.confirm(session, request, now, "email")]
-    return "confirmed by reply" if done else "had been confirmed already"
-
-
-def _not_a_person(said: Judgement) -> str | None:
-    """Why a message may neither ask nor confirm, nor be answered (RFC 3834 §2); None for what a person wrote."""
-    if said.machine or said.kind == "auto-reply":
-        return said.machine or said.reason
-    if not said.author:
-        return "its From is not exactly one plain address"
-    return "DMARC says that its From is forged" if said.failed_authentication else None
-
-
-def _folder(said: Judgement) -> str:
-    """Where a message stands that leads to nothing: what a machine wrote stands apart, a forged From in quarantine."""
-    if said.machine or said.kind == "auto-reply":
-        return "automatic"
-    return "quarantine" if said.failed_authentication else "replies"
-
-
 def _command(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
     """Acts only by sending a letter to the address that asks."""
-    if (why := _not_a_person(said)) is not None:
-        return Outcome(f"not answered: {why}", _folder(said))
+    if (why := why_no_person(said)) is not None:
+        return Outcome(f"not answered: {why}", folder_of(said), mailbox_of(said))
     try:
         email = addresses.parse(said.author)
     except Refused:
@@ -181,8 +132,8 @@ def _command(session: Session, said: Judgement, to: Destination, now: datetime) 
     mailbox = addresses.mailbox(email)
     if spool.answers_today(session, mailbox, now) >= MOST_ANSWERS:
         return Outcome("not answered: ten answers a day are enough", mailbox=mailbox)
-    asked = BY_ADDRESS.get(to.role) or letters.command(said.subject, said.body)
-    if not asked and letters.away(said.body):
+    asked = BY_ADDRESS.get(to.role) or letters.command(said.subject, said.own)
+    if not asked and letters.away(said.own):
         return Outcome("not answered: it says that somebody is away", "automatic", mailbox)
     barred = _answer(session, asked, to, email, now, said.message_id)
     if barred is not None:
@@ -210,11 +161,10 @@ def _answer(session: Session, asked: str, to: Destination, email: str, now: date
 
 
 def _inbox(_session: Session, said: Judgement, _to: Destination, _now: datetime) -> Outcome:
-    mailbox = addresses.mailbox(said.author) if said.author else None
-    return Outcome(said.reason or "for a person to read", _folder(said), mailbox)
+    return Outcome(said.reason or "for a person to read", folder_of(said), mailbox_of(said))
 
 
 HANDLERS: dict[str, Callable[[Session, Judgement, Destination, datetime], Outcome]] = {
-    "confirm": _confirm, "subscribe": _command, "leave": _command, "request": _command, "again": _command,
+    "confirm": confirm, "subscribe": _command, "leave": _command, "request": _command, "again": _command,
     "inbox": _inbox, "complaints": _inbox,
 }  # fmt: skip

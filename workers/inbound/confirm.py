@@ -1,0 +1,63 @@
+"""An answer to the letter that asks to confirm: a clear yes, or nothing but our own letter, confirms; people read the rest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import requests, signatures, subscriptions
+from service.addressed import Destination
+from service.config import settings
+from service.errors import NotFound
+from service.incoming import letters, markup
+from service.incoming.confirmation import Ours, why_no_yes
+from service.incoming.judgement import Judgement
+from service.models import Letter, Request
+from workers.inbound.outcome import Outcome, folder_of, mailbox_of, why_no_person
+
+
+def confirm(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
+    """Only an answer from that very mailbox, which a person wrote, can be one."""
+    mailbox = mailbox_of(said)
+    if (why := why_no_person(said)) is not None:
+        return Outcome(f"confirms nothing: {why}", folder_of(said), mailbox)
+    request = session.get(Request, to.row_id)
+    if request is not None and request.mailbox != mailbox:
+        return Outcome("confirms nothing: it comes from another address", "replies", mailbox)
+    if letters.away(said.own):
+        return Outcome("confirms nothing: it says that somebody is away", "automatic", mailbox)
+    return _answered(session, said, to.row_id, now)
+
+
+def _answered(session: Session, said: Judgement, request_id: int, now: datetime) -> Outcome:
+    why = why_no_yes(said, _our_letters(session, request_id))
+    try:
+        request = requests.by_number(session, request_id, now)
+    except NotFound as error:
+        if isinstance(error, requests.Settled) and error.used and not why:
+            return Outcome(f"confirms nothing: {error}", mailbox=mailbox_of(said))
+        return _asked_back(session, said, session.get(Request, request_id), str(error), now)
+    if why:
+        return _asked_back(session, said, request, why, now)
+    return Outcome(_confirmed(session, request, now), mailbox=request.mailbox)
+
+
+def _our_letters(session: Session, request_id: int) -> Ours:
+    rows = session.execute(select(Letter.subject, Letter.text, Letter.html).where(Letter.request_id == request_id)).all()
+    words = [line for subject, text, html in rows for line in (subject, text, *markup.read(html).lines)]
+    return Ours([row.subject for row in rows], "\n".join(words), settings().organisation)
+
+
+def _confirmed(session: Session, request: Request, now: datetime) -> str:
+    requests.use(session, request, now)
+    done = [*signatures.confirm(session, request, now), *subscriptions.confirm(session, request, now, "email")]
+    return "confirmed by reply" if done else "had been confirmed already"
+
+
+def _asked_back(session: Session, said: Judgement, request: Request | None, why: str, now: datetime) -> Outcome:
+    """Where an organiser sees it; its author is told once, by letter, that nothing was confirmed and how to."""
+    told = request is not None and subscriptions.help_to_confirm(session, request, now, said.message_id)
+    sentence = f"confirms nothing: {why}" + ("; told by letter how to confirm" if told else "")
+    return Outcome(sentence, "replies", mailbox_of(said))

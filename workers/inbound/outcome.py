@@ -1,0 +1,44 @@
+"""What came of a message: what every handler of incoming mail returns, and what all of them ask of it first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from service import addresses
+from service.errors import Refused
+from service.incoming.judgement import Judgement
+
+
+class Outcome(NamedTuple):
+    """A sentence for organisers; where they find the message, if a person should see it; and whom it is about."""
+
+    sentence: str
+    folder: str = ""
+    mailbox: str | None = None
+    message_id: int | None = None
+
+
+def why_no_person(said: Judgement) -> str | None:
+    """Why a message may neither ask nor confirm, nor be answered (RFC 3834 §2); None for what a person wrote."""
+    if said.machine or said.kind == "auto-reply":
+        return said.machine or said.reason
+    if not said.author:
+        return "its From is not exactly one plain address"
+    return "DMARC says that its From is forged" if said.failed_authentication else None
+
+
+def folder_of(said: Judgement) -> str:
+    """Where a message stands that leads to nothing: what a machine wrote stands apart, a forged From in quarantine."""
+    if said.machine or said.kind == "auto-reply":
+        return "automatic"
+    return "quarantine" if said.failed_authentication else "replies"
+
+
+def mailbox_of(said: Judgement) -> str | None:
+    """The mailbox of its author; None where there is not exactly one."""
+    if not said.author:
+        return None
+    try:
+        return addresses.mailbox(addresses.parse(said.author))
+    except Refused:
+        return addresses.mailbox(said.author)
