@@ -15,7 +15,7 @@ from service.text.markdown_parser import parse
 from service.text.scripts import breakable, isolated
 from service.typesetting import Content, Typeset, typeset
 
-_BIDI_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_CONTROLS = dict.fromkeys([0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _NO_CHARACTER = ("Cc", "Cn", "Co", "Cs")
 
 
@@ -140,7 +140,8 @@ def _content(annex: Annex, signers: Sequence[Signer]) -> Content:
     named = len(signers) if annex.named is None else annex.named
     return {
         **vars(annex),
-        **{field: _printed(getattr(annex, field)) for field in ("title", "addressed_to", "published_by", "imprint")},
+        **{field: _printed(getattr(annex, field)) for field in ("addressed_to", "published_by", "imprint")},
+        "title": _printed(annex.title) or "Untitled",
         "published_on": {part: getattr(annex.published_on, part) for part in ("year", "month", "day")},
         "served_at": {part: getattr(served, part) for part in ("year", "month", "day", "hour", "minute", "second")},
         "body": [_tree(block) for block in SyntaxTreeNode(parse(annex.body)).children],
@@ -180,8 +181,8 @@ def _line(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """The text without direction overrides; what is no character becomes �, since PDF/UA refuses or hides it."""
-    kept = text.translate(_BIDI_CONTROLS)
+    """The text without direction overrides and zero width spaces; what is no character, which PDF/UA refuses, becomes �."""
+    kept = text.translate(_CONTROLS)
     if kept.isprintable():
         return kept
     return "".join(one if one.isspace() or category(one) not in _NO_CHARACTER else "\ufffd" for one in kept)

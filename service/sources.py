@@ -11,7 +11,7 @@ from typing import Any
 from service import names, schedule
 from service.errors import Refused
 from service.text import characters, pictures
-from service.text.markdown_parser import parse
+from service.text.markdown_parser import is_whole, parse
 
 FRONT_MATTER = ("title", "slug", "addressed_to", "published_by", "published_on")
 REPEATS = tuple(schedule.PERIODS)
@@ -53,6 +53,8 @@ def read_file(text: str) -> Source:
     title, addressed_to, published_by = texts
     if not match[2].strip():
         raise Refused("The notice has no text.")
+    if not is_whole(parse(match[2])):
+        raise Refused("The notice has lists or quotations inside one another, deeper than anybody could read.")
     if (picture := pictures.first(match[0])) is not None:
         raise Refused(pictures.sentence(picture))
     return Source(title, fields["slug"], addressed_to, published_by, published_on, match[2].strip(), **read_schedule(fields))

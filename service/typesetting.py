@@ -64,7 +64,8 @@ def typeset(content: Content, served_at: datetime, *, apart: bool = False) -> Ty
     here = not apart and IN_ALPHABETS.fullmatch(json.dumps(content, ensure_ascii=False))
     ways: tuple[Callable[[], Typeset], ...] = (
         lambda: _compile_here(content, served_at) if here else _compile_apart(content, served_at),
-        lambda: _compile_apart(plain(content), served_at),
+        lambda: _compile_apart(as_typed(content), served_at),
+        lambda: _compile_apart(plain(as_typed(content)), served_at),
     )
     for way in ways:
         try:
@@ -185,8 +186,12 @@ def _boxed(value: Any, missing: frozenset[str]) -> Any:
     return value
 
 
+def as_typed(content: Content) -> Content:
+    """The content with the notice's text as it was typed, of which nothing can be nested too deep for typst."""
+    return content | {"body": [{"kind": "code_block", "text": content["source"], "href": "", "start": 1, "children": []}]}
+
+
 def plain(content: Content) -> Content:
-    """The content as the last resort: the notice's text as it was typed, and no letter that is not in every font."""
-    lines = [{"kind": "code_block", "text": content["source"], "href": "", "start": 1, "children": []}]
+    """The content as the last resort: no letter that is not in every font is even tried."""
     rare = frozenset(NOT_PLAIN.findall(json.dumps(content, ensure_ascii=False)))
-    return content | {"body": lines, "missing": sorted(rare)}
+    return content | {"missing": sorted(rare)}

@@ -17,6 +17,8 @@ from markdown_it.token import Token
 from service.text import bare_addresses, characters, slots
 
 SCHEMES = {"https", "http", "mailto"}
+DEEPEST = 100
+"""How deep lists and quotations may be nested, at two for a list; from there on markdown-it leaves out the rest of the text."""
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SLOT_BEHIND_HOST = re.compile(rf"(?:https?://[^/?#{slots.IN_ADDRESS}]+[/?#]|mailto:[^?{slots.IN_ADDRESS}]+\?)", re.IGNORECASE)
 
@@ -46,7 +48,7 @@ def _without_slots(url: str, normalise: Callable[[str], str]) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = _Parser("commonmark", {"html": False}).enable(["strikethrough", "table"])
+    parser = _Parser("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["strikethrough", "table"])
     bare_addresses.recognise(parser)
     parser.add_render_rule("image", lambda _, tokens, index, *__: escapeHtml(f"[{tokens[index].content}]"))
     return parser
@@ -65,6 +67,11 @@ def parse(source: str) -> list[Token]:
             align = str(token.attrs.pop("style", "")).removeprefix("text-align:")
             token.attrs |= ({"align": align} if align else {}) | ({"scope": "col"} if token.tag == "th" else {})
     return tokens
+
+
+def is_whole(tokens: list[Token]) -> bool:
+    """Whether nothing of the text was left out because it is nested too deep."""
+    return max((token.level for token in tokens), default=0) < DEEPEST - 1
 
 
 def _with_words(tokens: list[Token]) -> Iterator[Token]:
