@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from service import deliveries, notices, queue, schedule
@@ -16,6 +15,7 @@ from service.operations import failures
 from tests import crowd
 from tests.broken_tables import SECRET, refusing
 from tests.people import AUGUST, OLIVE, PETRA, SLUG
+from tests.problem_list import press
 from tests.world import World, text_of
 from workers import clock
 
@@ -46,10 +46,6 @@ def tell(world: World, after: timedelta = timedelta()) -> None:
         session.execute(update(ToldProblem).values(seen_at=datetime.now(UTC) - after))
         clock.tell_organisers(session, datetime.now(UTC))
     world.work("prompt")
-
-
-def press(world: World, act: str, key: str, browser: FlaskClient) -> int:
-    return world.post("/organise/problems", {"act": act, "key": key}, browser, page="/organise").status_code
 
 
 def test_a_serving_that_fails_is_told_everywhere_and_goes_on_at_the_press_of_a_button(either_world: World) -> None:

@@ -12,10 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ResponseError
 from sqlalchemy import func, select, text
 
 from service import config, queue
@@ -40,6 +42,17 @@ class Valkey:
     def start(self) -> None:
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
         wait_until(self.socket.exists)
+
+    def refuse_to_save(self) -> None:
+        """As on a full disk: the folder of its snapshots is gone."""
+        client = queue.redis()
+        folder = Path(str(client.config_get("dir")["dir"]))
+        client.config_set("save", "3600 1")
+        with suppress(ResponseError):
+            shutil.rmtree(folder)
+            client.bgsave()
+        wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+        folder.mkdir()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -83,6 +96,27 @@ class TestRedis:
         own.process.send_signal(signal.SIGCONT)
         assert statuses == [200, 200]
         assert took < 8
+
+    @pytest.mark.parametrize("refusal", ["its memory is full", "it is a replica of another one", "it cannot save to its disk"])
+    def test_a_redis_that_answers_and_refuses_to_write_is_told_at_once(self, world: World, own: Valkey, refusal: str) -> None:
+        """Full, or a replica, it answers a PING: everything looked well until the clock's beat ran out."""
+        world.publish()
+        if refusal == "its memory is full":
+            queue.redis().config_set("maxmemory", 1)
+        elif refusal == "it is a replica of another one":
+            queue.redis().replicaof("127.0.0.1", "9")
+        else:
+            own.refuse_to_save()
+        response = world.get("/readyz")
+        assert response.status_code == 503
+        words = f"refuses to write, because {refusal}; mail waits and nothing is lost"
+        assert response.get_json()["redis"] == words
+        assert world.sign(ANN).status_code == 200
+        own.stop()
+        own.start()
+        world.sweep(datetime.now(UTC) + timedelta(seconds=6))
+        world.work()
+        assert len(world.letters(ANN["email"])) == 1
 
     def test_a_worker_that_starts_while_redis_is_away_waits_for_it(
         self, world: World, own: Valkey, environment: dict[str, str]

@@ -79,4 +79,4 @@ def _write(session: Session, organiser: Organiser, rows: Sequence[Problem], now:
     letters = select(func.count()).where(*of_today, Message.mailing_id.is_(None), Message.kind == KIND)
     count = session.scalar(letters)
     if theirs and (count or 0) < MOST_A_DAY:
-        emails.problems(session, organiser, theirs[:LISTED], len(theirs) - LISTED, now)
+        emails.problems(session, organiser, theirs[:LISTED], max(len(theirs) - LISTED, 0), now)

@@ -95,9 +95,11 @@ def put_off(session: Session, now: datetime) -> Iterable[Problem]:
     ).all()
     if rows:
         hosts = {domain(row.email or "") for row in rows}
+        waits = "waits" if len(rows) == 1 else "wait"
+        whose = "a mail server has" if len(hosts) == 1 else "mail servers have"
         yield Problem(
             "letters put off", "Letters wait",
-            f"{_letters(len(rows))} wait, because mail servers have asked us for more than an hour to come back later.",
+            f"{_letters(len(rows))} {waits}, because {whose} asked us for more than an hour to come back later.",
             rows[0].created_at, detail=f"One said: {rows[0].reply_code} {without_addresses(rows[0].reply_text)}",
             buttons=BUTTONS, roles=APPROVERS, channels=EVERYWHERE if len(hosts) >= SEVERAL else frozenset(), urgent=False,
         )  # fmt: skip

@@ -53,9 +53,12 @@ def run(mailing_id: int) -> bool:
     with transaction() as session:
         now = datetime.now(UTC)
         over = mailings.finish(session, mailing_id, now)
-        # servers that take nothing are tried again when the clock looks, not at once
-        if not (over or shift.objection or stopping) and batch.is_due(session, mailing_id, now):
+        # what got nowhere is tried again when the clock looks, not at once
+        due = not (over or shift.objection or stopping) and batch.is_due(session, mailing_id, now)
+        if due and shift.recorded:
             queue.wake(session, "shift", mailing_id, queue.BULK)
+    if due and not shift.recorded:
+        failures.record_as("shift", mailing_id, *shift.supply.why_nothing_left())
     return over or shift.paused or (shift.recorded > 0 and not shift.objection)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.exc import DBAPIError
 
 from service.db import transaction
+from service.operations import failures
 from workers.outbound import batch
 from workers.outbound.exchange import Answer, Copy
 from workers.outbound.pace import Pace
@@ -45,6 +46,8 @@ class Supply:
         """Ready, and kept back by a ceiling until `held_until`."""
         self.held_until = self.claim_at = 0.0
         self.drained = False
+        self.error: DBAPIError | None = None
+        """Why nothing could be claimed at the last try."""
 
     @property
     def left(self) -> int:
@@ -54,6 +57,14 @@ class Supply:
     @property
     def exhausted(self) -> bool:
         return self.drained and not self.left
+
+    def why_nothing_left(self) -> tuple[str, str]:
+        """Kind and place of the failure, where messages were due, no server objected, and nothing became of any."""
+        if self.error is not None:
+            return failures.kind_of(self.error), failures.place_of(self.error)
+        if not self.pool.pipes:
+            return "relay", "no connection was open in time"
+        return "program", "a whole shift, and nothing was sent"
 
     def claim(self) -> None:
         """The next batch, before the last one is used up."""
@@ -66,7 +77,9 @@ class Supply:
         except DBAPIError as error:  # what was claimed and not heard of is given back at the end
             log.warning("nothing claimed: %s", type(error).__name__)
             self.claim_at = time.monotonic() + 0.5
+            self.error = error
             return
+        self.error = None
         self.claimed.extend(readers(found))  # made here: the database is nobody's any more
         self.drained = not more
         self.claim_at = 0.0 if found else time.monotonic() + 0.1

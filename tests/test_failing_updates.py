@@ -1,0 +1,104 @@
+"""Updates that cannot be stored or sent: who is told, and what the buttons do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from service import mailings
+from service.db import reading, transaction
+from service.models import Failure, Mailing
+from service.operations import problems
+from tests.broken_tables import refusing
+from tests.conftest import wait_until
+from tests.crowd import mailing_to
+from tests.inbound.post import DOMAIN
+from tests.people import AUGUST
+from tests.problem_list import press, ready, try_once_more
+from tests.smtp_server import SmtpServer
+from tests.world import World
+from workers import clock
+from workers.outbound import shifts
+
+pytestmark = pytest.mark.settings(SECOND_FACTOR="off", APPROVALS="0")
+NOW = datetime.now(UTC)
+ASK = f"updates-subscribe@{DOMAIN}"
+
+
+@pytest.mark.parametrize(
+    ("event", "where"),
+    [("INSERT ON messages", "NEW.kind = 'mailing'"), ("UPDATE ON messages", "NEW.kind = 'mailing' AND NEW.state = 'sending'")],
+    ids=["fan-out", "shift"],
+)
+def test_an_update_that_cannot_be_sent_is_told_and_can_be_paused(
+    either_world: World, monkeypatch: pytest.MonkeyPatch, event: str, where: str
+) -> None:
+    monkeypatch.setattr(shifts, "SHIFT_SECONDS", 1)
+    world = either_world
+    world.publish()
+    world.add_organisers()
+    august = world.sign_in(AUGUST)
+    with refusing(event, where):
+        number = mailing_to(5, NOW)
+        try_once_more(world, 2)
+        assert f"Update {number} does not go on. It failed" in ready(world)[f"mailing {number}"]
+        assert "because the database did not do what was asked" in ready(world)[f"mailing {number}"]
+        assert "Pause it" in world.get("/organise", august).text or "Take it back" in world.get("/organise", august).text
+        assert press(world, "try mailing", f"mailing {number}", august) == 303
+        assert f"mailing {number}" not in ready(world)
+        try_once_more(world, 2)
+    assert press(world, "try mailing", f"mailing {number}", august) == 303
+    world.work()
+    assert world.rows(select(Mailing.state)) == ["sent"]
+    with transaction() as session:
+        clock.forget_failures(session, NOW)
+    assert world.rows(select(Failure)) == []
+
+
+def test_an_update_is_stopped_by_taking_it_back_or_by_pausing_it(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    august = world.sign_in(AUGUST)
+    with refusing("INSERT ON messages", "NEW.kind = 'mailing'"):
+        number = mailing_to(5, NOW)
+        try_once_more(world, 1)
+        assert press(world, "stop mailing", f"mailing {number}", august) == 303
+    assert world.rows(select(Mailing.state)) == ["draft"]
+    assert press(world, "stop mailing", f"mailing {number}", august) == 409
+    assert press(world, "stop mailing", "mailing 7", august) == 404
+    assert press(world, "stop mailing", "mailing ²", august) == 404
+    assert press(world, "stop everything", "mailing 1", august) == 403
+
+
+class TestRelay:
+    @pytest.fixture
+    def environment(self, environment: dict[str, str], relay: SmtpServer) -> dict[str, str]:
+        return environment | {"MAIL_PORT": str(relay.port), "MAIL_TIMEOUT_SECONDS": "1"}
+
+    def test_an_update_whose_relay_is_away_is_told_after_ten_minutes_and_goes_on_by_itself(
+        self, world: World, relay: SmtpServer
+    ) -> None:
+        relay.close()
+        number = mailing_to(5, NOW)
+        try_once_more(world, 2)
+        assert f"mailing {number}" not in ready(world)  # a relay may start again
+        with transaction() as session:
+            session.execute(update(Failure).values(first_at=NOW - timedelta(minutes=11)))
+        assert "because the mail server could not be reached" in ready(world)[f"mailing {number}"]
+        with SmtpServer(relay.port):
+            wait_until(lambda: (try_once_more(world), world.rows(select(Mailing.state)))[1] == ["sent"])
+        assert f"mailing {number}" not in ready(world)
+
+
+def test_what_is_over_is_forgotten_also_where_somebody_else_ended_it(world: World) -> None:
+    number = mailing_to(5, NOW)
+    with refusing("INSERT ON messages", "NEW.kind = 'mailing'"):
+        try_once_more(world, 2)
+    with transaction() as session:
+        mailings.recall(session, mailings.find(session, number))
+        clock.forget_failures(session, NOW)
+    assert world.rows(select(Failure)) == []
+    with reading() as session:
+        assert problems.present(session, datetime.now(UTC)) == []
