@@ -60,6 +60,9 @@ OF_A_POLICY = [
     "550 Mailing to remote domains not supported",
     "550 Relaying to remote domains is not allowed",
     "550 5.7.1 Unable to relay for wren@harbour.example",
+    "553 sorry, your envelope recipient is in my badrcptto list (#5.7.1)",
+    f"550 {READER} is a closed mailing list",
+    "554 No SMTP service: bad DNS PTR record",
 ]
 OF_A_TIME_OR_A_TEXT = [
     "552 Account(s) <wren@harbour.example> does not have enough space",
@@ -79,6 +82,8 @@ OF_A_TIME_OR_A_TEXT = [
     "550 This account is suspended",
     "550 The recipient's account is blocked",
     "Host or domain name not found. Name service error for name=smarthost.example type=A: Host not found",
+    "lowest numbered MX record points to local host",
+    "connect to mx.harbour.example: No route to host",
 ]
 EITHER_OR = [
     "550 User unknown or mailbox full",
@@ -87,6 +92,7 @@ EITHER_OR = [
     "550 Utilisateur inconnu ou boîte pleine",
     "550 Usuario desconocido o buzón lleno",
     "550 Utente sconosciuto o casella piena",
+    "550 Destinatario desconocido o mailbox lleno",
     "550 Mailbox is full or does not exist",
     "550 User unknown or not permitted to get mail",
     "550 Mailbox unavailable or access denied",
@@ -97,6 +103,8 @@ NO_REASON = [
     "550 Address rejected",
     "550 Recipient verify failed",
     "554 Transaction failed",
+    "554 5.5.1 Error: no valid recipients",
+    "550 Domain does not exist",
     "521 5.0.0 refused",
     "542 wren@harbour.example refused",
     "5.1.0 - Unknown address error",
@@ -133,6 +141,10 @@ OF_THE_READER = [
     "550 宛先が存在しません",
     "Host or domain name not found. Name service error for name=harbour.example type=A: Host not found",
     "no valid MX hosts found",
+    "an MX or SRV record indicated no SMTP service",
+    "Domain does not exist: harbour.example",
+    f"The address {READER} did not exactly match an address here",
+    "No matches to nameserver query",
 ]
 ALL = [
     *((("blocked",), text) for text in OF_THE_SENDER + OF_A_POLICY),
