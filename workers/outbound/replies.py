@@ -35,7 +35,9 @@ ABOUT_SENDER = frozenset({
     "authentication", "reputation", "no reverse name", "too fast", "relaying denied", "sender refused", "policy", "spam",
 })  # fmt: skip
 SURELY_ABOUT_SENDER = ABOUT_SENDER - {"policy", "spam"}
-ABOUT_MAILBOX = frozenset({"mailbox full", "mailbox trouble", "account disabled", "greylisted", "refused with its text"})
+ABOUT_MAILBOX = frozenset({
+    "mailbox full", "mailbox trouble", "account suspended", "account disabled", "greylisted", "refused with its text",
+})  # fmt: skip
 OF_THE_RECIPIENT = re.compile(r"recipient (?:address )?rejected|recipient (?:preferences|not allowed)", re.IGNORECASE)
 FULL = frozenset({431, 452})
 TOO_MANY = re.compile(r"552(?! 5\.[0-46-9])|too many recipients", re.IGNORECASE)
