@@ -85,7 +85,14 @@ class ParagraphFiller:
         """How long all values may be together, so that the paragraph is one line."""
 
     def __call__(self, reader: Any, _leave: bytes) -> bytes:
-        values = [value(reader) or fallback for value, fallback in self.values]
+        if len(self.values) == 1:  # as most greetings
+            value, fallback = self.values[0]
+            text = value(reader) or fallback
+            if len(text) <= self.room:
+                return self.one_line % in_text(text)
+        return self._in_lines([value(reader) or fallback for value, fallback in self.values])
+
+    def _in_lines(self, values: list[str]) -> bytes:
         if sum(map(len, values)) <= self.room:
             return self.one_line % tuple(map(in_text, values))
         words = [
