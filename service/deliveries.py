@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import corrections, documents, emails, links, manifests, queue, schedule, states, trees
+from service import corrections, documents, emails, links, manifests, proof_keys, queue, schedule, states, trees
 from service.config import settings
 from service.errors import Refused
 from service.markdown import to_html, to_text
@@ -113,9 +113,10 @@ def _write_letters(
     session: Session, notice: Notice, serving: Serving, cohort: Cohort, papers: Papers, now: datetime
 ) -> None:  # fmt: skip
     organisers = _organisers(session) if serving.rehearsal else []
+    fingerprint = proof_keys.fingerprint(session, now)
     for official in cohort.officials:
         before = _last_letter(session, serving, official)
-        context = _context(notice, serving, cohort, before, papers)
+        context = _context(notice, serving, cohort, before, papers) | {"fingerprint": fingerprint}
         for office, email in _addressees(serving, official, organisers):
             key = links.new_key()
             message = emails.to_official(session, serving, official, email, cohort.key, context | {"key": key}, now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service import links, placeholders, queue
 from service.config import settings
-from service.letters import NOT_A_PERSON, answer_headers, store
+from service.letters import NOT_A_PERSON, answer_headers, headers_to_official, store
 from service.markdown import to_html, to_text
 from service.models import (
     Arrival,
@@ -183,7 +183,7 @@ def to_official(
     """The notice's letter to one official; in rehearsal `email` is an organiser's."""
     message = store(
         session, "serving", email, now, on=queue.NOTICES, to_name=official.name,
-        headers={"Reply-To": settings().contact_email},
+        headers=headers_to_official(),
         letter={"serving_id": serving.id, "cohort": cohort}, serving=serving, official=official, **context,
     )  # fmt: skip
     assert message is not None

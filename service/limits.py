@@ -68,6 +68,12 @@ def visitor(remote_address: str) -> None:
         raise TooMany("visitor")
 
 
+def verify(remote_address: str) -> None:
+    """Each file is read in a process of its own, which costs more than a form. Raises TooMany."""
+    if not _hit(settings().limit_verify, "verify", _network(remote_address)):
+        raise TooMany("verify")
+
+
 def sign_in(remote_address: str) -> None:
     if not _hit(settings().limit_sign_in, "sign-in", _network(remote_address)):
         raise TooMany("sign-in")

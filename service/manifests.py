@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from email.utils import format_datetime, parseaddr
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import evidence, links, proof_keys, trees
 from service.config import settings
-from service.models import Delivery, Edition, Enclosure, Letter, Manifest, Notice, Serving
+from service.models import Delivery, Edition, Enclosure, Letter, Manifest, Message, Notice, Serving
 from service.proof import manifest
 from service.proof.encoding import Document, decode, sha256
+from service.proof.letter_check import SALT
 
 
 def issue(session: Session, notice: Notice, serving: Serving, now: datetime) -> Manifest:
@@ -60,7 +62,21 @@ def _delivery(session: Session, serving: Serving, delivery: Delivery) -> Documen
         "text": manifest.words_hash(letter.text), "html": manifest.words_hash(letter.html),
         "attachments": [file for file, linked in files if not linked],
         "linked": [file for file, linked in files if linked],
+        "headers": _headers(delivery.message, letter),
     }  # fmt: skip
+
+
+def _headers(message: Message, letter: Letter) -> Document:
+    """What the letter says of itself in its headers; as workers/outbound/deliver.py writes them."""
+    salt = letter.headers[SALT.title()]
+    sender = list(parseaddr(letter.headers["From"]))
+    return {
+        "from": manifest.mailbox_hash(salt, sender),
+        "to": manifest.mailbox_hash(salt, [letter.to_name, message.email or ""]),
+        "reply-to": manifest.mailbox_hash(salt, ["", letter.headers["Reply-To"]]),
+        "subject": letter.subject,
+        "date": format_datetime(message.created_at),
+    }
 
 
 def last(session: Session, notice: Notice) -> Manifest | None:

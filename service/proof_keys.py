@@ -30,6 +30,11 @@ def _next() -> Path:
     return _file().with_suffix(".next")
 
 
+def fingerprint(session: Session, now: datetime) -> str:
+    """Of the key that signs now. Raises Refused as `current` does."""
+    return keys.key_id(keys.public_bytes(current(session, now)))
+
+
 def current(session: Session, now: datetime) -> Ed25519PrivateKey:
     """The key that signs now: the last one published. Raises Refused where this machine does not have it."""
     published = session.scalar(select(ProofKey).order_by(ProofKey.id.desc()).limit(1))

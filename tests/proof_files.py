@@ -24,6 +24,15 @@ STATEMENTS.insert(2, leaves.withdrawn(EDITION, 1))
 ENTRIES = [leaves.entry(one["act"], nonce, one) for one, nonce in zip(STATEMENTS, NONCES, strict=True)]
 TREE = Store().grow([merkle.leaf_hash(entry) for entry in ENTRIES])
 PDF, CSV = b"%PDF-1.7 names", b"\xef\xbb\xbfnumber,name,clp,office\r\n"
+SALT = "5a" * 16
+SUBJECT = "Notice: open the books – 2 signatures"
+HEADERS = {
+    "from": manifest.mailbox_hash(SALT, ["The Harbour Network", "notices@example.org"]),
+    "to": manifest.mailbox_hash(SALT, ["Jamie Thornhill", "chair@nec.example"]),
+    "reply-to": manifest.mailbox_hash(SALT, ["", "contact@example.org"]),
+    "subject": SUBJECT,
+    "date": "Sun, 22 Nov 2026 12:00:00 +0000",
+}
 WORDS = {"text": "You are served.\n", "html": "<p>You are served.</p>\n"}
 
 
@@ -59,6 +68,7 @@ def made(number: int, size: int, key: Ed25519PrivateKey = FIRST, before: bytes |
         "names": 2,
         "attachments": attachments,
         "linked": [],
+        "headers": HEADERS,
     } | words
     values: dict[str, Any] = {
         "service": SERVICE, "notice": "open-the-books", "number": number, "rehearsal": False,
@@ -75,7 +85,15 @@ THREE = made(3, 5, SECOND, TWO, issued_at=NOW)
 
 
 def letter(file: bytes = ONE, number: int = 1) -> bytes:
-    head = [mime.header("Message-ID", f"<m{number}@example.org>"), mime.header("Subject", "Notice")]
+    head = [
+        mime.address_header("From", "The Harbour Network", "notices@example.org"),
+        mime.address_header("To", "Jamie Thornhill", "chair@nec.example"),
+        mime.header("Subject", SUBJECT),
+        mime.header("Date", HEADERS["date"]),
+        mime.header("Message-ID", f"<m{number}@example.org>"),
+        mime.address_header("Reply-To", "", "contact@example.org"),
+        mime.header("Undersigned-Salt", SALT),
+    ]
     files = [
         mime.File("edition-1.txt", "text/plain; charset=utf-8", TEXT),
         mime.File("open-the-books.pdf", "application/pdf", PDF),

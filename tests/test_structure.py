@@ -50,7 +50,7 @@ BELOW_STORIES = {
     "manifests", "markdown", "mentioned", "models", "name_server", "names", "papers", "passwords", "placeholders",
     "plausible", "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables",
-    "tallies", "text", "times", "trees", "typesetting", "writing",
+    "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
     "reactivations",
     "findings", "link_checks",
 }  # fmt: skip

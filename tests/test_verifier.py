@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.proof import evidence, keys, leaves, manifest, receipts
 from service.proof.encoding import Unreadable, decode, encode, sha256
-from service.proof.verify import verify
+from service.proof.signed import Trust
+from service.proof.verify import Verdict, verdict, verify
 from tests.proof_files import (
     CSV,
     EDITION,
@@ -38,6 +39,7 @@ from tests.proof_files import (
     receipt,
 )
 
+THEIRS = Trust(keys=KEYS)
 GOOD: dict[str, dict[str, bytes]] = {
     "a manifest": {"one.json": ONE},
     "two heads": {"one.json": ONE, "two.json": TWO},
@@ -54,10 +56,10 @@ GOOD: dict[str, dict[str, bytes]] = {
 }
 
 
-def found(files: dict[str, bytes], trusted: str = "") -> list[str]:
+def found(files: dict[str, bytes], trust: Trust = THEIRS) -> list[str]:
     """The sentences about what does not hold; what cannot be read is one, too."""
     try:
-        return [one.sentence for one in verify(list(files.items()), NOW, trusted) if one.holds is False]
+        return [one.sentence for one in verify(list(files.items()), NOW, trust) if one.holds is False or not one.judged]
     except Unreadable as error:
         return [str(error)]
 
@@ -65,7 +67,8 @@ def found(files: dict[str, bytes], trusted: str = "") -> list[str]:
 @pytest.mark.parametrize("what", GOOD)
 def test_what_is_as_it_was_holds(what: str) -> None:
     assert found(GOOD[what]) == []
-    assert any(one.holds for one in verify(list(GOOD[what].items()), NOW))
+    assert verdict(verify(list(GOOD[what].items()), NOW, THEIRS)) is Verdict.HOLDS
+    assert verdict(verify(list(GOOD[what].items()), NOW)) is Verdict.CANNOT_BE_JUDGED
 
 
 @pytest.mark.parametrize("what", sorted(set(GOOD) - {"a letter"}))
@@ -150,8 +153,16 @@ def test_what_is_not_so_is_refused_with_the_reason(what: str) -> None:
 
 def test_a_trusted_fingerprint_is_insisted_on() -> None:
     right, other = (keys.key_id(keys.public_bytes(key)) for key in (FIRST, SECOND))
-    assert found({"one.json": ONE}, right) == []
-    assert "not the one that you trust" in found({"one.json": ONE}, other)[0]
+    assert verdict(verify([("one.json", ONE)], NOW, Trust((right,)))) is Verdict.HOLDS
+    assert "not one that you trust" in found({"one.json": ONE}, Trust((other,)))[0]
+
+
+def test_a_trusted_fingerprint_vouches_for_the_keys_behind_it() -> None:
+    first = Trust((keys.key_id(keys.public_bytes(FIRST)),))
+    later = [("two.json", TWO), ("one.json", ONE), ("keys.json", encode(KEYS))]
+    assert verdict(verify(later, NOW, first)) is Verdict.HOLDS
+    forged = encode(KEYS | {"keys": [*KEYS["keys"], INTRUDER]})
+    assert verdict(verify([*later[:2], ("keys.json", forged)], NOW, first)) is Verdict.DOES_NOT_HOLD
 
 
 @pytest.mark.parametrize(
@@ -159,6 +170,7 @@ def test_a_trusted_fingerprint_is_insisted_on() -> None:
     [
         ({"one.json": ONE}, 0, "Everything that could be checked holds."),
         ({"one.json": ONE, "three.json": THREE}, 1, "1 thing(s) here do not hold."),
+        ({"chain.json": encode(CHAIN)}, 3, "This cannot be judged"),
         ({"x.txt": b"hello"}, 2, "x.txt cannot be read"),
         ({}, 2, "usage"),
     ],
@@ -166,7 +178,9 @@ def test_a_trusted_fingerprint_is_insisted_on() -> None:
 def test_the_command_says_it_and_ends_accordingly(tmp_path: Path, files: dict[str, bytes], code: int, said: str) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    command = [sys.executable, "-m", "service.proof", *(str(tmp_path / name) for name in files)]
+    published_keys = tmp_path / "published.json"
+    published_keys.write_bytes(encode(KEYS))
+    command = [sys.executable, "-m", "service.proof", *(str(tmp_path / name) for name in files), "--keys", str(published_keys)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
 

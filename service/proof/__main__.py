@@ -1,7 +1,9 @@
 """`python -m service.proof FILE…`: says what holds and what does not, without us and without a network.
 
 Takes any of: a manifest, a delivered letter (.eml), a PDF, CSV or text with its manifest, a receipt, two manifests (heads) with
-the proof between them, the leaves of a tree, a chain of evidence, the published keys. Exit 0 holds, 1 does not, 2 unreadable.
+the proof between them, the leaves of a tree, a chain of evidence, the published keys. Say with --key or --keys which keys are
+theirs; keys among the files prove nothing, because they may come from whoever made the rest. Exit: 0 holds, 1 does not hold,
+2 cannot be read, 3 cannot be judged.
 """
 
 from __future__ import annotations
@@ -11,37 +13,41 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.proof.encoding import Unreadable
-from service.proof.signed import Finding
-from service.proof.verify import verify
+from service.proof.encoding import Unreadable, decode
+from service.proof.signed import Finding, Trust
+from service.proof.verify import Verdict, verdict, verify
 
 SIGNS = {True: "HOLDS     ", False: "DOES NOT  ", None: "          "}
+UNREADABLE = 2
 
 
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m service.proof", description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--key", default="", help="the fingerprint that the signing key must have")
+    parser.add_argument("--key", action="append", default=[], help="the fingerprint of a key of theirs, as their site shows it")
+    parser.add_argument("--keys", type=Path, metavar="FILE", help="their published keys, fetched from their site by yourself")
     chosen = parser.parse_args(words)
     try:
+        trust = Trust(tuple(chosen.key), decode(chosen.keys.read_bytes()) if chosen.keys else None)
         files = [(path.name, path.read_bytes()) for path in chosen.files]
-        findings = verify(files, datetime.now(UTC), chosen.key)
+        findings = verify(files, datetime.now(UTC), trust)
     except (OSError, Unreadable) as error:
         _say(str(error))
-        return 2
+        return UNREADABLE
     for finding in findings:
-        _say(SIGNS[finding.holds] + finding.sentence)
-    _say(verdict(findings))
-    return 0 if holds(findings) else 1
+        _say(("UNKNOWN   " if not finding.judged else SIGNS[finding.holds]) + finding.sentence)
+    _say(in_words(findings))
+    return verdict(findings).value
 
 
-def holds(findings: list[Finding]) -> bool:
-    return all(finding.holds is not False for finding in findings)
-
-
-def verdict(findings: list[Finding]) -> str:
+def in_words(findings: list[Finding]) -> str:
+    """The verdict as a sentence."""
     wrong = sum(finding.holds is False for finding in findings)
-    return f"{wrong} thing(s) here do not hold." if wrong else "Everything that could be checked holds."
+    return {
+        Verdict.HOLDS: "Everything that could be checked holds.",
+        Verdict.DOES_NOT_HOLD: f"{wrong} thing(s) here do not hold.",
+        Verdict.CANNOT_BE_JUDGED: "This cannot be judged: nothing here is signed by a key that you are known to trust.",
+    }[verdict(findings)]
 
 
 def _say(sentence: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from email.message import EmailMessage, MIMEPart
 
 from service.proof import evidence, keys, leaves, manifest, receipts
 from service.proof.encoding import Document, Unreadable, decode, encode
+from service.proof.mail import Headers, Part, read_mail
 
 LARGEST = 200_000_000
 EXPORT_FIELDS = {"mailbox", "signatures", "subscriptions", "consents"}
@@ -20,18 +19,20 @@ OTHER_FORMATS = {
     b"<": "it is a web page: save the letter as .eml, or the attached file, and check that",
 }
 """What people have in hand instead of a file of ours, by its first bytes, and what to do then."""
+NO_LETTER = "it is no document of ours, and no letter that carries one"
+LARGEST_HEADERS = 200_000
+MANIFEST, RECEIPT = "manifest.json", "receipt.json"
 
 
 @dataclass
 class Letter:
-    """A delivered .eml: its Message-ID, its own words, and its other attachments by name."""
+    """A delivered letter to an official: its headers, the parts that are shown, the files beside its manifest."""
 
     name: str
-    message_id: str
-    text: str
-    html: str
+    headers: Headers
+    shown: list[Part]
+    files: list[Part]
     manifest: bytes
-    attachments: dict[str, bytes]
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Given:
             )
         document = decode(content)
         form = document.get("format", manifest.FORMAT if "manifest" in document else None)
-        if form == manifest.FORMAT:
+        if form == manifest.FORMAT or form in manifest.OLDER_FORMATS:
             self.manifests[name] = content
         elif form == receipts.RECEIPT:
             self.receipts[name] = document
@@ -83,19 +84,25 @@ class Given:
             kinds[form][name] = document
 
     def _take_letter(self, name: str, content: bytes) -> None:
-        letter = message_from_bytes(content, policy=policy.default)
-        assert isinstance(letter, EmailMessage)
-        files = {str(part.get_filename()): _content(part) for part in letter.iter_attachments() if part.get_filename()}
-        ours = [file for file in files if file in {"manifest.json", "receipt.json"}]
-        if not letter["Message-ID"] or not ours:
-            raise Unreadable("it is no document of ours, and no letter that carries one")
-        if "receipt.json" in files:
-            self._take_document(f"{name}: receipt.json", files["receipt.json"])
+        """A letter to an official carries a manifest; one to a signer a receipt, and no other file."""
+        if b"\nmessage-id:" not in b"\n" + content[:LARGEST_HEADERS].lower():
+            raise Unreadable(NO_LETTER)
+        headers, parts = read_mail(content)
+        files = [part for part in parts if part.filename]
+        names = [part.filename for part in files]
+        if twice := [one for one in names if names.count(one) > 1]:
+            raise Unreadable(f"it has two files called {twice[0]}, of which a mail program may show the other one")
+        ours = [part for part in files if part.filename in (MANIFEST, RECEIPT)]
+        if not ours:
+            raise Unreadable(NO_LETTER)
+        if any(part.filename == RECEIPT for part in ours):
+            if len(files) > 1:
+                raise Unreadable("it has a receipt beside other files; give the receipt by itself")
+            self._take_document(f"{name}: {RECEIPT}", ours[0].content)
             return
-        text, html = (_words(letter.get_body((kind,))) for kind in ("plain", "html"))
-        document = files.pop("manifest.json")
-        self._take_document(f"{name}: manifest.json", document)
-        self.letters.append(Letter(name, str(letter["Message-ID"]).strip(), text, html, document, files))
+        self._take_document(f"{name}: {MANIFEST}", ours[0].content)
+        shown, others = [part for part in parts if not part.filename], [part for part in files if part not in ours]
+        self.letters.append(Letter(name, headers, shown, others, ours[0].content))
 
 
 def _is_export(content: bytes) -> bool:
@@ -105,12 +112,3 @@ def _is_export(content: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(document, dict) and document.keys() >= EXPORT_FIELDS
-
-
-def _content(part: MIMEPart) -> bytes:
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
-
-
-def _words(part: MIMEPart | None) -> str:
-    return _content(part).decode("utf-8", "replace") if part is not None else ""

@@ -15,13 +15,30 @@ CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class Finding(NamedTuple):
-    """One thing that was checked. `holds` None: a remark, neither way."""
+    """One thing that was looked at. `holds` None: a remark, neither way; not `judged`: it could not be told, and should be."""
 
     holds: bool | None
     sentence: str
+    judged: bool = True
 
 
 Findings = Iterator[Finding]
+
+
+class Trust(NamedTuple):
+    """What the reader knows from elsewhere than from the files that are checked.
+
+    fingerprints: of keys that are theirs; keys: their document as they published it; issued: the SHA-256 of every manifest
+    that they ever issued, where that is known (their own page knows).
+    """
+
+    fingerprints: tuple[str, ...] = ()
+    keys: Document | None = None
+    issued: frozenset[str] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.fingerprints and self.keys is None
 
 
 @dataclass(frozen=True)
@@ -53,9 +70,16 @@ def read(name: str, file: bytes) -> Signed:
     return Signed(name, file, whole["manifest"], keys.from_base64(whole["public_key"]), whole["signature"])
 
 
-def check_keys(name: str, document: Document) -> Findings:
-    """The published keys: each is what its fingerprint says, and endorsed by the one before it."""
+def check_keys(name: str, document: Document, trust: Trust) -> Findings:
+    """A document of keys: each is what its fingerprint says, and endorsed by the one before it; an old copy is a beginning."""
     known = document["keys"]
+    theirs = trust.keys or document
+    shorter = min(len(known), len(theirs["keys"]))
+    if document["service"] == theirs["service"] and known[:shorter] != theirs["keys"][:shorter]:
+        yield Finding(False, f"{name}: these are not the keys that {theirs['service']} published.")
+    elif document["service"] != theirs["service"]:
+        said = f"these keys say that they are of {document['service']}, and you trust those of {theirs['service']}."
+        yield Finding(None, f"{name}: {said}", judged=False)
     for before, one in zip([known[0], *known], known, strict=False):
         if not keys.endorsed(before, one):
             yield Finding(False, f"{name}: the key before it does not vouch for the key {one['id']}.")
@@ -63,13 +87,15 @@ def check_keys(name: str, document: Document) -> Findings:
     yield Finding(None, f"{name}: the keys of {document['service']}, the oldest first: {which}.")
 
 
-def check(one: Signed, published: list[Document], now: datetime, trusted: str) -> Findings:
+def check(one: Signed, given: list[Document], now: datetime, trust: Trust) -> Findings:
     body, fingerprint = one.body, keys.key_id(one.public_key)
     if not one.whole:
         yield Finding(False, f"{one.name}: the signature does not fit. The manifest was changed, or another key signed it.")
         return
     yield Finding(True, f"{one.name}: the manifest of {one.what} is signed with the key {fingerprint}, and whole.")
-    yield _whose_key(one, fingerprint, published, trusted)
+    yield _whose_key(one, fingerprint, given, trust)
+    if trust.issued is not None and sha256(one.file) not in trust.issued and trust.keys and _is_of(one, trust.keys):
+        yield Finding(False, f"{one.name}: this manifest was never issued here, whoever signed it.")
     if datetime.fromisoformat(body["issued_at"]) > now + CLOCKS_DIFFER:
         yield Finding(False, f"{one.name}: the manifest is dated {body['issued_at']}, which is in the future.")
     tree = body["tree"]
@@ -83,22 +109,46 @@ def check(one: Signed, published: list[Document], now: datetime, trusted: str) -
         yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {said}; text {one.edition}.")
 
 
-def _whose_key(one: Signed, fingerprint: str, published: list[Document], trusted: str) -> Finding:
-    if trusted and trusted != fingerprint:
-        return Finding(False, f"{one.name}: the key is {fingerprint}, not the one that you trust.")
-    if trusted:
-        return Finding(True, f"{one.name}: that is the key that you trust.")
-    if not published:
-        where = f"{one.body['service']}/.well-known/undersigned-keys.json"
-        return Finding(None, f"{one.name}: whether that key is theirs, compare with {where}, or hand over that file, too.")
+def _whose_key(one: Signed, fingerprint: str, given: list[Document], trust: Trust) -> Finding:
+    """A file that lies beside a letter may come from whoever made the letter, so keys among the files give no trust."""
+    if fingerprint in trust.fingerprints:
+        return Finding(True, f"{one.name}: the key {fingerprint} is one that you trust.")
+    for document in [trust.keys] if trust.keys else [each for each in given if _follows(each, trust)]:
+        if _is_of(one, document):
+            return _in_use(one, fingerprint, document)
+    if trust.keys and not trust.fingerprints:
+        said = f"it is of {one.body['service']}, and the keys that are known are those of {trust.keys['service']}"
+        return Finding(None, f"{one.name}: {said}: check it there.", judged=False)
+    if not trust.is_empty:
+        return Finding(False, f"{one.name}: the key is {fingerprint}, not one that you trust.")
+    where = f"{one.body['service']}/.well-known/undersigned-keys.json"
+    said = f"whether the key {fingerprint} is theirs cannot be told from these files. Compare it with {where}"
+    return Finding(None, f"{one.name}: {said}, and give it as --key, or that file as --keys.", judged=False)
+
+
+def _is_of(one: Signed, document: Document) -> bool:
+    return bool(document["service"] == one.body["service"])
+
+
+def _follows(document: Document, trust: Trust) -> bool:
+    """Whether a chain of keys begins with one that is trusted: those behind it are endorsed, each by the one before."""
+    entries = document["keys"]
+    return (
+        bool(entries)
+        and entries[0]["id"] in trust.fingerprints
+        and all(keys.endorsed(before, entry) for before, entry in zip([entries[0], *entries], entries, strict=False))
+    )
+
+
+def _in_use(one: Signed, fingerprint: str, document: Document) -> Finding:
     issued = datetime.fromisoformat(one.body["issued_at"])
-    for known in [document["keys"] for document in published if document["service"] == one.body["service"]]:
-        for key, after in zip(known, [*known[1:], None], strict=True):
-            if keys.from_base64(key["public_key"]) == one.public_key:
-                until = datetime.fromisoformat(after["from"]) if after else issued
-                in_use = datetime.fromisoformat(key["from"]) <= issued <= until
-                said = "is published, and was in use then" if in_use else "was not in use when the manifest was signed"
-                return Finding(in_use, f"{one.name}: the key {fingerprint} {said}.")
+    entries = document["keys"]
+    for entry, after in zip(entries, [*entries[1:], None], strict=True):
+        if keys.from_base64(entry["public_key"]) == one.public_key:
+            until = datetime.fromisoformat(after["from"]) if after else issued
+            in_use = datetime.fromisoformat(entry["from"]) <= issued <= until
+            said = "is published, and was in use then" if in_use else "was not in use when the manifest was signed"
+            return Finding(in_use, f"{one.name}: the key {fingerprint} {said}.")
     return Finding(False, f"{one.name}: the key {fingerprint} is none of those that are published.")
 
 

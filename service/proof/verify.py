@@ -8,33 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from enum import Enum
 from functools import partial
 from typing import TypeVar
 
 from service.proof import evidence, leaves
 from service.proof.encoding import Document, Unreadable, encode, from_hex, sha256
-from service.proof.manifest import words_hash
+from service.proof.letter_check import check_letter
 from service.proof.merkle import includes, leaf_hash, root_of
-from service.proof.reading import Given, Letter
-from service.proof.signed import Finding, Findings, Signed, check, check_chain, check_keys, continues, head, read
+from service.proof.reading import Given
+from service.proof.signed import Finding, Findings, Signed, Trust, check, check_chain, check_keys, continues, head, read
 
 T = TypeVar("T")
+NOBODY = Trust()
 
 
-def verify(files: list[tuple[str, bytes]], now: datetime, trusted: str = "") -> list[Finding]:
+class Verdict(Enum):
+    """What follows from all findings together; the value is the exit code of the command."""
+
+    HOLDS = 0
+    DOES_NOT_HOLD = 1
+    CANNOT_BE_JUDGED = 3
+
+
+def verdict(findings: list[Finding]) -> Verdict:
+    """It holds where something was checked against a key that the reader trusts, and nothing spoke against it."""
+    if any(finding.holds is False for finding in findings):
+        return Verdict.DOES_NOT_HOLD
+    if any(not finding.judged for finding in findings) or not any(finding.holds for finding in findings):
+        return Verdict.CANNOT_BE_JUDGED
+    return Verdict.HOLDS
+
+
+def verify(files: list[tuple[str, bytes]], now: datetime, trust: Trust = NOBODY) -> list[Finding]:
     """Checks everything that can be checked with these files; what does not hold comes first, remarks last.
 
-    trusted: a fingerprint that the key must have.
     Raises Unreadable, with the file's name, for what cannot be read at all.
     """
     given = Given()
     for name, content in files:
         _readable(name, partial(given.take, name, content))
     signed = [_readable(name, partial(read, name, file)) for name, file in given.manifests.items()]
-    if not (signed or given.keys or given.evidence or given.receipts):
+    if not (signed or given.keys or given.evidence or given.receipts or trust.issued is not None):
         raise Unreadable("There is no manifest among these files, and without one nothing can be told.")
     found: list[Finding] = []
-    for name, step in _steps(given, signed, now, trusted):
+    for name, step in _steps(given, signed, now, trust):
         found += _readable(name, partial(list, step))
     return in_order(found)
 
@@ -44,16 +62,17 @@ def in_order(findings: list[Finding]) -> list[Finding]:
     return sorted(dict.fromkeys(findings), key=lambda finding: (False, True, None).index(finding.holds))
 
 
-def _steps(given: Given, signed: list[Signed], now: datetime, trusted: str) -> Iterator[tuple[str, Findings]]:
+def _steps(given: Given, signed: list[Signed], now: datetime, trust: Trust) -> Iterator[tuple[str, Findings]]:
     """Each check, with the name of the file that it is about."""
     published = list(given.keys.values())
-    yield from ((name, check_keys(name, document)) for name, document in given.keys.items())
+    known = given.keys | ({"their published keys": trust.keys} if trust.keys else {})
+    yield from ((name, check_keys(name, document, trust)) for name, document in known.items())
     once = {one.file: one for one in reversed(signed)}  # the same file twice is one
-    yield from ((one.name, check(one, published, now, trusted)) for one in reversed(once.values()))
+    yield from ((one.name, check(one, published, now, trust)) for one in reversed(once.values()))
     signed = [one for one in signed if one.whole]  # nothing is built on one that was changed
     yield from ((name, _consistency(name, proof, signed)) for name, proof in given.consistency.items())
     yield "The manifests", check_chain(signed, list(given.consistency.values()))
-    yield from ((letter.name, _letter(letter, signed)) for letter in given.letters)
+    yield from ((letter.name, check_letter(letter, signed)) for letter in given.letters)
     yield from ((name, _document(name, content, signed)) for name, content in given.other.items())
     yield from ((name, _receipt(name, receipt)) for name, receipt in given.receipts.items())
     yield from ((name, _leaves(name, text, signed)) for name, text in given.leaves.items())
@@ -68,33 +87,6 @@ def _readable(name: str, act: Callable[[], T]) -> T:
         raise Unreadable(f"{name} cannot be read: {error}.") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise Unreadable(f"{name} cannot be read: it is not built as it should be ({type(error).__name__}).") from None
-
-
-def _letter(letter: Letter, signed: list[Signed]) -> Findings:
-    of_it = [one for one in signed if one.file == letter.manifest]
-    mine = [each for one in of_it for each in one.body["deliveries"] if each["message_id"] == letter.message_id]
-    if not mine:
-        yield Finding(False, f"{letter.name}: no sound manifest knows a letter with the Message-ID {letter.message_id}.")
-        return
-    wrong = [Finding(False, f"{letter.name}: {sentence}") for sentence in _differs(letter, mine[0])]
-    yield from wrong
-    if not wrong:
-        office, what = mine[0]["office"], of_it[0].what
-        yield Finding(True, f"{letter.name}: the letter to {office} with {what}, its words and attachments whole.")
-
-
-def _differs(letter: Letter, delivery: Document) -> Iterator[str]:
-    """Each thing that is not as the manifest names it."""
-    for kind, words in (("text", letter.text), ("html", letter.html)):
-        if words_hash(words) != delivery[kind]:
-            yield f"the letter’s words ({kind}) are not those that were sent."
-    listed = {file["filename"]: file["sha256"] for file in delivery["attachments"]}
-    found = {filename: sha256(content) for filename, content in letter.attachments.items()}
-    for filename in sorted(listed.keys() | found.keys()):
-        if filename not in found:
-            yield f"{filename} was attached, and is missing."
-        elif found[filename] != listed.get(filename):
-            yield f"{filename} is not the file that was attached."
 
 
 def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:
@@ -134,7 +126,8 @@ def _receipt(name: str, receipt: Document) -> Findings:
         else:
             yield Finding(False, f"{name}: {what}, is not in the tree of {one.what}: receipt or proof was changed.")
     if not receipt["servings"]:
-        yield Finding(None, f"{name}: {what}; no serving has counted it yet. Get it again after the next one.")
+        said = "no serving has counted it yet, and until then nobody has signed it. Get it again after the next one."
+        yield Finding(None, f"{name}: {what}; {said}", judged=False)
 
 
 def _what(statement: Document) -> str:
@@ -169,6 +162,9 @@ def _evidence(name: str, chain: Document, signed: list[Signed]) -> Findings:
         yield Finding(False, f"{name}: the last record is not the one that the chain ends with: it was changed or cut off.")
         return
     yield Finding(True, f"{name}: {len(chain['records']):,} records, each following on the one before it.")
+    if not any(one.body["notice"] == chain["notice"] for one in signed):
+        said = "nobody signed this chain, and no manifest of the notice lies beside it: whose it is cannot be told."
+        yield Finding(None, f"{name}: {said}", judged=False)
     for one in signed:
         state = one.body["evidence"]
         if one.body["notice"] == chain["notice"] and not one.body["rehearsal"]:

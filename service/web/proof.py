@@ -10,21 +10,17 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import limits, notices, proof_keys, proofs, trees
+from service import limits, notices, proof_keys, proofs, trees, verifying
 from service.db import reading
+from service.errors import Refused
 from service.models import Edition, Serving
 from service.proof import leaves
-from service.proof.__main__ import holds, verdict
-from service.proof.encoding import Unreadable, encode
+from service.proof.encoding import encode
 from service.proof.signed import Finding
-from service.proof.verify import in_order
-from service.proof.verify import verify as verify_files
+from service.proof.verify import verdict
 from service.web.guards import now
 
 blueprint = Blueprint("proof", __name__)
-FILES_LOOKED_UP = 20
-Given = tuple[str, bytes]
-"""A file's name and its bytes."""
 LARGEST_UPLOAD = 32 * 1024 * 1024
 
 
@@ -90,35 +86,24 @@ def _document(content: bytes) -> Response:
 
 @blueprint.get("/verify")
 def form() -> ResponseReturnValue:
-    return render_template("pages/verify.html", findings=None, problem="")
+    return _page(None, "")
 
 
 @blueprint.post("/verify")
 def verify() -> ResponseReturnValue:
     """The same verifier as `python -m service.proof`, for files that are sent here; nothing of them is kept."""
-    limits.visitor(request.remote_addr or "")
+    limits.verify(request.remote_addr or "")
     files = [(file.filename or "file", file.read()) for file in request.files.getlist("files") if file.filename]
     try:
-        findings = _findings(files)
-        problem = "" if findings else "Choose at least one file."
-    except Unreadable as error:
-        findings, problem = [], str(error)
-    said = verdict(findings) if findings else ""
-    page = render_template("pages/verify.html", findings=findings, problem=problem, verdict=said, holds=holds(findings))
-    return page, 200 if findings else 422
+        with reading() as session:
+            findings = verifying.verify(session, files, now())
+    except Refused as refused:
+        return _page(None, str(refused)), 422
+    return _page(findings, "")
 
 
-def _findings(files: list[Given]) -> list[Finding]:
-    """What was served needs no manifest beside it, because ours is at hand. Raises Unreadable."""
+def _page(findings: list[Finding] | None, problem: str) -> str:
     with reading() as session:
-        published = proof_keys.document(session)
-        manifests = [proofs.manifest_naming(session, content) for _, content in files[:FILES_LOOKED_UP]]
-    keys_file = [("our published keys", encode(published))] if published["keys"] else []
-    groups, others = [], files[FILES_LOOKED_UP:]
-    for file, manifest_file in zip(files, manifests, strict=False):
-        if manifest_file is None:
-            others.append(file)
-        else:
-            groups.append([file, (f"our manifest {manifest_file.number}", manifest_file.content)])
-    groups += [others] if others else []
-    return in_order([finding for group in groups for finding in verify_files(group + keys_file, now())])
+        fingerprints = [key["id"] for key in proof_keys.document(session)["keys"]]
+    said = verdict(findings).name if findings else ""
+    return render_template("pages/verify.html", findings=findings, problem=problem, verdict=said, fingerprints=fingerprints)

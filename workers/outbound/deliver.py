@@ -137,14 +137,17 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
     assert message.email is not None
     if message.kind == "test_copy":
         return _as_members_get_it(session, message, letter)
-    name, address = parseaddr(settings().mail_default_sender)
+    first = session.get(Message, letter.original_id) if letter.original_id else None
+    original = first or message
+    headers = letter.headers | providers.headers()
+    name, address = parseaddr(headers.pop("From", settings().mail_default_sender))
     head = [
         mime.address_header("From", name, address),
-        mime.address_header("To", letter.to_name, message.email),
+        mime.address_header("To", letter.to_name, original.email or message.email),
         mime.header("Subject", letter.subject),
-        mime.header("Date", format_datetime(message.created_at)),
-        mime.header("Message-ID", links.message_id(letter.original_id or message.id)),
-        *(_header(key, value) for key, value in (letter.headers | providers.headers()).items()),
+        mime.header("Date", format_datetime(original.created_at)),
+        mime.header("Message-ID", links.message_id(original.id)),
+        *(_header(key, value) for key, value in headers.items()),
     ]
     files = session.execute(
         select(Enclosure.filename, Enclosure.content_type, Enclosure.content)
