@@ -9,7 +9,7 @@ from sqlalchemy import event, select
 
 from service import bounces, timeline
 from service.db import engine_for, reading, transaction
-from service.models import Bounce, Mailing, Message, Subscription, Suppression
+from service.models import Bounce, Mailing, Message, Subscription
 from tests.inbound.cases import replies
 from tests.inbound.test_bounces import readers, suppressed
 from tests.people import ANN, SLUG
@@ -119,7 +119,6 @@ def test_every_reply_counts_as_it_should(world: World) -> None:
     for message, (right, text) in zip(messages, said, strict=True):
         kinds = {noted[message.id]} if message.id in noted else {"blocked", "unknown"}
         assert kinds & {*right}, f"{noted.get(message.id)}: {text}"
-    assert len(world.rows(select(Suppression))) == sum(right == ("hard",) for right, _ in said)
 
 
 def test_many_refusals_are_a_few_statements(world: World) -> None:
