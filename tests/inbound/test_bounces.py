@@ -10,7 +10,6 @@ from sqlalchemy import select
 from service import bounces, links, progress, suppressions, tallies
 from service.db import reading, transaction
 from service.models import Arrival, AuditEntry, Bounce, Mailing, Message, Subscription, Suppression
-from tests.inbound.cases import messages
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
 from tests.inbound.test_stories import send_update
 from tests.people import ANN, BEN, OLIVE, SLUG
@@ -60,28 +59,6 @@ def test_a_hard_bounce_suppresses_at_once_and_counts_on_the_report(either_world:
         assert progress.of(session, session.get_one(Mailing, 1), datetime.now(UTC)).settled == 1
     back(world, message, "5.1.1", "550 5.1.1 user unknown")  # a replay
     assert len(world.rows(select(Bounce))) == 1
-
-
-@pytest.mark.parametrize("name", [name for name, case in messages.CASES.items() if case.kind != "complaint"])
-def test_every_case_does_what_was_foretold(world: World, name: str) -> None:
-    """The same table as for `flask inbound judge`, each sent to the envelope address of a reader."""
-    case = messages.CASES[name]
-    (message,) = readers(world)
-    receive(world, case.raw, links.bounce_address(message.id), "")
-    assert bool(suppressed(world, "p0@example.org")) == (case.would == "suppress")
-    assert world.rows(select(Bounce.kind)) == ([case.bounce_class] if case.bounce_class else [])
-    assert world.rows(select(Arrival.folder)) == [case.would.removeprefix("inbox:") if "inbox:" in case.would else ""]
-
-
-def test_a_complaint_in_hotmails_older_form_ends_everything(world: World) -> None:
-    (message,) = readers(world)
-    raw = messages.CASES["a complaint in Hotmail's older form"].raw
-    ours = raw.replace(b"<aaaaaaaaaaaaaaaaaaaaaaaaaa@lists.example.org>", links.message_id(message.id).encode())
-    receive(world, raw, f"fbl@{DOMAIN}", "staff@provider.example")  # a token that is not ours
-    assert suppressed(world, "p0@example.org") is None
-    receive(world, ours, f"fbl@{DOMAIN}", "staff@provider.example")
-    assert suppressed(world, "p0@example.org") == "said that it was spam"
-    assert world.rows(select(Subscription.state)) == ["left"]
 
 
 def test_a_forged_or_truncated_address_does_nothing(world: World) -> None:

@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+import pytest
+from sqlalchemy import event, select
 
+from service import links
 from service.db import engine_for
+from service.models import Arrival, Bounce, Subscription
 from tests.conftest import ROOT
 from tests.inbound.cases import messages, replies
-from tests.inbound.post import letter
+from tests.inbound.post import DOMAIN, letter, receive
+from tests.inbound.test_bounces import readers, suppressed
 from tests.test_commands import run
 from tests.world import World
 
@@ -91,3 +95,27 @@ def test_a_pipe_is_judged_too(environment: dict[str, str]) -> None:
     raw = letter("wren@harbour.example", "updates@lists.example.org", "Re: News", "I agree.")
     result = subprocess.run(command, input=raw, capture_output=True, cwd=ROOT, env=os.environ | environment, check=True)
     assert result.stdout.decode() == "-: reply: inbox:replies\n"
+
+
+@pytest.mark.settings(APPROVALS="0")
+@pytest.mark.parametrize("name", [name for name, case in messages.CASES.items() if case.kind != "complaint"])
+def test_every_case_does_what_was_foretold(world: World, name: str) -> None:
+    """The same table as for `flask inbound judge`, each sent to the envelope address of a reader."""
+    case = messages.CASES[name]
+    (message,) = readers(world)
+    receive(world, case.raw, links.bounce_address(message.id), "")
+    assert bool(suppressed(world, "p0@example.org")) == (case.would == "suppress")
+    assert world.rows(select(Bounce.kind)) == ([case.bounce_class] if case.bounce_class else [])
+    assert world.rows(select(Arrival.folder)) == [case.would.removeprefix("inbox:") if "inbox:" in case.would else ""]
+
+
+@pytest.mark.settings(APPROVALS="0")
+def test_a_complaint_in_hotmails_older_form_ends_everything(world: World) -> None:
+    (message,) = readers(world)
+    raw = messages.CASES["a complaint in Hotmail's older form"].raw
+    ours = raw.replace(b"<aaaaaaaaaaaaaaaaaaaaaaaaaa@lists.example.org>", links.message_id(message.id).encode())
+    receive(world, raw, f"fbl@{DOMAIN}", "staff@provider.example")  # a token that is not ours
+    assert suppressed(world, "p0@example.org") is None
+    receive(world, ours, f"fbl@{DOMAIN}", "staff@provider.example")
+    assert suppressed(world, "p0@example.org") == "said that it was spam"
+    assert world.rows(select(Subscription.state)) == ["left"]
