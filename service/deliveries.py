@@ -106,7 +106,7 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, Papers]], 
 
 def _counts(cohort: Cohort) -> tuple[object, ...]:
     """What a letter says of its cohort's signatures."""
-    return cohort.key, list(cohort.signers), cohort.earlier, cohort.withdrawn, cohort.struck
+    return cohort.key, list(cohort.signers), cohort.earlier, cohort.withdrawn, cohort.struck, cohort.kept_back
 
 
 def _write_letters(
@@ -162,7 +162,9 @@ def _context(notice: Notice, serving: Serving, cohort: Cohort, before: Serving |
         "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda one: one.clp)],
         "before": before, "struck": serving.struck - (before.struck if before else 0), "met": met,
         "body_text": to_text(edition.body), "body_html": to_html(edition.body),
-        "without_name": documents.without_name(count, named, cohort.earlier, cohort.withdrawn, cohort.struck),
+        "without_name": documents.without_name(
+            count, named, cohort.earlier, cohort.withdrawn, cohort.struck, cohort.kept_back
+        ),
         "pdf": papers.pdf,
         "missing_scripts": scripts.listed(papers.missing),
         "enclosures": [one for one in papers.enclosures if not one.linked],

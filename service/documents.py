@@ -61,10 +61,13 @@ class Annex:
     """How many took their signature back after the count was taken."""
     struck: int = 0
     """How many were struck out as false or abusive after the count was taken."""
+    kept_back: int = 0
+    """How many would be named, but the office gets counts alone: its mail server takes no encrypted mail."""
     volume: int = 1
     volumes: int = 1
 
 
+NO_NAMES_IN_CLEAR = "because your mail server takes no encrypted mail, and names do not leave us without encryption"
 VOLUME = 20_000
 """Most names of one PDF."""
 QUICK = 2_000
@@ -111,27 +114,30 @@ def annex_csv(signers: Iterable[Signer]) -> bytes:
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
-def who_is_named(count: int, named: int, earlier: int = 0, withdrawn: int = 0, struck: int = 0) -> str:
+def who_is_named(count: int, named: int, earlier: int = 0, withdrawn: int = 0, struck: int = 0, kept_back: int = 0) -> str:
     """One sentence: how many of those counted are listed by name, and why the others are not."""
     if count == 0:
         return "No signature has been confirmed yet."
     if named == count:
         return "Listed by name below." if count == 1 else "All of them are listed by name."
-    without = "; ".join(without_name(count, named, earlier, withdrawn, struck))
+    without = "; ".join(without_name(count, named, earlier, withdrawn, struck, kept_back))
     if named == 0:
         return f"None is listed by name: {without}."
     return f"{named:,} {'person is' if named == 1 else 'people are'} listed by name; {without}."
 
 
-def without_name(count: int, named: int, earlier: int = 0, withdrawn: int = 0, struck: int = 0) -> list[str]:
+def without_name(
+    count: int, named: int, earlier: int = 0, withdrawn: int = 0, struck: int = 0, kept_back: int = 0
+) -> list[str]:
     """Why the others are not named, each reason with how many it holds for."""
-    silent = count - named - earlier - withdrawn - struck
+    silent = count - named - earlier - withdrawn - struck - kept_back
     many = "all are" if silent == count > 1 else f"{silent:,} {'is' if silent == 1 else 'are'}"
     return [
         *([f"{many} counted without a name, as they wished"] if silent > 0 else []),
         *([f"{earlier:,} signed before your office was added, so their names do not go to you"] if earlier else []),
         *([f"{withdrawn:,} {'has' if withdrawn == 1 else 'have'} withdrawn since the count was taken"] if withdrawn else []),
         *([f"{struck:,} {'was' if struck == 1 else 'were'} struck out since as false or abusive"] if struck else []),
+        *([f"{kept_back:,} {'is' if kept_back == 1 else 'are'} not named here, {NO_NAMES_IN_CLEAR}"] if kept_back else []),
     ]
 
 
@@ -147,7 +153,7 @@ def _content(annex: Annex, signers: Sequence[Signer]) -> Content:
         "body": [_tree(block) for block in SyntaxTreeNode(parse(annex.body)).children],
         "source": _shown(annex.body),
         "named": named,
-        "listed": who_is_named(annex.count, named, annex.earlier, annex.withdrawn, annex.struck),
+        "listed": who_is_named(annex.count, named, annex.earlier, annex.withdrawn, annex.struck, annex.kept_back),
         "parties": _by_party(signers),
         "missing": [],
     }

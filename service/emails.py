@@ -172,19 +172,22 @@ def problems(session: Session, organiser: Organiser, rows: Sequence[Any], more: 
 
 
 def to_official(
-    session: Session,
-    serving: Serving,
-    official: Official,
-    email: str,
-    cohort: str,
-    context: dict[str, Any],
-    now: datetime,
-) -> Message:
+    session: Session, serving: Serving, official: Official, email: str, cohort: str, context: dict[str, Any], now: datetime
+) -> Message:  # fmt: skip
     """The notice's letter to one official; in rehearsal `email` is an organiser's."""
     message = store(
-        session, "serving", email, now, on=queue.NOTICES, to_name=official.name,
-        headers=headers_to_official(),
+        session, "serving", email, now, on=queue.NOTICES, to_name=official.name, headers=headers_to_official(),
         letter={"serving_id": serving.id, "cohort": cohort}, serving=serving, official=official, **context,
+    )  # fmt: skip
+    assert message is not None
+    return message
+
+
+def counts(session: Session, official: Official, email: str, context: dict[str, Any], now: datetime) -> Message:
+    """In place of a letter that waits with names which nothing could carry: the same notice and its count, without them."""
+    message = store(
+        session, "counts", email, now, on=queue.NOTICES, to_name=official.name, headers=headers_to_official(),
+        official=official, **context,
     )  # fmt: skip
     assert message is not None
     return message
@@ -193,10 +196,7 @@ def to_official(
 def official_bounced(
     session: Session, organiser: Organiser, official: Official, why: str, fallback: str, now: datetime, *, of_address: bool
 ) -> Message | None:  # fmt: skip
-    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere.
-
-    of_address: the address is at fault, as far as we know, and not the letter.
-    """
+    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere."""
     return store(
         session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback, of_address=of_address,
         page=links.url("/organise/officials"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -25,7 +25,8 @@ NAMED = ("public", "officials")
 class Cohort:
     """Officials who were there since the same time: they receive the names of those who signed after it.
 
-    `earlier` would be named, but signed before that time; `withdrawn` and `struck` were taken out after the cut-off.
+    `earlier` would be named, but signed before that time; `withdrawn` and `struck` were taken out after the cut-off;
+    `kept_back` would be named, but the offices get counts alone.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Cohort:
     earlier: int = 0
     withdrawn: int = 0
     struck: int = 0
+    kept_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Papers:
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:
     written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None))
-    officials = list(session.scalars(select(Official).where(*written_to).order_by(Official.added_at, Official.id)))
+    officials = list(
+        session.scalars(select(Official).where(*written_to).order_by(Official.added_at, Official.counts_alone, Official.id))
+    )
     counted = (
         Signature.edition_id == serving.edition_id, Signature.state == "confirmed", Signature.sequence <= (serving.cut_off or 0)
     )  # fmt: skip
@@ -57,10 +61,15 @@ def cohorts(session: Session, serving: Serving) -> list[Cohort]:
     struck = _struck_since(session, serving)
     withdrawn = max((serving.count or 0) - standing - struck, 0)
     made = []
-    for since, members in groupby(officials, key=lambda official: official.added_at):
+    for (since, counts_alone), members in groupby(officials, key=lambda official: (official.added_at, official.counts_alone)):
         signers = list(_signers(session, serving, since))
-        made.append(Cohort(since.isoformat(), list(members), signers, nameable - len(signers), withdrawn, struck))
+        cohort = Cohort(since.isoformat(), list(members), signers, nameable - len(signers), withdrawn, struck)
+        made.append(_without_names(cohort) if counts_alone else cohort)
     return made
+
+
+def _without_names(cohort: Cohort) -> Cohort:
+    return replace(cohort, key=f"{cohort.key} counts alone", signers=[], kept_back=len(cohort.signers))
 
 
 def _struck_since(session: Session, serving: Serving) -> int:
@@ -108,7 +117,7 @@ def _volumes(notice: Notice, serving: Serving, cohort: Cohort) -> list[Typeset]:
         title=edition.title, addressed_to=edition.addressed_to, published_by=notice.published_by,
         published_on=notice.published_on or edition.published_at.date(), edition=edition.number, edition_hash=edition.hash,
         body=edition.body, count=serving.count or 0, cut_off=serving.cut_off or 0, earlier=cohort.earlier,
-        withdrawn=cohort.withdrawn, struck=cohort.struck,
+        withdrawn=cohort.withdrawn, struck=cohort.struck, kept_back=cohort.kept_back,
         served_at=(serving.started_at or edition.published_at).replace(microsecond=0),
         imprint=settings().imprint, rehearsal=serving.rehearsal, url=edition_url(notice, edition),
     )  # fmt: skip

@@ -26,6 +26,7 @@ STORIES = {
     "news",
     "notices",
     "progress",
+    "counts_alone",
     "deliveries",
     "answers",
     "asking_again",

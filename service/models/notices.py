@@ -112,6 +112,8 @@ class Official(Base):
     bounced_at: Mapped[datetime | None]
     """When a letter to the address came back, or was refused; a new address takes it away."""
     bounced_because: Mapped[str] = mapped_column(Text, default="", server_default="")
+    counts_alone: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether letters to this office leave the names out, because its mail server takes none of them encrypted."""
     objected_at: Mapped[datetime | None]
     """When this official asked, by the link in a letter, to get nothing more."""
 

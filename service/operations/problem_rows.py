@@ -22,6 +22,9 @@ class Button:
     danger: bool = False
 
 
+LETTER_BUTTONS = (Button("try letters", "Try again now"), Button("stop letters", "Stop these letters", danger=True))
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong, the same `key` for as long as it lasts."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service import register
 from service.db import reading
 from service.models import Mailing, Notice, Serving
-from service.operations import stuck, waiting_letters
+from service.operations import stuck, turned_away, waiting_letters
 from service.operations.problem_rows import ALERT, EVERYWHERE, MAIL, READYZ, Button, Problem, without_addresses
 from service.roles import ADMINISTRATORS, APPROVERS
 
@@ -33,8 +33,8 @@ def present(session: Session, now: datetime, channel: str = "") -> list[Problem]
 
 def about_serving(session: Session, number: int, now: datetime) -> list[Problem]:
     """What is wrong with one serving: itself, or letters of it that wait."""
-    keys = {f"serving {number}", f"letters of serving {number}"}
-    return [row for source in (stuck.servings, waiting_letters.of_servings) for row in source(session, now) if row.key in keys]
+    page, sources = f"/organise/servings/{number}", (stuck.servings, waiting_letters.of_servings, turned_away.of_servings)
+    return [row for source in sources for row in source(session, now) if row.page == page]
 
 
 def of_parts(parts: Mapping[str, str]) -> list[Problem]:
@@ -98,6 +98,8 @@ def _letters_without_pdf(session: Session, _now: datetime) -> Iterable[Problem]:
 SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
     stuck.servings,
     waiting_letters.of_servings,
+    turned_away.of_servings,
+    turned_away.letters,
     _unsure_letters,
     _letters_without_pdf,
     stuck.mailings,

@@ -17,8 +17,9 @@ from service import queue
 from service.addresses import domain
 from service.models import Attempt, Delivery, Failure, Message
 from service.models.mail import IS_QUEUED
+from service.operations import turned_away
 from service.operations.failures import KINDS, TWICE
-from service.operations.problem_rows import EVERYWHERE, Button, Problem, without_addresses
+from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, Problem, without_addresses
 from service.roles import APPROVERS
 
 PROMISE = timedelta(minutes=10)
@@ -28,20 +29,21 @@ SEVERAL = 3
 NAMED = 3
 MOST = 1_000
 """Rows that one look, or one press of a button, reads."""
-BUTTONS = (Button("try letters", "Try again now"), Button("stop letters", "Stop these letters", danger=True))
 
 
 def is_late(now: datetime) -> ColumnElement[bool]:
     """Nobody took it up in time, or no server was reached in that time: an attempt without an answer has no code."""
     tried = exists().where(Attempt.message_id == Message.id, Attempt.at < now - PROMISE)
     unreached = and_(Message.reply_code.is_(None), Message.reply_text != "", tried)
-    return and_(Message.mailing_id.is_(None), IS_QUEUED, or_(Message.due_at < now - PROMISE, unreached))
+    late = or_(Message.due_at < now - PROMISE, unreached)
+    return and_(Message.mailing_id.is_(None), IS_QUEUED, ~turned_away.IS_REFUSED, late)
 
 
 def is_put_off(now: datetime) -> ColumnElement[bool]:
     """A server has asked for more than an hour to come back later."""
     tried = exists().where(Attempt.message_id == Message.id, Attempt.at < now - PUT_OFF)
-    return and_(Message.mailing_id.is_(None), IS_QUEUED, Message.reply_code.between(400, 499), tried)
+    put_off = (Message.reply_code.between(400, 499), ~turned_away.IS_REFUSED, tried)
+    return and_(Message.mailing_id.is_(None), IS_QUEUED, *put_off)
 
 
 def oldest_late(session: Session, now: datetime) -> datetime | None:
@@ -60,6 +62,8 @@ def of_problem(session: Session, key: str, now: datetime) -> list[int]:
             return list(session.scalars(prompt.where(is_put_off(now))))
         case "letters":
             return [number for number, _ in _failing(session)]
+    if numbers := turned_away.of_problem(session, key):
+        return numbers
     return [waiting.message_id for waiting in _to_officials(session, now) if key == f"letters of serving {waiting.serving_id}"]
 
 
@@ -81,7 +85,7 @@ def failing(session: Session, _now: datetime) -> Iterable[Problem]:
         yield Problem(
             "letters", "Letters not sent",
             f"{_letters(len(rows))} could not be sent. It failed several times, because {KINDS[first.kind]}.", first.first_at,
-            detail=first.place, buttons=BUTTONS, roles=APPROVERS,
+            detail=first.place, buttons=LETTER_BUTTONS, roles=APPROVERS,
         )  # fmt: skip
 
 
@@ -101,7 +105,8 @@ def put_off(session: Session, now: datetime) -> Iterable[Problem]:
             "letters put off", "Letters wait",
             f"{_letters(len(rows))} {waits}, because {whose} asked us for more than an hour to come back later.",
             rows[0].created_at, detail=f"One said: {rows[0].reply_code} {without_addresses(rows[0].reply_text)}",
-            buttons=BUTTONS, roles=APPROVERS, channels=EVERYWHERE if len(hosts) >= SEVERAL else frozenset(), urgent=False,
+            buttons=LETTER_BUTTONS, roles=APPROVERS, urgent=False,
+            channels=EVERYWHERE if len(hosts) >= SEVERAL else frozenset(),
         )  # fmt: skip
 
 
@@ -117,7 +122,7 @@ def of_servings(session: Session, now: datetime) -> Iterable[Problem]:
             f"letters of serving {number}", "Letters to officials wait",
             f"{_letters(len(letters))} of serving {number} ({_offices(letters)}) should have left by now. {why}",
             min(waiting.created_at for waiting in letters), title=f"Serving {number}", page=f"/organise/servings/{number}",
-            detail=failure.place if failure else _said(letters[0]), buttons=BUTTONS, roles=APPROVERS,
+            detail=failure.place if failure else _said(letters[0]), buttons=LETTER_BUTTONS, roles=APPROVERS,
         )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ MAY: dict[str, May] = {
     "organise_notices.all_officials": AUTHORS,
     "organise_notices.propose_official": CHANGING,
     "organise_notices.remove_official": CHANGING,
+    "organise_notices.choose_counts": STOPPING,
     "inbox.show": LOOKING_AFTER,
     "inbox.act": LOOKING_AFTER,
     "inbox.act put away": LOOKING_AFTER,

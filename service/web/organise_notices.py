@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import answers, deliveries, evidence, notices, officials, proposals, servings, sources
+from service import answers, counts_alone, deliveries, evidence, notices, officials, proposals, servings, sources
 from service.db import reading
 from service.errors import Refused
 from service.models import Notice
@@ -19,6 +19,7 @@ from service.web.approvals import approve, approve_alone
 from service.web.guards import acting, now
 
 blueprint = Blueprint("organise_notices", __name__)
+COUNTS = {"send counts alone": True, "send names again": False}
 SETTLES = {"send again": "queued", "it arrived": "accepted", "it did not arrive": "bounced"}
 
 
@@ -179,4 +180,15 @@ def propose_official() -> ResponseReturnValue:
 def remove_official(number: int) -> ResponseReturnValue:
     with acting("remove", f"official {number}") as database:
         officials.remove(database, number, now())
+    return redirect(url_for("organise_notices.all_officials"), 303)
+
+
+@blueprint.post("/officials/<int:number>/counts")
+def choose_counts(number: int) -> ResponseReturnValue:
+    """Whether an office whose mail server takes no encrypted mail gets counts alone."""
+    name = request.form.get("act", "")
+    if name not in COUNTS:
+        raise Refused("Choose one of the buttons.")
+    with acting(name, f"official {number}") as database:
+        counts_alone.choose(database, number, COUNTS[name], now())
     return redirect(url_for("organise_notices.all_officials"), 303)

@@ -83,8 +83,9 @@ def _outcomes(copy: Copy, *, direct: bool) -> Iterator[Outcome]:
 
 def _deciding(tried: list[Outcome]) -> Outcome:
     """The last word; but where a server would have been there, had it spoken TLS, that is what organisers are told."""
-    without_tls = [outcome for outcome in tried if outcome.concern == "encryption"]
-    return without_tls[0] if without_tls and tried[-1].verdict == "unreachable" else tried[-1]
+    without_tls, last = [outcome for outcome in tried if outcome.concern == "encryption"], tried[-1]
+    nobody_took_it = last.verdict == "unreachable" or last.code in replies.NO_MAIL_HERE
+    return without_tls[0] if without_tls and nobody_took_it else last
 
 
 def _evidence(outcome: Outcome) -> dict[str, Any]:
