@@ -54,9 +54,10 @@ ABBREVIATIONS = words_of(
 
 
 def holds_link(text: str) -> bool:
-    if text.isascii() and "." not in text and ":" not in text:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(INVISIBLE)).translate(DOTS)
+    if "." not in text and ":" not in text:
         return False
-    text = unicodedata.normalize("NFKC", text.translate(INVISIBLE)).translate(DOTS)
     if E_MAIL.search(text) or SCHEME.search(text):
         return True
     return any(_is_host(word[0], text[word.end() :]) for word in WORD.finditer(text))

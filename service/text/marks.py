@@ -20,6 +20,8 @@ JOINERS = "\u200c\u200d"
 
 def piles_marks(text: str) -> bool:
     """`text` is in NFC."""
+    if text.replace(" ", "").isalpha():  # no mark is alphabetic, and most names are letters only
+        return False
     base, marks = "", list[str]()
     for character in text:
         if unicodedata.category(character)[0] == "M":
