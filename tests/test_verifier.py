@@ -102,6 +102,14 @@ def swapped(change: Callable[[Any], Any], file: bytes = ONE) -> bytes:
     return manifest.sign(body, Ed25519PrivateKey.generate())
 
 
+def test_a_manifest_says_how_many_of_the_gone_were_struck_out_and_an_older_one_does_not() -> None:
+    for file, said in (
+        (TWO, "1 withdrew, 3 stood"),
+        (swapped(lambda body: body["tree"].update(struck=1), TWO), "0 withdrew, 1 struck out, 3 stood"),
+    ):
+        assert said in " ".join(one.sentence for one in verify([("2.json", file)], NOW)), said
+
+
 OWN = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
 INTRUDER = published((OWN, NOW), by=OWN)["keys"][0]
 FORGOT = made(2, 5, FIRST, made(1, 3), previous=sha256(ONE))
@@ -114,6 +122,7 @@ BAD: dict[str, tuple[dict[str, bytes], str]] = {
         {"keys.json": encode(KEYS | {"keys": [*KEYS["keys"], INTRUDER]}), "1.json": ONE}, "does not vouch"),
     "a future date": ({"one.json": made(1, 2, issued_at=NOW + timedelta(hours=1))}, "in the future"),
     "totals that contradict": ({"one.json": made(1, 2, count=3)}, "contradict"),
+    "more struck out than gone": ({"one.json": swapped(lambda body: body["tree"].update(struck=1))}, "contradict"),
     "a chain without its beginning": ({"two.json": made(2, 5, SECOND)}, "truncated"),
     "a chain with a hole": ({"one.json": ONE, "three.json": THREE}, "truncated"),
     "another first manifest": ({"one.json": made(1, 3), "two.json": TWO}, "follows on another manifest"),

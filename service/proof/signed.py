@@ -104,7 +104,7 @@ def check(one: Signed, given: list[Document], now: datetime, trust: Trust) -> Fi
         yield Finding(False, f"{one.name}: its totals contradict each other.")
     else:
         struck = tree.get("struck", 0)
-        out = f", {struck:,} were struck out" if struck else ""
+        out = f", {struck:,} struck out" if struck else ""
         said = f"{tree['signed']:,} signed, {tree['withdrawn'] - struck:,} withdrew{out}, {body['count']:,} stood"
         yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {said}; text {one.edition}.")
 
