@@ -10,10 +10,12 @@ from sqlalchemy import select
 from service import names
 from service.errors import Refused
 from service.models import Complaint, Official, Signature, Subscription
+from tests.inbound.post import DOMAIN, letter, receive
 from tests.people import OFFICIALS, SLUG
 from tests.test_commands import result_of, write
 from tests.world import World
 
+ASK = f"updates-subscribe@{DOMAIN}"
 REAL = {
     "Latin": ["Ann Ashworth", "J.R.Smith", "J. R. Smith", "O'Brien", "Siobhán O’Brien", "St. Mary's",
               "St.Mary's", "Dr.med. Ute Groß", "Dr.med.dent. Jan Šváb", "Prof.Dr. Ilse Ahrens",
@@ -128,6 +130,13 @@ def test_the_form_takes_names_of_every_script_and_refuses_the_others(world: Worl
             assert world.sign({"email": "ann@example.org", "name": person}, clp=clp).status_code == 422, (person, clp)
     assert "put a space after each full stop" in world.sign({"email": "a@example.org", "name": "evil.example"}).text
     assert len(world.rows(select(Signature.id))) == len(passed)
+
+
+def test_a_letters_own_name_of_its_author_is_kept_nowhere(world: World) -> None:
+    world.publish()
+    receive(world, letter("Visit evil.example <ann@example.org>", ASK), ASK, "ann@example.org")
+    assert world.rows(select(Subscription.name)) == [""]
+    assert not any("evil.example" in str(each) for each in world.letters())
 
 
 def test_names_that_come_in_elsewhere_are_judged_alike(world: World) -> None:

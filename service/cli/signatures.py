@@ -29,7 +29,7 @@ reason_option = click.option("--reason", required=True, help="Why; kept in the a
 @json_option
 @says_why
 def find_signatures(words: tuple[str, ...], as_json: bool) -> None:
-    """Signatures whose address or name begins so, with their IDs; at most fifty."""
+    """Find signatures by address or name. Prints those that begin so, with their IDs; at most fifty."""
     text = " ".join(words).strip()
     if len(text) < people.SHORTEST:
         raise Refused("Enter the beginning of an address or of a name: at least two letters.")
@@ -46,7 +46,7 @@ def find_signatures(words: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @says_why
 def list_signatures(slug: str, state: str | None, after: int, limit: int, as_json: bool) -> None:
-    """The signatures of a notice with their IDs, in the order in which they came."""
+    """List a notice's signatures. Prints them with their IDs, in the order in which they came."""
     with reading() as session:
         notice = notices.find(session, slug)
         wanted = _signatures().where(Edition.notice_id == notice.id, Signature.id > after)
@@ -96,7 +96,7 @@ def _print(rows: list[dict[str, Any]], as_json: bool, more: str) -> None:
 @json_option
 @says_why
 def hide(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
-    """Take a name off every public page; officials get it and it counts as before. Several IDs only propose it."""
+    """Take a name off public pages. Officials get it and it counts, as before. Several IDs only propose it."""
     _act("hide", ids, reason, as_json)
 
 
@@ -106,7 +106,7 @@ def hide(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
 @json_option
 @says_why
 def show(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
-    """Show a hidden name again, where its signer chose to be public. Several IDs only propose it."""
+    """Show a hidden name again. It stands where its signer chose to be named. Several IDs only propose it."""
     _act("show", ids, reason, as_json)
 
 
@@ -116,7 +116,7 @@ def show(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
 @json_option
 @says_why
 def withdraw(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
-    """Withdraw a signature for its signer, who is told and can undo it for 30 days. Several IDs only propose it."""
+    """Withdraw for the signer. The signer is told and can undo it for 30 days. Several IDs only propose it."""
     _act("withdraw", ids, reason, as_json)
 
 
@@ -126,7 +126,7 @@ def withdraw(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
 @json_option
 @says_why
 def strike(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
-    """Propose to strike signatures out as false or abusive; an organiser approves it in the studio."""
+    """Propose to strike out. It is for what is false or abusive; an organiser approves it in the studio."""
     _act("strike", ids, reason, as_json)
 
 
@@ -136,7 +136,7 @@ def strike(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
 @json_option
 @says_why
 def allow(number: int, reason: str, as_json: bool) -> None:
-    """After an objection: let the signer of a signature that was struck out sign again."""
+    """Let a signer sign again. It is for a signature that was struck out, after an objection."""
     why = people.reason(reason)
     with transaction() as session:
         signature = _find(session, number)
