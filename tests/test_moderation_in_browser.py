@@ -57,6 +57,22 @@ def test_a_name_is_hidden_and_its_signature_struck_out_by_two(chromium: Browser,
     assert states(site) == ["struck", "confirmed"]
 
 
+def test_long_names_and_reasons_fit_a_phone(chromium: Browser, site: World) -> None:
+    site.publish()
+    site.add_organisers()
+    two_signers(site)
+    site.sign({"name": "W" * 100, "email": "w@example.org"}, clp="M" * 100)
+    site.confirm("w@example.org")
+    with at_a_browser(chromium, site, NARROW) as olive:
+        sign_in(olive, OLIVE)
+        olive.open("/organise/people/signature/3")
+        olive.page.get_by_text("Strike it out").first.click()
+        olive.page.locator("#strike-3").fill("x" * 300)
+        olive.press("Strike it out")
+        olive.open("/organise/notices")
+        assert olive.says("x" * 300)
+
+
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_a_withdrawal_for_somebody_is_undone_by_one_press(chromium: Browser, site: World, width: int) -> None:
     site.publish()
