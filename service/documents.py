@@ -10,10 +10,11 @@ from unicodedata import category, combining, normalize
 
 from markdown_it.tree import SyntaxTreeNode
 
+from service.pdf_compiler import Content, Typeset
 from service.text.csv_cells import plain_cell
 from service.text.markdown_parser import parse
 from service.text.scripts import breakable, isolated
-from service.typesetting import Content, Typeset, typeset
+from service.typesetting import typeset
 
 _CONTROLS = dict.fromkeys([0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _NO_CHARACTER = ("Cc", "Cn", "Co", "Cs")

@@ -14,8 +14,8 @@ from service import documents, links
 from service.config import settings
 from service.documents import Signer
 from service.models import Edition, Enclosure, Notice, Official, Serving, Signature
+from service.pdf_compiler import NotSet, Typeset
 from service.proof.canonical import digest
-from service.typesetting import NotSet, Typeset
 
 NAMED = ("public", "officials")
 """How somebody chose to be shown who is named to officials."""

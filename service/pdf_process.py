@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import datetime
 
-from service.typesetting import compile_content
+from service.pdf_compiler import compile_content
 
 if __name__ == "__main__":
     job = json.load(sys.stdin.buffer)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from service import deliveries, notices, officials, signatures, sources, typesetting
+from service import deliveries, notices, officials, pdf_compiler, signatures, sources, typesetting
 from service.db import transaction
 from service.models import Delivery, Message, Notice, Serving, Signature
 from service.operations import problems
@@ -150,7 +150,7 @@ def test_where_no_pdf_can_be_made_the_letters_go_say_so_and_organisers_are_told(
     world.publish(milestones=(2, 3))
     world.add_organisers()
     with monkeypatch.context() as broken:  # as on a machine where typst finds nothing of ours
-        broken.setattr(typesetting, "TEMPLATE", tmp_path / "gone.typ")
+        broken.setattr(pdf_compiler, "TEMPLATE", tmp_path / "gone.typ")
         broken.setattr(typesetting, "ROOT", tmp_path)
         crowd.sign(range(2))
         world.work()

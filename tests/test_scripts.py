@@ -14,8 +14,8 @@ import pytest
 
 from service import fonts
 from service.documents import Signer, annex_pdf, annex_volumes
+from service.pdf_compiler import Typeset
 from service.text import scripts
-from service.typesetting import Typeset
 from tests.test_documents import ANNEX, words
 
 NAMES = {

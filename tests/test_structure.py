@@ -46,14 +46,12 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
-    "documents", "emails", "erasures", "errors", "evidence", "fonts", "forgetting", "incoming", "letters", "limits",
-    "linked_hosts", "links", "machine_secret",
-    "manifests", "markdown", "mentioned", "models", "name_server", "names", "papers", "passwords", "placeholders",
-    "plausible", "proof", "proof_keys", "proofs", "proposals", "providers", "queue", "requests", "roles", "schedule", "sealed",
-    "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions", "tables",
-    "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
-    "reactivations",
-    "findings", "link_checks",
+    "documents", "emails", "erasures", "errors", "evidence", "findings", "fonts", "forgetting", "incoming", "letters",
+    "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned", "models",
+    "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof", "proof_keys",
+    "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
+    "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions",
+    "tables", "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {
