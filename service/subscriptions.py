@@ -114,10 +114,14 @@ def ask_to_leave(session: Session, mailing_list: MailingList, email: str, now: d
     if row is None:
         what = f"Your mailbox is not on the list “{mailing_list.title}”, so nothing was changed."
         return requests.tell(session, email, what, now, answering)
-    due_at = limits.room_at(session, row.email, key, now)
+    return ask_back(session, row, now, answering)
+
+
+def ask_back(session: Session, row: Subscription, now: datetime, answering: str) -> None:
+    """Asks the mailbox itself whether it wants to leave, by a letter that holds its link."""
+    due_at = limits.room_at(session, row.email, row.mailbox, now)
     if due_at is not None:
         emails.leaving(session, row, now, due_at, answering)
-    return None
 
 
 def help_with(session: Session, mailing_list: MailingList, email: str, now: datetime, answering: str) -> None:

@@ -12,6 +12,11 @@ from service.incoming.phrasebook import Phrases, book, tokens
 
 Answer = Literal["yes", "nothing", "other"]
 TABLE = "assent.txt"
+Tables = Sequence[tuple[str, str]]
+"""Sections of phrases, each with its file."""
+YES: Tables = ((TABLE, "yes"), (TABLE, "with a yes"))
+LEAVE: Tables = (("leaving.txt", "leave"), ("leaving.txt", "with a leave"), (TABLE, "with a yes"))
+"""What is said by who wants no more updates, and what may stand beside it."""
 SIGNATURE = "--"
 """RFC 3676 §4.3; without the space at its end, which is lost on the way."""
 CONTACT = re.compile(
@@ -23,8 +28,11 @@ MOST_LINES, MOST_WORDS = 30, 80
 LONGEST_OF_A_SIGNATURE, MOST_OF_A_SIGNATURE = 60, 8
 
 
-def answer(lines: Sequence[str], names: Iterable[str] = ()) -> Answer:
-    """What the author's own lines say; `names` are those that stand below and in a greeting: the author's, and ours."""
+def answer(lines: Sequence[str], names: Iterable[str] = (), tables: Tables = YES) -> Answer:
+    """What the author's own lines say; `names` are those that stand below and in a greeting: the author's, and ours.
+
+    "yes" stands for what the first of the tables says; the others hold what may stand beside it.
+    """
     known = {word for name in names for word in tokens(name)} - refusing()
     if len(lines) > MOST_LINES or any(len(line) > 400 for line in lines):
         return "other"
@@ -32,15 +40,12 @@ def answer(lines: Sequence[str], names: Iterable[str] = ()) -> Answer:
     if all(_is_signature(line, known) for line in [*main, *below]):
         return "nothing"
     words = tokens("\n".join(main))
-    is_yes = len(words) <= MOST_WORDS and any(YES in way for way in phrasebook.covered(words, _books(known)))
+    is_yes = len(words) <= MOST_WORDS and any(0 in way for way in phrasebook.covered(words, _books(known, tables)))
     return "yes" if is_yes and all(tokens(line) for line in main) and _may_stand_below(below, known) else "other"
 
 
-YES = 0
-
-
-def _books(known: set[str]) -> list[Phrases]:
-    return [book(TABLE, "yes"), book(TABLE, "with a yes"), book(TABLE, "closings"), phrasebook.phrases(known)]
+def _books(known: set[str], tables: Tables) -> list[Phrases]:
+    return [*(book(file, title) for file, title in tables), book(TABLE, "closings"), phrasebook.phrases(known)]
 
 
 def _parted(lines: Sequence[str], known: set[str]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from service.incoming import letters
+from service.incoming import leaving, letters
 from service.incoming.confirmation import why_no_yes
 from service.incoming.judgement import Judgement
 
@@ -30,8 +30,12 @@ def would(said: Judgement, role: str) -> str:
         return "suppress" if said.kind == "complaint" else OF_A_FAILURE.get(said.bounce_class or "unknown", "nothing")
     if role in ASKS:
         return ASKS[role](said, role)
-    if said.action in SUCCESSES:
-        return "nothing"
+    return "nothing" if said.action in SUCCESSES else _reply(said, role)
+
+
+def _reply(said: Judgement, role: str) -> str:
+    if role in {"bounce", "inbox"} and _by_a_person(said) and leaving.asks(said):
+        return "unsubscribe"
     return "inbox:automatic" if said.machine else "inbox:replies"
 
 

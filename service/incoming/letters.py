@@ -55,6 +55,8 @@ def command(subject: str, body: str) -> str:
         words = line.lower().strip(" .!\"'*").split()
         if words and len(words) <= 3 and words[0] in COMMANDS:
             return COMMANDS[words[0]]
+        if assent.answer([line], (), assent.LEAVE) == "yes":
+            return "unsubscribe"
     return ""
 
 

@@ -30,12 +30,12 @@ from service.incoming.judgement import Judgement
 from service.models import Arrival, Message, Subscription
 from service.models.mail import TO_OFFICIALS
 from service.reactivations import Barred
+from workers.inbound import leave
 from workers.inbound.confirm import confirm
-from workers.inbound.outcome import Outcome, folder_of, mailbox_of, why_no_person
+from workers.inbound.outcome import MOST_ANSWERS, Outcome, folder_of, mailbox_of, why_no_person
 
 PATIENCE = timedelta(hours=1)
 """How long a bounce waits for its own message to be recorded as sent."""
-MOST_ANSWERS = 10
 
 
 def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> None:
@@ -102,6 +102,8 @@ def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destinati
     if said.action in SUCCESSES or (said.kind == "bounce" and message.kind in TO_OFFICIALS):
         _notified(session, message.id, said, now)
     if said.kind != "bounce":
+        if (left := leave.by_token(session, message, said, now)) is not None:
+            return left
         folder = "" if said.action in SUCCESSES else "automatic" if said.machine else "replies"
         return Outcome(said.reason or "an answer to a message of ours", folder, mailbox, message.id)
     kind, wait = said.bounce_class or "unknown", now - arrival.received_at < PATIENCE
@@ -160,7 +162,9 @@ def _answer(session: Session, asked: str, to: Destination, email: str, now: date
     return None
 
 
-def _inbox(_session: Session, said: Judgement, _to: Destination, _now: datetime) -> Outcome:
+def _inbox(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
+    if to.role == "inbox" and (asked := leave.asked_back(session, said, now)) is not None:
+        return asked
     return Outcome(said.reason or "for a person to read", folder_of(said), mailbox_of(said))
 
 

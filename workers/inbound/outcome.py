@@ -18,6 +18,10 @@ class Outcome(NamedTuple):
     message_id: int | None = None
 
 
+MOST_ANSWERS = 10
+"""Letters a day to one mailbox that answer what it wrote."""
+
+
 def why_no_person(said: Judgement) -> str | None:
     """Why a message may neither ask nor confirm, nor be answered (RFC 3834 §2); None for what a person wrote."""
     if said.machine or said.kind == "auto-reply":

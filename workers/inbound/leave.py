@@ -1,0 +1,72 @@
+"""An answer to an update that asks for no more of them: obeyed where only its reader could send it, asked back elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import bounces, checks, links, requests, spool, subscriptions
+from service.config import settings
+from service.errors import NotFound
+from service.incoming import leaving, markup
+from service.incoming.confirmation import UNKNOWN, Ours
+from service.incoming.judgement import Judgement
+from service.models import Mailing, Message, Subscription
+from workers.inbound.outcome import MOST_ANSWERS, Outcome, mailbox_of, why_no_person
+
+
+def by_token(session: Session, message: Message, said: Judgement, now: datetime) -> Outcome | None:
+    """At the envelope address of one copy, which its reader alone knows. None where it asks for nothing of the kind."""
+    if said.machine or message.subscription_id is None or not leaving.asks(said, _ours(session, message)):
+        return None
+    mailbox = bounces.mailbox_of(session, message)
+    left = subscriptions.leave(session, message.subscription_id, now, "email")
+    return Outcome("left the list" if left else "had left the list already", mailbox=mailbox, message_id=message.id)
+
+
+def asked_back(session: Session, said: Judgement, now: datetime) -> Outcome | None:
+    """Where anybody could have written it in this name. None where a person reads it: it says more, or from no reader."""
+    message = _answered(session, said)
+    if why_no_person(said) is not None or not leaving.asks(said, _ours(session, message)):
+        return None
+    author = mailbox_of(said)
+    if author is None or spool.answers_today(session, author, now) >= MOST_ANSWERS:
+        return None
+    rows = _subscriptions(session, message, author)
+    if len(rows) == 1:
+        subscriptions.ask_back(session, rows[0], now, said.message_id)
+    elif rows:
+        requests.manage_link(session, rows[0].email, now, said.message_id)
+    return Outcome("answered: asked whether to leave", mailbox=author) if rows else None
+
+
+def _answered(session: Session, said: Judgement) -> Message | None:
+    """The copy of ours that it answers."""
+    for token in said.answered:
+        with suppress(NotFound):
+            return bounces.find(session, links.read_message_token(token))
+    return None
+
+
+def _subscriptions(session: Session, message: Message | None, author: str) -> list[Subscription]:
+    """The one by which the answered copy came; else every one of the author's."""
+    confirmed = Subscription.state == "confirmed"
+    if message is not None and message.subscription_id is not None:
+        rows = list(session.scalars(select(Subscription).where(Subscription.id == message.subscription_id, confirmed)))
+        if rows:
+            return rows
+    return list(
+        session.scalars(select(Subscription).where(Subscription.mailbox == author, confirmed).order_by(Subscription.id))
+    )
+
+
+def _ours(session: Session, message: Message | None) -> Ours:
+    """What we had written, which programs quote, some without any mark."""
+    mailing = session.get(Mailing, message.mailing_id) if message is not None and message.mailing_id else None
+    if mailing is None:
+        return UNKNOWN
+    text, page = checks.written(mailing)
+    return Ours([mailing.subject], "\n".join([mailing.subject, text, *markup.read(page).lines]), settings().organisation)
