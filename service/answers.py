@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from service import emails, evidence, letters, states
 from service.errors import NotFound, Refused
 from service.models import Delivery, Evidence, Letter, Message, Official, Organiser, Serving
+from service.text import mail_troubles
 
 ACTIONS = {"delivered", "relayed", "expanded", "delayed", "failed"}
 """What a delivery status notification can say (RFC 3464 §2.3.3)."""
-STOPPED = "an organiser stopped it"
 ARRIVED = (("unsure", "accepted"),)
 AFTER = {
     "delivered": ARRIVED, "relayed": ARRIVED, "expanded": ARRIVED,
@@ -74,7 +74,9 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
     text = text.replace("\0", "").encode("utf-8", "replace").decode()  # it came from outside
     again = action == "failed" and _said_before(session, delivery, action)
     for before, after in AFTER.get(action, ()):
-        states.claim(session, Message, before, after, Message.id == message_id, settled_at=now, reply_text=text[:500])
+        states.claim(
+            session, Message, before, after, Message.id == message_id, settled_at=now, reply_code=None, reply_text=text[:500]
+        )
     evidence.append(session, delivery, "notified", {"action": action, "text": text[:2000]}, now)
     if action == "failed" and not again:
         _bounced(session, delivery, text, now)
@@ -119,7 +121,7 @@ def settle(session: Session, message_id: int, verdict: str, organiser: Organiser
 
 def stop(session: Session, message_id: int, who: str, now: datetime) -> bool:
     """A letter that waits is never sent; one to an official leaves its record. False where it is on its way, or settled."""
-    values = {"settled_at": now, "reply_code": None, "reply_text": STOPPED}
+    values = {"settled_at": now, "reply_code": None, "reply_text": mail_troubles.STOPPED}
     if not states.claim(session, Message, "queued", "cancelled", Message.id == message_id, **values):
         return False
     if (delivery := of_message(session, message_id)) is not None:

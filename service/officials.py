@@ -12,6 +12,7 @@ from service import addresses, links, names, proposals, states
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Asking, Delivery, Message, Notice, Official, Organiser, Proposal, Serving
+from service.text import mail_troubles
 
 FIELDS = ("office", "name", "email", "source", "verified_on", "fallback_email")
 
@@ -132,5 +133,12 @@ def object_to(session: Session, delivery: Delivery, now: datetime) -> None:
     official.objected_at = now
     theirs = select(Delivery.message_id).where(Delivery.official_id == official.id)
     states.claim(
-        session, Message, "queued", "suppressed", Message.id.in_(theirs), settled_at=now, reply_text="the official objected"
+        session,
+        Message,
+        "queued",
+        "suppressed",
+        Message.id.in_(theirs),
+        settled_at=now,
+        reply_code=None,
+        reply_text=mail_troubles.OBJECTED,
     )

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from service.models import Attempt, Delivery, Message, Notice, Serving
 from service.proof.encoding import Document
+from service.text.mail_troubles import in_public
 
 TIERS = {
     "queued": "queued", "sending": "queued", "accepted": "relay", "bounced": "refused", "complained": "relay",
-    "refused": "refused", "suppressed": "refused", "cancelled": "refused", "expired": "refused", "unsure": "unsure",
+    "refused": "refused", "suppressed": "refused", "cancelled": "stopped", "expired": "refused", "unsure": "unsure",
 }  # fmt: skip
 """What the register says of a message's state: never more than we know."""
 MOST = 2**63 - 1
@@ -87,10 +88,11 @@ def _taken_out(correction: Delivery) -> Document:
 def _line(serving: Serving, delivery: Delivery, tried: dict[int, datetime]) -> Document:
     message = delivery.message
     at = _last_word_at(delivery, tried.get(delivery.message_id))
+    words, by_server = in_public(message.state, message.reply_code, message.reply_text)
     return {
         "office": delivery.office, "edition": serving.edition.hash, "cut_off": serving.cut_off, "count": serving.count,
         "tier": tier(delivery), "at": at.isoformat(timespec="seconds"),
-        "reply": redact(f"{message.reply_code or ''} {message.reply_text}".strip()),
+        "reply": words, "said_by": "server" if by_server else "us" if words else "",
     }  # fmt: skip
 
 
@@ -99,11 +101,6 @@ def _last_attempts(session: Session, public: tuple[ColumnElement[bool], ...]) ->
     mine = select(Delivery.message_id).join(Serving).where(*public).join(Message).where(Message.settled_at.is_(None))
     tried = select(Attempt.message_id, func.max(Attempt.at)).where(Attempt.message_id.in_(mine)).group_by(Attempt.message_id)
     return dict(row._tuple() for row in session.execute(tried))
-
-
-def redact(reply: str) -> str:
-    """A server's words without the addresses in them."""
-    return " ".join("…@…" if "@" in word else word for word in reply.split())
 
 
 def last_serving(session: Session, notice: Notice) -> Serving | None:

@@ -52,8 +52,3 @@ class Problem:
     def in_words(self) -> str:
         """The sentence with its time, for readers who have no time zone of their own."""
         return f"{self.sentence} Since {self.since:%Y-%m-%d %H:%M} UTC." if self.since else self.sentence
-
-
-def without_addresses(words: str) -> str:
-    """A server's words without the addresses in them."""
-    return " ".join("…@…" if "@" in word else word for word in words.split())

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from service import register
 from service.db import reading
 from service.models import Mailing, Notice, Serving
-from service.operations import stuck, turned_away, waiting_letters
-from service.operations.problem_rows import ALERT, EVERYWHERE, MAIL, READYZ, Button, Problem, without_addresses
+from service.operations import failures, stuck, turned_away, waiting_letters
+from service.operations.problem_rows import ALERT, EVERYWHERE, MAIL, READYZ, Button, Problem
 from service.roles import ADMINISTRATORS, APPROVERS
+from service.text.redact import without_addresses
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ def in_words(channel: str, now: datetime) -> dict[str, str]:
     except SQLAlchemyError:
         return {"database": "cannot be read"}
     except Exception as error:
-        log.exception("the list of what is wrong cannot be made")
-        return {"problems": f"cannot be listed ({type(error).__name__})"}
+        log.error("the list of what is wrong cannot be made: %s", failures.place_of(error))
+        return {"problems": "cannot be listed; the log says why"}
 
 
 def _paused_mailings(session: Session, _now: datetime) -> Iterable[Problem]:

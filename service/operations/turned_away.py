@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from service import queue
 from service.models import Delivery, Message, Serving
 from service.models.mail import IS_QUEUED
-from service.operations.problem_rows import LETTER_BUTTONS, Button, Problem, without_addresses
+from service.operations.problem_rows import LETTER_BUTTONS, Button, Problem
 from service.roles import APPROVERS
+from service.text.redact import without_addresses
 
 IS_REFUSED = func.coalesce(Message.concern, "").in_(("sender", "encryption"))
 """Said of us, or not said to us for want of TLS; every other reason is told by service/operations/waiting_letters.py."""

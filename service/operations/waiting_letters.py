@@ -19,8 +19,9 @@ from service.models import Attempt, Delivery, Failure, Message
 from service.models.mail import IS_QUEUED
 from service.operations import turned_away
 from service.operations.failures import KINDS, TWICE
-from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, Problem, without_addresses
+from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, Problem
 from service.roles import APPROVERS
+from service.text.redact import without_addresses
 
 PROMISE = timedelta(minutes=10)
 PUT_OFF = timedelta(hours=1)

@@ -25,8 +25,8 @@ def decode(content: bytes) -> Document:
     try:
         value = json.loads(content.decode(), parse_float=_no_fraction, parse_constant=_no_fraction)
         same = isinstance(value, dict) and encode(value) == content
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not JSON as we write it ({type(error).__name__})") from None
+    except (ValueError, RecursionError):
+        raise Unreadable("it is not JSON as we write it") from None
     if not same:
         raise Unreadable(
             "it is JSON, but not in the one spelling that we write: another program saved it anew, or it was changed"

@@ -85,8 +85,8 @@ def _readable(name: str, act: Callable[[], T]) -> T:
         return act()
     except Unreadable as error:
         raise Unreadable(f"{name} cannot be read: {error}.") from None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        raise Unreadable(f"{name} cannot be read: it is not built as it should be ({type(error).__name__}).") from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
+        raise Unreadable(f"{name} cannot be read: it is not built as it should be.") from None
 
 
 def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:

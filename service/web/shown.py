@@ -18,6 +18,7 @@ TIERS = {
     "notified": "Delivery notification received",
     "acknowledged": "Acknowledged",
     "refused": "Refused",
+    "stopped": "Stopped before it was sent",
     "unsure": "Unsure: held until we know",
 }
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from service import links
+from service.text import mail_troubles
 from workers.outbound import pipe, replies, trouble
 from workers.outbound.exchange import Copy, Outcome
 from workers.outbound.replies import Command, readable
@@ -114,7 +115,7 @@ def exchange(host: Conversation, copy: Copy, held: Callable[[], bool]) -> Outcom
         if (refusal := _envelope(host, copy)) is not None:
             return refusal
         if not held():
-            return Outcome("unreachable", None, "the lease lapsed before the text left", concern="server")
+            return Outcome("unreachable", None, mail_troubles.LEASE_LAPSED, concern="server")
         host.asked = "DATA"
         code, text = host.docmd("DATA")
         if code != 354:
@@ -134,7 +135,7 @@ def _envelope(host: Conversation, copy: Copy) -> Outcome | None:
     """Names the sender and the recipient; what came of it where the server takes one of them not."""
     options = ["SMTPUTF8", "BODY=8BITMIME"] if not copy.recipient.isascii() else []
     if options and not host.has_extn("smtputf8"):
-        return Outcome("refused", None, "the relay does not take addresses outside ASCII (RFC 6531)")
+        return Outcome("refused", None, mail_troubles.NOT_OUTSIDE_ASCII)
     if options:
         host.command_encoding = "utf-8"
     asked: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from service.addresses import domain
 from service.config import settings
 from service.db import transaction
 from service.models import Attempt, Delivery, Enclosure, Letter, Mailing, MailingList, Manifest, Message
+from service.text import mail_troubles
 from workers.outbound import dkim, exchangers, journal, ledger, mime, replies
 from workers.outbound.exchange import Answer, Copy, Encryption, Outcome
 from workers.outbound.exchangers import Route
@@ -104,7 +105,7 @@ def _claim(session: Session, message_id: int) -> Copy | None:
         return None
     delivery = answers.of_message(session, message_id)
     if delivery is not None and answers.objected(session, delivery):
-        ledger.settle(session, [message_id], "suppressed", "the official objected", now)
+        ledger.settle(session, [message_id], "suppressed", mail_troubles.OBJECTED, now)
         return None
     barrier = suppressions.barrier_of(session, message.mailbox) if message.queue != queue.NOTICES else None
     if barrier is not None and barrier.bars(message.kind, message.created_at):

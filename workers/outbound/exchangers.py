@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ import dns.resolver
 
 from service import name_server
 from service.config import settings
+from service.text import mail_troubles
+
+log = logging.getLogger(__name__)
 
 SMTP_PORT = 25
 LOOKUP_SECONDS = 10.0
@@ -47,12 +51,13 @@ def exchangers(domain: str) -> list[str]:
     except dns.resolver.NoAnswer:
         return [domain]
     except dns.resolver.NXDOMAIN:
-        raise TakesNoMail(f"there is no domain {domain}") from None
+        raise TakesNoMail(mail_troubles.NO_SUCH_DOMAIN) from None
     except dns.exception.DNSException as error:
-        raise NotKnownNow(f"its mail servers cannot be looked up ({type(error).__name__})") from None
+        log.warning("mail servers not looked up: %s", type(error).__name__)
+        raise NotKnownNow(mail_troubles.NOT_LOOKED_UP) from None
     names = [name for _, name in sorted((one.preference, str(one.exchange).rstrip(".").lower()) for one in found)]
     if names == [""]:
-        raise TakesNoMail(f"{domain} says that it takes no mail (RFC 7505)")
+        raise TakesNoMail(mail_troubles.TAKES_NO_MAIL)
     return [name for name in names if name]
 
 

@@ -26,6 +26,7 @@ from service import bounces, queue, sender_refusals, states, tallies
 from service.db import among, transaction
 from service.models import Attempt, Message
 from service.models.mail import IS_QUEUED
+from service.text import mail_troubles
 from workers.outbound.exchange import Answer, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ def delay(message: Message, verdict: Verdict, now: datetime) -> timedelta:
 def settle(session: Session, message_ids: Sequence[int], after: str, why: str, now: datetime) -> int:
     """Ends claims without an attempt: suppressed, cancelled."""
     mine = (among(session, Message.id, message_ids), Message.lease == token())
-    return states.claim(session, Message, "sending", after, *mine, settled_at=now, reply_text=why, **FREE)
+    return states.claim(session, Message, "sending", after, *mine, settled_at=now, reply_code=None, reply_text=why, **FREE)
 
 
 def release(session: Session, lease: str, message_ids: Sequence[int] | None = None, **values: Any) -> int:
@@ -215,6 +216,6 @@ def take_back(session: Session, now: datetime, lease: str | None = None) -> int:
     began = exists().where(Attempt.message_id == Message.id, Attempt.outcome == "began")
     unsure = states.claim(
         session, Message, "sending", "unsure", *lapsed, Message.queue == queue.NOTICES, began,
-        settled_at=now, reply_text="the worker stopped after the text may have left", **FREE,
+        settled_at=now, reply_code=None, reply_text=mail_troubles.WORKER_STOPPED, **FREE,
     )  # fmt: skip
     return unsure + states.claim(session, Message, "sending", "queued", *lapsed, **FREE)

@@ -18,7 +18,7 @@ from service.config import settings
 from service.db import reading, transaction
 from service.models import Failure
 from service.operations import failures
-from service.operations.problem_rows import without_addresses
+from service.text.redact import without_addresses
 from workers.outbound import batch, journal, ledger
 from workers.outbound.exchange import Answer, Copy
 from workers.outbound.pipe import Pipe

@@ -6,12 +6,14 @@ import smtplib
 import socket
 import ssl
 
+from service.text import mail_troubles
+from service.text.mail_troubles import ENDED, LATE, OUT_OF_STEP
 from workers.outbound.replies import readable
+
+__all__ = ["ANY", "ENDED", "LATE", "OUT_OF_STEP", "NotEncrypted", "OutOfStep", "code", "words"]
 
 ANY = (smtplib.SMTPException, OSError, ValueError)
 """ValueError: a name from DNS that is no host name, or a certificate's name that cannot be compared."""
-OUT_OF_STEP = "the server answered what nobody had asked"
-ENDED, LATE = "the server ended the connection", "the server did not answer in time"
 
 
 class OutOfStep(smtplib.SMTPServerDisconnected):
@@ -23,15 +25,15 @@ class NotEncrypted(smtplib.SMTPException):
 
 
 SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
-    (NotEncrypted, "no encrypted connection could be made"),
-    (ssl.SSLCertVerificationError, "the server's certificate does not verify"),
-    (ssl.SSLError, "no encrypted connection could be made"),
-    (smtplib.SMTPNotSupportedError, "the server does not offer what is asked for: encryption, or signing in"),
+    (NotEncrypted, mail_troubles.NO_ENCRYPTION),
+    (ssl.SSLCertVerificationError, mail_troubles.BAD_CERTIFICATE),
+    (ssl.SSLError, mail_troubles.NO_ENCRYPTION),
+    (smtplib.SMTPNotSupportedError, mail_troubles.NOT_OFFERED),
     (OutOfStep, OUT_OF_STEP),
     (smtplib.SMTPServerDisconnected, ENDED),
-    (socket.gaierror, "the server's name cannot be found"),
+    (socket.gaierror, mail_troubles.NO_SUCH_SERVER),
     (TimeoutError, LATE),
-    (ConnectionRefusedError, "the server takes no connections"),
+    (ConnectionRefusedError, mail_troubles.NO_CONNECTIONS),
     (ConnectionError, ENDED),
 )
 """The first that fits."""
@@ -42,7 +44,7 @@ def words(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return readable(said) if isinstance(said, bytes) else OUT_OF_STEP
-    return next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), "the server cannot be reached")
+    return next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), mail_troubles.UNREACHABLE)
 
 
 def code(error: BaseException) -> int | None:
