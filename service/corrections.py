@@ -68,9 +68,10 @@ def _next(session: Session, edition_id: int) -> tuple[int, int]:
 
 
 def _given(session: Session, edition: Edition) -> list[tuple[Official, int]]:
-    """Officials who had a letter about this edition and did not object, with the last cut-off that they know of."""
+    """Officials who had names of this edition and did not object, with the cut-off of the last list that they have."""
     served = (
-        Serving.edition_id == edition.id, Serving.rehearsal.is_(False), Delivery.correction == 0, Message.state.in_(REACHED)
+        Serving.edition_id == edition.id, Serving.rehearsal.is_(False), Message.state.in_(REACHED), Delivery.correction == 0,
+        Delivery.names_given > 0,
     )  # fmt: skip
     rows = session.execute(
         select(Delivery.official_id, func.max(Serving.cut_off))

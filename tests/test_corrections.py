@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service import bounces, corrections, notices, retention, signatures, sources
 from service.db import transaction
-from service.models import Correction, Delivery, Evidence, Message, Signature, Suppression
+from service.models import Correction, Delivery, Evidence, Message, Official, Signature, Suppression
 from tests import crowd
 from tests.people import ANN, BEN, NOTICE, SLUG
 from tests.world import World, text_of
@@ -61,6 +61,23 @@ def test_a_withdrawal_after_a_letter_is_one_correction_by_numbers(either_world: 
     with transaction() as session:
         retention.run(session, datetime.now(UTC) + 100 * DAY)
     assert len(world.rows(select(Message.id).where(Message.kind == "correction"))) == 2
+
+
+def test_an_office_that_never_had_a_name_gets_no_correction(world: World) -> None:
+    world.publish(milestones=(2,))
+    with transaction() as session:
+        session.execute(update(Official).where(Official.email == CHAIR).values(counts_alone=True))
+    crowd.sign(range(1))
+    world.sign(ANN, display="count")
+    world.confirm(ANN["email"])
+    for number in (1, 2):
+        with transaction() as session:
+            signatures.withdraw(session, session.get_one(Signature, number), datetime.now(UTC))
+    send(world)
+    said = " ".join(text_of(world.letter("secretary@nec.example", "Correction")).split())
+    assert "1, 2" in said
+    assert "one that is not in it was counted without a name" in said
+    assert world.letters(CHAIR, "Correction") == []
 
 
 def test_a_bounced_correction_silences_no_official(world: World) -> None:
