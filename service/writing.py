@@ -22,7 +22,7 @@ LONGEST = 100_000
 
 
 def checked(subject: str, body: str) -> tuple[str, str]:
-    """Raises Refused, an unknown placeholder with its place."""
+    """Raises Refused; a picture and an unknown placeholder with their place, empty lines above it counted."""
     errors: dict[str, str] = {}
     try:
         subject = names.clean(characters.clean(subject), "subject", longest=150)
@@ -32,17 +32,19 @@ def checked(subject: str, body: str) -> tuple[str, str]:
         errors["subject"] = "Enter a subject."
     elif placeholders.BRACES.search(subject):
         errors["subject"] = "Placeholders work in the text alone; leave the braces out of the subject."
-    body = characters.clean(body).strip()
+    whole = characters.clean(body)
+    body = whole.strip()
+    above = whole[: len(whole) - len(whole.lstrip())].count("\n")
     if not body:
         errors["body"] = "Write the update."
     elif len(body) > LONGEST:
         errors["body"] = f"Use at most {LONGEST:,} characters."
     elif picture := pictures.first(body):
-        errors["body"] = pictures.sentence(picture)
+        errors["body"] = pictures.sentence(picture._replace(line=picture.line + above))
     elif strange := placeholders.unknown(body):
         line, column, text = strange[0]
         known = "there are {name}, {clp} and {office}, as in {name|friend}"
-        errors["body"] = f"Line {line}, column {column}: {text} is no placeholder; {known}."
+        errors["body"] = f"Line {line + above}, column {column}: {text} is no placeholder; {known}."
     if errors:
         raise Refused(**errors)
     return subject, body

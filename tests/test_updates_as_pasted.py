@@ -95,14 +95,15 @@ def test_a_picture_is_refused_with_its_place(studio: World, picture: str) -> Non
     response = studio.post(NEW, HELLO | {"body": body}, august)
     assert response.status_code == 422
     assert "Line 13, column 1: “" in response.text
-    for name, text, arguments in (
-        ("update.md", f"# Hello\n\n{body}", ["mailings", "send", "--list", "updates"]),
-        ("notice.md", f"{NOTICE}\n{picture}\n", ["notices", "import"]),
+    for name, text, line, arguments in (
+        ("update.md", f"\n# Hello\n\n{body}", 16, ["mailings", "send", "--list", "updates"]),
+        ("notice.md", f"{NOTICE}\n{picture}\n", NOTICE.count("\n") + 2, ["notices", "import"]),
     ):
         file = studio.settings.var_dir / name
         file.write_text(text)
         result = studio.app.test_cli_runner().invoke(args=[*arguments, str(file)])
         assert result.exit_code == 1
+        assert f"Line {line}, column 1: “" in result.output
         assert "would place a picture" in result.output
     assert studio.rows(select(Mailing.id)) == []
     assert picture not in studio.rows(select(Notice.body))[0]

@@ -19,6 +19,7 @@ from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Mailing
+from service.text.characters import clean
 from service.text.csv_cells import plain_cell
 
 group = AppGroup("mailings", help="Updates to a list.")
@@ -31,9 +32,11 @@ group = AppGroup("mailings", help="Updates to a list.")
 @says_why
 def send_mailing(file: Path, slug: str, as_json: bool) -> None:
     """Send an update: the file's first line is `# Subject`, the rest its text in Markdown."""
-    first, _, body = read_text(file).lstrip().partition("\n")
+    text = clean(read_text(file))
+    first, _, rest = text.lstrip().partition("\n")
     if not first.startswith("# "):
         raise Refused("The file's first line should be its subject, like: # What happens next")
+    body = "\n" * (text.count("\n") - rest.count("\n")) + rest  # so that places are told as the file has them
     with transaction() as session:
         mailing = mailings.draft(session, subscriptions.find_list(session, slug), first[2:], body, None, now())
         mailings.submit(mailing)

@@ -23,7 +23,7 @@ STAND_INS = "\ufdee", "\ufdef"
 STAND_IN = re.compile("|".join(f"{letter}+" for letter in STAND_INS))
 LAYOUTS = 2_000
 """Layouts of one paragraph that are kept: readers' names have some hundred pairs of lengths."""
-VALUES = 20_000
+VALUES = 5_000
 """Values that took time to encode and are kept: the same local parties come again and again."""
 
 Filler = Callable[[Any, bytes], bytes]
