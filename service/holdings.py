@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from markupsafe import escape
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service import erasures, requests, states
@@ -108,8 +108,8 @@ def export(held: Holdings) -> dict[str, object]:
             for one in held.letters
         ],
         "came_in": [
-            {"kind": one.kind, "at": _iso(one.received_at), "what_came_of_it": one.outcome, "subject": one.subject,
-             "text": one.body}
+            {"kind": one.kind, "at": _iso(one.received_at), "what_came_of_it": one.outcome, "from": one.written_by,
+             "subject": one.subject, "text": one.body, "files": one.files}
             for one in held.arrivals
         ],
     }  # fmt: skip
@@ -132,12 +132,20 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     for found in (list(session.scalars(letters)), list(session.scalars(copies))):
         states.claim(session, Message, "queued", "suppressed", Message.id.in_(found), settled_at=now)
         forget_letters(session, found)
-    raw = select(Arrival.raw_id).where(Arrival.mailbox == mailbox, Arrival.raw_id.is_not(None))
-    session.execute(delete(RawMail).where(RawMail.id.in_(raw)))
-    for model in (Signature, Subscription, Request, Arrival):
+    _forget_what_they_wrote(session, mailbox)
+    for model in (Signature, Subscription, Request):
         session.execute(delete(model).where(model.mailbox == mailbox))
     session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
     suppress(session, mailbox, "erased at their own request", now, "erased")
+
+
+def _forget_what_they_wrote(session: Session, mailbox: str) -> None:
+    """Also messages whose From names this address among others, so that they are nobody's for certain."""
+    named = Arrival.mailbox.is_(None) & func.lower(Arrival.written_by).contains(mailbox, autoescape=True)
+    theirs = (Arrival.mailbox == mailbox) | named
+    raw = select(Arrival.raw_id).where(theirs, Arrival.raw_id.is_not(None))
+    session.execute(delete(RawMail).where(RawMail.id.in_(raw)))
+    session.execute(delete(Arrival).where(theirs))
 
 
 def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -51,8 +51,8 @@ def store(session: Session, mails: Sequence[Mail], now: datetime) -> None:
     session.execute(insert(Arrival), rows)
 
 
-NEW = {"state": "waiting", "attempts": 0} | dict.fromkeys(
-    ("kind", "reason", "outcome", "author", "subject", "body", "folder"), ""
+NEW: dict[str, Any] = {"state": "waiting", "attempts": 0, "files": []} | dict.fromkeys(
+    ("kind", "reason", "outcome", "author", "written_by", "subject", "body", "own", "folder"), ""
 )
 
 
@@ -109,7 +109,10 @@ def later(session: Session, arrival: Arrival, now: datetime, wait: timedelta) ->
 def finish(session: Session, arrival: Arrival, said: Judgement, outcome: str, folder: str = "", **found: object) -> None:
     """Writes down what a message was, and what came of it. Of what nobody needs to read, nothing but that is kept."""
     after = "quarantined" if said.quarantined else "done"
-    words = {"author": said.author[:320], "subject": said.subject, "body": said.body} if folder else {}
+    letter = {"author": said.author[:320], "written_by": said.written_by, "subject": said.subject, "body": said.body}
+    if said.kind == "bounce" and said.text not in said.body:
+        letter["body"] = f"{said.body}\n\n{said.recipient or 'The server'}: {said.text}"
+    words = letter | {"own": said.own, "files": said.files} if folder else {}
     values = {
         "kind": said.kind, "bounce_class": said.bounce_class, "status": said.status, "reason": said.reason, "outcome": outcome,
         "folder": folder, "leased_until": None, **words, **found,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from service.incoming import phrasebook, quotations
-from service.incoming.headings import of_sentences, refusing
-from service.incoming.phrasebook import Phrases, book, tokens
+from service.incoming import phrasebook
+from service.incoming.headings import refusing
+from service.incoming.phrasebook import book, tokens
 
 Answer = Literal["yes", "nothing", "other"]
 TABLE = "assent.txt"
@@ -24,56 +24,36 @@ CONTACT = re.compile(
     r"(?:[+(]?[\d][\d\s().+/-]{5,24}|<?\S{1,64}@\S{3,253}>?|(?:https?://|www\.)\S{3,200})",
     re.IGNORECASE,
 )
-MOST_LINES, MOST_WORDS = 30, 80
-LONGEST_OF_A_SIGNATURE, MOST_OF_A_SIGNATURE = 60, 8
+MOST_LINES, MOST_WORDS, LONGEST_LINE, LONGEST_OF_A_SIGNATURE = 30, 80, 400, 60
 
 
 def answer(lines: Sequence[str], names: Iterable[str] = (), tables: Tables = YES) -> Answer:
     """What the author's own lines say; `names` are those that stand below and in a greeting: the author's, and ours.
 
-    "yes" stands for what the first of the tables says; the others hold what may stand beside it.
+    "yes" stands for what the first of the tables says; the others hold what may stand beside it. A word that stands in none is
+    one that nobody but a person can weigh, also where it stands below a yes.
     """
     known = {word for name in names for word in tokens(name)} - refusing()
-    if len(lines) > MOST_LINES or any(len(line) > 400 for line in lines):
-        return "other"
-    main, below = _parted(lines, known)
-    if all(_is_signature(line, known) for line in [*main, *below]):
+    said = list(_said(lines, known, any_signature=tables is LEAVE))
+    if not said:
         return "nothing"
-    words = tokens("\n".join(main))
-    is_yes = len(words) <= MOST_WORDS and any(0 in way for way in phrasebook.covered(words, _books(known, tables)))
-    return "yes" if is_yes and all(tokens(line) for line in main) and _may_stand_below(below, known) else "other"
+    words = tokens("\n".join(said))
+    if len(said) > MOST_LINES or len(words) > MOST_WORDS or not all(tokens(line) for line in said):
+        return "other"
+    books = [*(book(file, title) for file, title in tables), book(TABLE, "closings"), phrasebook.phrases(known)]
+    return "yes" if any(0 in way for way in phrasebook.covered(words, books)) else "other"
 
 
-def _books(known: set[str], tables: Tables) -> list[Phrases]:
-    return [*(book(file, title) for file, title in tables), book(TABLE, "closings"), phrasebook.phrases(known)]
+def _said(lines: Sequence[str], known: set[str], *, any_signature: bool) -> Iterator[str]:
+    """The lines that are more than the author's name; below the mark of a signature, more than a telephone or an address.
 
-
-def _parted(lines: Sequence[str], known: set[str]) -> tuple[list[str], list[str]]:
-    """What is said, and the signature: behind its mark, or behind "Kind regards"."""
-    for at, line in enumerate(lines):
-        if line == SIGNATURE:
-            return list(lines[:at]), list(lines[at + 1 :])
-        if at and _is_closing(line, known):
-            return list(lines[: at + 1]), [below for below in lines[at + 1 :] if below != SIGNATURE]
-    return list(lines), []
-
-
-def _is_closing(line: str, known: set[str]) -> bool:
-    return any(0 in way for way in phrasebook.covered(tokens(line), [book(TABLE, "closings"), phrasebook.phrases(known)]))
-
-
-def _is_signature(line: str, known: set[str]) -> bool:
-    """A line of nothing but the author's name, a telephone number or an address: no words."""
-    words = tokens(quotations.LINK.sub(" ", line))
-    return line == SIGNATURE or (bool(words) and set(words) <= known) or bool(CONTACT.fullmatch(line))
-
-
-def _may_stand_below(lines: Sequence[str], known: set[str]) -> bool:
-    """Whether what stands below a yes is its author's office, party and telephone, and no sentence that takes it back."""
-    if len(lines) > MOST_OF_A_SIGNATURE:
-        return False
+    `any_signature`: or anything short, for a wish that is asked back, or can be made good by asking again.
+    """
+    below = False
     for line in lines:
-        words = set(tokens(line)) - known
-        if len(line) > LONGEST_OF_A_SIGNATURE or "?" in words or words & (refusing() | of_sentences()):
-            return False
-    return True
+        words = set(tokens(line[:LONGEST_LINE]))
+        below = below or line == SIGNATURE
+        is_name = bool(words) and words <= known and len(line) < LONGEST_LINE
+        of_signature = below and (CONTACT.fullmatch(line) or (any_signature and len(line) <= LONGEST_OF_A_SIGNATURE))
+        if line != SIGNATURE and not is_name and not of_signature:
+            yield line

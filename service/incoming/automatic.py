@@ -15,6 +15,7 @@ NAMED_DAEMON = phrase("a mail system by name", r"\b{}\b")
 BEFORE_A_SUBJECT = phrase("an automatic answer, before what it answers", r"(?:\[[^\]]{0,20}\]\s*)?{}\s*(?:[:：,\-–(]|re\b|$)")
 OF_ITS_OWN = phrase("begins the subject of an automatic answer", r"{}")
 NO_REPLY = phrase("nobody reads this address", r"(?:^|_){}(?:_|\d|$)")
+ITS_SUBJECT = "its subject"
 NOBODY_READS = "nobody reads its address"
 AGGREGATE = re.compile(r"(?:\[[\w -]{0,20}\]\s*)?report domain:\s*\S{1,255}\s+submitter:\s*\S", re.IGNORECASE)
 """The subject of DMARC's and TLS' nightly reports (RFC 7489 §7.2.1.1, RFC 8460 §5.3)."""
@@ -98,7 +99,7 @@ def vacation(message: Part) -> str:
         "the program that wrote it": VACATION_PROGRAM.search(message.get("x-mailer") + message.get("delivered-to")),
         "X-Auto-Response-Suppress": suppressed and says_away(message),
         "X-POST-MessageClass": "autoresponder" in message.get("x-post-messageclass").lower(),
-        "its subject": has_automatic_subject(message),
+        ITS_SUBJECT: has_automatic_subject(message),
     }
     return next((sign for sign, there in signs.items() if there), "")
 

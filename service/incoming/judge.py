@@ -22,8 +22,9 @@ def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judge
     except Hostile as hostile:
         return _unread(raw, str(hostile))
     found = replace(of(message, sender), **_letter(message), **_text(message))
+    tokens = _tokens(message) or (letters.tokens_below(message) if found.kind == "bounce" else [])
     return replace(
-        found, tokens=_tokens(message), answered=letters.answered_tokens(message),
+        found, tokens=tokens, answered=letters.answered_tokens(message),
         failed_authentication=letters.failed_authentication(message, authserv_id),
     )  # fmt: skip
 

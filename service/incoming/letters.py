@@ -100,8 +100,13 @@ def answered_tokens(message: Part) -> list[str]:
     return _tokens_in(" ".join(message.all("in-reply-to") + message.all("references")))
 
 
+def tokens_below(message: Part) -> list[str]:
+    """Our own tokens in the copy that a bounce of no standard has below its text."""
+    return _tokens_in(" ".join(part.text[:20_000] for part in message.walk() if part.content_type.startswith("text/"))[:40_000])
+
+
 def _tokens_in(looked_at: str) -> list[str]:
-    return list(dict.fromkeys(found.lower() for found in TOKEN.findall(looked_at[:20_000])))[:20]
+    return list(dict.fromkeys(found.lower() for found in TOKEN.findall(looked_at[:40_000])))[:20]
 
 
 def failed_authentication(message: Part, authserv_id: str) -> bool:

@@ -25,6 +25,8 @@ RUN = 4
 
 class Own(NamedTuple):
     lines: list[str]
+    text: str
+    """The lines with an empty one where something stood between them."""
     is_whole: bool
     """False where there are more of them than anybody writes."""
 
@@ -32,7 +34,7 @@ class Own(NamedTuple):
 def own_lines(text: str) -> Own:
     """The lines that the author wrote, without empty ones."""
     lines = [_plain(line) for line in text.splitlines()]
-    own: list[str] = []
+    own: dict[int, str] = {}
     at = looked_at = 0
     while at < len(lines) and looked_at < MOST_LINES:
         line = lines[at]
@@ -41,9 +43,10 @@ def own_lines(text: str) -> Own:
             looked_at += 1
             length = heading(lines, at)
             if not length and not is_of_a_device(line):
-                own.append(line.removeprefix(">") if line.startswith(">From ") else line)
+                own[at] = line.removeprefix(">") if line.startswith(">From ") else line
         at += length or 1
-    return Own(own, at >= len(lines))
+    shown = "".join(f"\n{line}" if number - 1 in own else f"\n\n{line}" for number, line in own.items())
+    return Own(list(own.values()), shown.strip(), at >= len(lines))
 
 
 def _plain(line: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, literal_column, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -58,8 +59,15 @@ class Arrival(Base):
     """The message of ours that it speaks of."""
     mailbox: Mapped[Mailbox | None]
     author: Mapped[Address] = mapped_column(default="")
+    """The address of its From, where that is exactly one."""
+    written_by: Mapped[str] = mapped_column(Text, default="")
+    """Its From as it stands there, for people to read."""
     subject: Mapped[str] = mapped_column(Text, default="")
     body: Mapped[str] = mapped_column(Text, default="")
+    own: Mapped[str] = mapped_column(Text, default="")
+    """The lines of the body that its author wrote, without what is quoted."""
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """What came with it: name, kind, size."""
     folder: Mapped[str] = mapped_column(default="")
     """Where an organiser finds it: replies | automatic | unclear | quarantine; empty: nothing for a person to do."""
     put_away_at: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -40,6 +40,17 @@ def act(number: int) -> ResponseReturnValue:
             _give_up(database, arrival)
         spool.put_away(database, arrival, now())
     return redirect(url_for("inbox.show", folder=folder), 303)
+
+
+@blueprint.get("/inbox/<int:number>/message.eml")
+def message(number: int) -> ResponseReturnValue:
+    """The whole message as it came, with its files, for as long as its bytes are kept."""
+    with reading() as database:
+        content = spool.content(database, spool.find(database, number))
+    if not content:
+        raise NotFound("the bytes of this message are forgotten")
+    headers = {"Content-Disposition": f'attachment; filename="message-{number}.eml"', "Content-Security-Policy": "sandbox"}
+    return Response(content, mimetype="message/rfc822", headers=headers)
 
 
 def _give_up(database: Session, arrival: Arrival) -> None:

@@ -67,6 +67,7 @@ MAY: dict[str, May] = {
     "organise_notices.remove_official": CHANGING,
     "organise_notices.choose_counts": STOPPING,
     "inbox.show": LOOKING_AFTER,
+    "inbox.message": LOOKING_AFTER,
     "inbox.act": LOOKING_AFTER,
     "inbox.act put away": LOOKING_AFTER,
     "inbox.act give up": CHANGING,

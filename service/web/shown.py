@@ -48,10 +48,18 @@ def browser(agent: str) -> str:
     return f"{name} on {system}" if name and system else agent or "unknown"
 
 
+def size(octets: int) -> str:
+    """740 bytes; 12 kB; 3.4 MB."""
+    if octets < 1_000:
+        return f"{octets} bytes"
+    return f"{octets / 1_000:.0f} kB" if octets < 1_000_000 else f"{octets / 1_000_000:.1f} MB"
+
+
 FILTERS: dict[str, Callable[..., object]] = {
     "markdown": to_html,
     "tier": lambda tier: TIERS[tier],
     "lasts": lasts,
+    "size": size,
     "browser": browser,
     "instant": datetime.fromisoformat,
 }

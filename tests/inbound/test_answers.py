@@ -167,6 +167,7 @@ def test_our_letter_quoted_without_a_mark_is_still_ours(world: World) -> None:
 
 
 REMAIN = [
+    "Yes\n-- \nAnn\nforget it\n{q}", "Yes\n\nKind regards\nAnn\nforget it\n{q}", "Yes, forget it\n{q}",
     "{q}\nNo, that was not me.\n", "{q}No!\n{q}", "Sent from my iPhone\n\nNo, not me",
     "________________________________\nNo, I never asked for this",
     "-----Original Message-----\nFrom: N\nSubject: Please confirm\n\n{t}\nI did not sign anything. No.",

@@ -52,6 +52,30 @@ def test_an_organiser_reads_a_reply_and_looks_a_person_up(visitor: Visitor) -> N
     assert visitor.says("Suppression lifted")
 
 
+@wide_or_narrow
+def test_an_organiser_sees_files_and_finds_what_was_quoted(visitor: Visitor) -> None:
+    page, world = visitor.page, visitor.world
+    world.publish()
+    world.add_organisers()
+    to = f"notices@{DOMAIN}"
+    long = letter(
+        "x@example.org", to, "very" * 80, "On 23 Nov 2026 at 18:02, N <n@x.example> wrote:\n> Ours\n\n" + "word" * 200
+    )
+    file = b"From: Ola <ola@example.org>\r\nSubject: Form\r\nContent-Type: image/png; name=sheet.png\r\n\r\nx\r\n"
+    for raw in (long, file):
+        receive(world, raw, to, "x@example.org")
+    sign_in(visitor, OLIVE)
+    visitor.follow("Inbox")
+    assert visitor.says("sheet.png, image/png, 2 bytes")
+    assert not visitor.says("Ours")
+    page.locator("summary").filter(has_text="The whole message").click()
+    assert visitor.says("> Ours")
+    visitor.look()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save it as it came, with its files").click()
+    assert download.value.suggested_filename == "message-2.eml"
+
+
 def _bounce_of_the_welcome(world: World) -> str:
     (row,) = world.rows(select(Message.id).where(Message.kind == "welcome"))
     return links.bounce_address(row)

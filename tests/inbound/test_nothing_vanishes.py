@@ -1,0 +1,247 @@
+"""Every message is acted on, answered, or shown where an organiser finds it, with whose it is, its words and its files."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+from sqlalchemy import select
+
+from service import holdings, links, mailings, subscriptions
+from service.db import reading, transaction
+from service.models import Arrival, Bounce, Message, Subscription
+from tests.inbound.post import DOMAIN, bounce, letter, receive
+from tests.people import ANN, AUGUST, BEN, OLIVE, PETRA
+from tests.world import World, text_of
+
+NOTICES = f"notices@{DOMAIN}"
+TOKEN = "Message-ID: {}\r\n"
+RETURNED = "--=_edge\nContent-Type: text/rfc822-headers\n\nMessage-ID: {}\nSubject: The first week\n\n--=_edge--"
+
+
+def last(world: World) -> Arrival:
+    return world.rows(select(Arrival).order_by(Arrival.id.desc()))[0]  # type: ignore[no-any-return]
+
+
+def of_message(number: int, **how: str) -> bytes:
+    """A report that returns the headers of one message of ours, and came to another address than that message's own."""
+    returned = RETURNED.format(links.message_id(number)).replace("\n", "\r\n").encode()
+    return bounce(**how).replace(b"--=_edge--", returned)
+
+
+def welcomed(world: World) -> int:
+    """Ann is on the list; the number of the message that welcomed her."""
+    world.publish()
+    world.subscribe(ANN)
+    world.confirm(ANN["email"])
+    return int(world.rows(select(Message.id).where(Message.kind == "welcome"))[0])
+
+
+@pytest.mark.parametrize(
+    "to", [NOTICES, f"contact@{DOMAIN}", f"updates-request@{DOMAIN}", f"postmaster@{DOMAIN}", f"updates-subscribe@{DOMAIN}"]
+)
+def test_a_bounce_to_any_address_counts_for_the_message_that_our_token_names(either_world: World, to: str) -> None:
+    number = welcomed(either_world)
+    receive(either_world, of_message(number), to, "")
+    assert either_world.rows(select(Message.state).where(Message.id == number)) == ["bounced"]
+    assert last(either_world).outcome.startswith("hard: ")
+    assert len(either_world.rows(select(Bounce.id))) == 1
+
+
+def test_a_bounce_that_names_its_message_in_a_header_or_in_its_text_counts_too(world: World) -> None:
+    number = welcomed(world)
+    told = bounce().replace(b"Auto-Submitted", f"In-Reply-To: {links.message_id(number)}\r\nAuto-Submitted".encode())
+    receive(world, told, NOTICES, "")
+    assert world.rows(select(Message.state).where(Message.id == number)) == ["bounced"]
+
+
+OF_TEXT = """\
+This message was created automatically by mail delivery software.
+A message that you sent could not be delivered to one or more of its recipients.
+
+  ann@example.org
+    SMTP error from remote mail server after RCPT TO:<ann@example.org>:
+    550 5.1.1 User unknown
+
+------ This is a copy of the message, including all the headers. ------
+
+Message-ID: {}
+Subject: You will get our updates
+"""
+
+
+def test_a_bounce_of_no_standard_names_its_message_in_the_copy_below_its_text(world: World) -> None:
+    number = welcomed(world)
+    receive(
+        world,
+        letter("MAILER-DAEMON@mx.example.net", NOTICES, "Mail delivery failed", OF_TEXT.format(links.message_id(number))),
+        NOTICES,
+        "",
+    )
+    assert world.rows(select(Message.state).where(Message.id == number)) == ["bounced"]
+
+
+FORGED = [
+    (b"aaaaaaaaaaaaaaaaaaaaaaaaaa", "", "a token that is none of ours"),
+    (None, "mallory@example.org", "an envelope sender who is no server"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("token", "sender", "name"), FORGED)
+def test_a_bounce_that_proves_nothing_changes_nothing_and_is_shown(
+    world: World, token: bytes | None, sender: str, name: str
+) -> None:
+    number = welcomed(world)
+    world.add_organisers()
+    raw = of_message(number)
+    raw = re.sub(rb"<[a-z2-7]{26}@", b"<" + token + b"@", raw) if token else raw
+    receive(world, raw, NOTICES, sender)
+    assert world.rows(select(Message.state).where(Message.id == number)) == ["accepted"], name
+    assert last(world).folder == "unclear"
+    page = world.get("/organise/inbox?folder=unclear", world.sign_in(OLIVE)).get_data(as_text=True)
+    assert "Undelivered Mail Returned to Sender" in page
+    assert "Write to this address no more" not in page
+
+
+WRITERS = {
+    "a person": "Ada <ada@example.org>", "two people": "ada@example.org, bo@example.org", "a group": "us: ada@example.org;",
+    "nobody": "", "an address of another kind": "Ada <ada@[192.0.2.1]>", "no-reply": "no-reply@shop.example",
+    "a daemon": "postmaster@example.org",
+}  # fmt: skip
+BODIES = {
+    "words": ("text/plain", "Who brings the chairs?\r\n"), "nothing": ("text/plain", "\r\n"),
+    "a file": ("application/pdf; name=form.pdf", "JVBERi0xLjQK\r\n"),
+    "an odd charset": ("text/plain; charset=klingon", "nuqneH\r\n"), "encrypted": ("application/pkcs7-mime", "MIAG\r\n"),
+    "somebody away": ("text/plain", "I am out of the office until Monday.\r\n"),
+}  # fmt: skip
+HEADERS = {
+    "plain": "",
+    "automatic": "Auto-Submitted: auto-replied\r\n",
+    "forged": f"Authentication-Results: {DOMAIN}; dmarc=fail\r\n",
+}
+
+
+def addresses() -> list[str]:
+    named = ["abuse", "updates-request", "updates-subscribe", "updates-unsubscribe", "again", "nolist-request"]
+    tokens = [made(number) for made in (links.confirm_address, links.bounce_address) for number in (1, 99)]
+    return [NOTICES, "nobody@elsewhere.example", *(f"{name}@{DOMAIN}" for name in named), *tokens]
+
+
+def answered_before(world: World, row: Arrival) -> bool:
+    """Whether a letter that says the same waits, or went: none is written twice."""
+    return row.outcome.startswith("answered") and row.mailbox in world.rows(select(Message.mailbox))
+
+
+@pytest.mark.settings(LIMIT_GAP_MINUTES="1", LIMIT_DAY="50")
+@pytest.mark.parametrize("writer", WRITERS)
+def test_no_message_vanishes(world: World, writer: str) -> None:
+    """Whoever writes what to whichever address: it led to a letter, changed something, or stands in a folder."""
+    world.publish()
+    receive(world, letter("ada@example.org", f"updates-subscribe@{DOMAIN}"), f"updates-subscribe@{DOMAIN}", "ada@example.org")
+    for (body, (kind, text)), (headers, head), to in product(BODIES.items(), HEADERS.items(), addresses()):
+        raw = f"From: {WRITERS[writer]}\r\nTo: {to}\r\nSubject: Hello\r\nContent-Type: {kind}\r\n{head}\r\n{text}"
+        before = len(world.rows(select(Message.id)))
+        receive(world, raw.encode(), to, "x@example.org")
+        row, written = last(world), len(world.rows(select(Message.id))) > before
+        acted = row.outcome in {"confirmed by reply", "confirms nothing: this link was used already"}
+        assert row.folder or written or acted or answered_before(world, row), (body, headers, to, row.outcome)
+        if row.folder:
+            assert row.written_by == WRITERS[writer], (to, row.outcome)
+
+
+def test_an_answer_to_our_own_update_is_a_persons_whatever_its_subject_sounds_like(world: World) -> None:
+    world.publish()
+    with transaction() as session:
+        updates = subscriptions.find_list(session, "updates")
+        mailings.draft(session, updates, "Out of office: who answers?", "Nobody.", None, datetime.now(UTC))
+    for subject, folder in (
+        ("Re: Out of office: who answers?", "replies"),
+        ("Re: Out of office: back on Monday", "automatic"),
+    ):
+        receive(world, letter(ANN["email"], NOTICES, subject, "Well done all."), NOTICES, ANN["email"])
+        assert last(world).folder == folder
+
+
+@pytest.mark.settings(INBOX_FORWARD_TO="desk@example.org")
+def test_a_message_of_a_file_alone_says_so_on_the_page_and_where_it_is_forwarded(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    raw = (
+        f'From: Ola Member <ola@example.org>\r\nTo: {NOTICES}\r\nSubject: My signed form\r\n'
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        "--b\r\nContent-Type: text/plain\r\n\r\n\r\n"
+        "--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n"
+        "Content-Disposition: attachment; filename*=utf-8''F%C3%B6rm.pdf\r\n\r\nJVBERi0xLjQK\r\n--b--\r\n"
+    )  # fmt: skip
+    receive(world, raw.encode(), NOTICES, "ola@example.org")
+    olive = world.sign_in(OLIVE)
+    page = world.get("/organise/inbox", olive).get_data(as_text=True)
+    for words in ("Ola Member", "My signed form", "Förm.pdf", "application/pdf", "9 bytes", "It has no text."):
+        assert words in page
+    saved = world.get(re.findall(r'href="(/organise/inbox/\d+/message.eml)"', page)[0], olive)
+    assert saved.get_data() == raw.encode()
+    assert (saved.mimetype, saved.headers["Content-Disposition"]) == ("message/rfc822", 'attachment; filename="message-1.eml"')
+    assert "Förm.pdf (application/pdf)" in text_of(world.letter("desk@example.org"))
+
+
+def test_only_who_looks_after_people_may_save_a_message(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    receive(world, letter(ANN["email"], NOTICES, "Hello"), NOTICES, ANN["email"])
+    for email in (PETRA, AUGUST):
+        assert world.get("/organise/inbox/1/message.eml", world.sign_in(email)).status_code == 403
+    assert world.get("/organise/inbox/1/message.eml").status_code in {302, 303}
+    assert world.get("/organise/inbox/2/message.eml", world.sign_in(OLIVE)).status_code == 404
+
+
+def test_the_writers_own_words_stand_first_and_what_they_quote_is_folded_away(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    quoted = "".join(f"> Paragraph {number} of our long update, with words enough for a line.\r\n" for number in range(60))
+    text = f"On Mon, 23 Nov 2026 at 18:02, The Branch <{NOTICES}> wrote:\r\n{quoted}\r\nI can help on Saturday.\r\n"
+    receive(world, letter(ANN["email"], NOTICES, "Re: Update", text), NOTICES, ANN["email"])
+    page = world.get("/organise/inbox", world.sign_in(OLIVE)).get_data(as_text=True)
+    assert page.index("I can help on Saturday.") < page.index("The whole message") < page.index("Paragraph 59")
+
+
+def test_what_nobody_for_certain_wrote_is_shown_with_its_from_as_it_stands(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    receive(world, letter("x@example.org", NOTICES, "Hello", From=f"{ANN['email']}, {BEN['email']}"), NOTICES, ANN["email"])
+    page = world.get("/organise/inbox", world.sign_in(OLIVE)).get_data(as_text=True)
+    assert f"“{ANN['email']}, {BEN['email']}”: not exactly one address" in page
+
+
+def test_what_somebody_wrote_is_exported_and_erased_also_where_they_wrote_with_another(either_world: World) -> None:
+    world = either_world
+    world.publish()
+    raw = letter("x@example.org", NOTICES, "Hello", "Ours.", From=f"{ANN['email']}, {BEN['email']}")
+    receive(world, raw, NOTICES, ANN["email"])
+    receive(world, letter(f"Ann <{ANN['email']}>", NOTICES, "Mine", "Mine alone."), NOTICES, ANN["email"])
+    with reading() as session:
+        came_in = holdings.export(holdings.of(session, ANN["email"]))["came_in"]
+    assert [(one["from"], one["text"], one["files"]) for one in came_in] == [(f"Ann <{ANN['email']}>", "Mine alone.", [])]  # type: ignore[attr-defined]
+    with transaction() as session:
+        holdings.erase(session, ANN["email"], datetime.now(UTC))
+    assert world.rows(select(Arrival)) == []
+    assert world.rows(select(Subscription)) == []
+
+
+def test_words_to_a_lists_address_that_are_no_command_are_answered_and_shown(world: World) -> None:
+    world.publish()
+    to = f"updates-request@{DOMAIN}"
+    receive(world, letter(ANN["email"], to, "A question", "My mother died. Please take her off."), to, ANN["email"])
+    assert (last(world).folder, last(world).outcome) == ("replies", "answered: help")
+    assert world.letter(ANN["email"], "by e-mail")
+    receive(world, letter(BEN["email"], to, "help", ""), to, BEN["email"])
+    assert (last(world).folder, last(world).outcome) == ("", "answered: help")
+
+
+def test_a_command_below_a_quotation_is_found(world: World) -> None:
+    world.publish()
+    to = f"updates-request@{DOMAIN}"
+    text = f"On Mon, 23 Nov 2026 at 18:02, The Branch <{NOTICES}> wrote:\n> The first week\n> of many\n\nunsubscribe\n"
+    receive(world, letter(ANN["email"], to, "Re: The first week", text), to, ANN["email"])
+    assert last(world).outcome == "answered: unsubscribe"
