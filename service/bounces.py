@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from service import states, tallies
+from service import brakes, reply_patterns, requests, states, tallies
+from service.addresses import domain
+from service.brakes import FailedMessage, Fate
 from service.config import settings
 from service.db import among
 from service.errors import NotFound
 from service.incoming import commands, reasons
-from service.models import Bounce, Letter, Message, Request, RequestItem, Signature, Subscription
+from service.models import Bounce, Message, Subscription
 from service.models.mail import REACTIVATE, TO_OFFICIALS, TO_ORGANISERS
-from service.suppressions import Cause, keyed_hash, suppress, suppress_all
+from service.suppressions import Cause, Due, keyed_hash, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
 """Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""
@@ -33,6 +36,7 @@ REASONS: dict[Cause, str] = {
 NEVER = {*TO_OFFICIALS, *TO_ORGANISERS}
 """Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
 ASKS_TO_CONFIRM = ("confirm", REACTIVATE)
+SHORTEST_NAME = 4
 ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
 
@@ -65,17 +69,17 @@ def returned(session: Session, message: Message, kind: str, status: str, text: s
     mailbox = mailbox_of(session, message)
     if mailbox is None or session.scalar(select(known)):
         return False
-    _note(session, message, mailbox, kind, status, text, now)
-    if kind == "delayed":
-        return True
-    _move(session, message, "bounced", ("accepted", "unsure"))
-    if message.kind in ASKS_TO_CONFIRM:
-        _end_pending(session, message)
-    if message.kind not in NEVER and (
-        kind == "hard" or (kind == "soft" and score(session, mailbox, now) >= settings().soft_bounces)
-    ):
-        cause: Cause = "hard" if kind == "hard" else "soft"
-        suppress(session, mailbox, REASONS[cause], now, cause)
+    held: set[int] = set()
+    if kind in {"hard", "soft"} and message.kind not in NEVER:
+        reason = reasons.judge(status, text).reason
+        failure = Failure(message.id, message.mailing_id, mailbox, kind, reason, status, text, message.settled_at or now)
+        held = _suppress_or_hold(session, [failure], now)
+    else:
+        _note(session, message, mailbox, kind, status, text, now)
+    if kind != "delayed":
+        _move(session, message, "bounced", ("accepted", "unsure"))
+        if message.kind in ASKS_TO_CONFIRM and not held:
+            requests.end_unreached(session, [message.id])
     return True
 
 
@@ -86,20 +90,61 @@ def refused(session: Session, said: Mapping[int, str], now: datetime) -> None:
     the share at which a mailing pauses have it already. A few statements for all, however many there are.
     """
     judged = {number: reasons.judge("", words, commands.refused(words) or "rcpt") for number, words in said.items()}
-    _end_pending_of(session, said)
-    failed = {number: verdict.kind for number, verdict in judged.items() if verdict.kind in {"hard", "soft"}}
-    rows = _addressees(session, failed) if failed else []
-    if not rows:
-        return
-    hashes = {message_id: keyed_hash(mailbox) for message_id, _, mailbox in rows}
-    session.execute(insert(Bounce), [
-        {"hash": hashes[message_id], "message_id": message_id, "mailing_id": mailing_id, "kind": failed[message_id],
-         "status": reasons.specific("", said[message_id]), "text": _without_addresses(said[message_id]), "at": now}
-        for message_id, mailing_id, _ in rows
-    ])  # fmt: skip
-    tired = {hash for hash, days in scores(session, set(hashes.values()), now).items() if days >= settings().soft_bounces}
-    due: dict[str, Cause] = {hash: "hard" if failed[number] == "hard" else "soft" for number, hash in hashes.items()}
-    suppress_all(session, {hash: cause for hash, cause in due.items() if cause == "hard" or hash in tired}, REASONS, now)
+    failed = {number: verdict for number, verdict in judged.items() if verdict.kind in {"hard", "soft"}}
+    failures = [
+        Failure(number, mailing_id, mailbox, *failed[number], reasons.specific("", said[number]), said[number], now)
+        for number, mailing_id, mailbox in (_addressees(session, failed) if failed else ())
+    ]
+    held = _suppress_or_hold(session, failures, now) if failures else set()
+    unreached = select(Message.id).where(among(session, Message.id, said), Message.kind.in_(ASKS_TO_CONFIRM))
+    requests.end_unreached(session, [number for number in session.scalars(unreached) if number not in held])
+
+
+class Failure(NamedTuple):
+    """A message that failed hard, or for a time, and whose mailbox it was."""
+
+    message_id: int
+    mailing_id: int | None
+    mailbox: str
+    kind: str
+    reason: str
+    status: str
+    text: str
+    settled_at: datetime
+
+
+def _suppress_or_hold(session: Session, failures: Sequence[Failure], now: datetime) -> set[int]:
+    """Writes failures down and suppresses where that is due, unless a brake holds; returns the messages that one holds."""
+    failed = _weighable(session, failures, now)
+    fates = brakes.weigh(session, failed, now)
+    scored = scores(session, {one.hash for one in failed if one.kind == "soft"}, now)
+    due = {
+        one: fates[one.message_id] for one in failed if one.kind == "hard" or scored.get(one.hash, 0) >= settings().soft_bounces
+    }
+    brakes.hold(session, {one: fate for one, fate in due.items() if fate.act == "hold"}, now)
+    suppress_all(session, [_due(one, fate) for one, fate in due.items() if fate.act in {"act", "dead"}], now)
+    return {one.message_id for one, fate in due.items() if fate.act == "hold"}
+
+
+def _due(one: FailedMessage, fate: Fate) -> Due:
+    """A failure for a cause that an organiser judged acts at their word."""
+    kind: Cause = "hard" if one.kind == "hard" else "soft"
+    return Due(one.hash, "judged" if fate.act == "dead" else kind, REASONS[kind], one.pattern_id)
+
+
+def _weighable(session: Session, failures: Sequence[Failure], now: datetime) -> list[FailedMessage]:
+    """Failures without a trace of whose they are, each with the pattern of its words."""
+    texts = [_without_addresses(one.text, one.mailbox) for one in failures]
+    keys = [reply_patterns.key_of(text, one.status) for one, text in zip(failures, texts, strict=True)]
+    causes = {
+        key: reply_patterns.Cause(one.reason, one.status, text) for key, one, text in zip(keys, failures, texts, strict=True)
+    }
+    patterns = reply_patterns.remember(session, causes, now)
+    return [
+        FailedMessage(one.message_id, one.mailing_id, keyed_hash(one.mailbox), domain(one.mailbox), one.kind, one.status, text,
+                      patterns[key].id, patterns[key].first_at, one.settled_at)
+        for one, text, key in zip(failures, texts, keys, strict=True)
+    ]  # fmt: skip
 
 
 def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, int | None, str]]:
@@ -111,12 +156,6 @@ def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, i
         .where(among(session, Message.id, numbers), Message.kind.not_in(NEVER), mailbox.is_not(None))
     )
     return [row._tuple() for row in session.execute(wanted)]
-
-
-def _end_pending_of(session: Session, numbers: Collection[int]) -> None:
-    confirmations = select(Message).where(among(session, Message.id, numbers), Message.kind.in_(ASKS_TO_CONFIRM))
-    for message in session.scalars(confirmations):
-        _end_pending(session, message)
 
 
 def complained(session: Session, message: Message, text: str, now: datetime) -> str | None:
@@ -134,13 +173,17 @@ def complained(session: Session, message: Message, text: str, now: datetime) -> 
 def _note(session: Session, message: Message, mailbox: str, kind: str, status: str, text: str, now: datetime) -> None:
     session.add(
         Bounce(hash=keyed_hash(mailbox), message_id=message.id, mailing_id=message.mailing_id, kind=kind, status=status,
-               text=_without_addresses(text), at=now)
+               text=_without_addresses(text, mailbox), at=now)
     )  # fmt: skip
     session.flush()
 
 
-def _without_addresses(text: str) -> str:
-    return "".join(c for c in ADDRESS.sub("…@…", text)[:500] if c.isprintable())
+def _without_addresses(text: str, mailbox: str) -> str:
+    """A server's words without addresses; nor does the reader's own name at their provider stand there alone."""
+    text, local = ADDRESS.sub("…@…", text), mailbox.rpartition("@")[0]
+    if len(local) >= SHORTEST_NAME and local in text.lower():
+        text = re.sub(rf"(?<![\w.]){re.escape(local)}(?![\w.])", "…", text, flags=re.IGNORECASE)
+    return "".join(c for c in text[:500] if c.isprintable())
 
 
 def _move(session: Session, message: Message, after: str, befores: tuple[str, ...]) -> None:
@@ -170,30 +213,6 @@ def scores(session: Session, hashes: Collection[str], now: datetime) -> dict[str
         else:
             days[hash].add(at.date())
     return {hash: len(found) for hash, found in days.items()}
-
-
-def _end_pending(session: Session, message: Message) -> None:
-    """The letter that asked to confirm never got there: what it asked for waits for nobody, unless another asks it too."""
-    request_id = session.scalar(select(Letter.request_id).where(Letter.message_id == message.id))
-    request = session.get(Request, request_id) if request_id else None
-    if request is None or request.used_at is not None:
-        return
-    rows = [item.signature or item.subscription for item in request.items]
-    session.delete(request)
-    session.flush()
-    for row in rows:
-        if row is not None and row.state == "pending" and not _asked_elsewhere(session, row):
-            if isinstance(row, Subscription) and row.left_at is not None:
-                states.move(row, "left")
-            else:
-                session.delete(row)
-    session.flush()
-
-
-def _asked_elsewhere(session: Session, row: Signature | Subscription) -> bool:
-    mine = RequestItem.signature_id if isinstance(row, Signature) else RequestItem.subscription_id
-    open_request = exists().where(Request.id == RequestItem.request_id, Request.used_at.is_(None))
-    return session.scalar(select(RequestItem.id).where(mine == row.id, open_request).limit(1)) is not None
 
 
 def why_pause(session: Session, mailing_id: int) -> str | None:

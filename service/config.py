@@ -107,6 +107,11 @@ class Settings:
         "5", "Temporary failures, one a day counted, after which an address is written to no more.", positive
     )
     soft_days: int = setting("30", "For how many days a temporary failure counts.", positive)
+    brake_failures: int = setting(
+        "10", "Hard failures of an update, a domain or an hour that may be unusual; 0: never.", amount
+    )
+    brake_share: int = setting("5", "Per cent of failures there from which nobody is suppressed before you look.", positive)
+    brake_new_cause: int = setting("5", "The same for failures with one cause that nobody had before; 0: never.", amount)
     blocked_share: int = setting("5", "Per cent of messages turned away as ours above which a mailing pauses itself.", amount)
     ses_topic: str = setting("", "ARN of the SNS topic that Amazon SES reports to; empty: /hooks/ses does not exist.")
     postmark_password: str = setting("", "Password of Postmark's web hook; empty: /hooks/postmark does not exist.", secret)

@@ -69,7 +69,9 @@ def _prepare_sqlite(connection: Any, read_only: bool) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def among(session: Session, column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:
+def among(
+    session: Session, column: InstrumentedAttribute[T] | InstrumentedAttribute[T | None], values: Iterable[T]
+) -> ColumnElement[bool]:
     """Whether a column holds one of many numbers or texts: one parameter for all, because SQLAlchemy handles each by itself,
     at its cost, and no database takes a hundred thousand."""
     if session.get_bind().dialect.name == "sqlite":
@@ -81,8 +83,12 @@ def among(session: Session, column: InstrumentedAttribute[T], values: Iterable[T
 def insert_new(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts the rows whose key is not there yet; also where another worker inserts the same key in this moment."""
     if rows:
-        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        session.execute(insert(model).on_conflict_do_nothing(), rows)
+        session.execute(insert_into(session, model).on_conflict_do_nothing(), rows)
+
+
+def insert_into(session: Session, model: type[Any]) -> Any:
+    """The INSERT of this database, which knows ON CONFLICT."""
+    return (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(model)
 
 
 @contextmanager

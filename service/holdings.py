@@ -15,6 +15,7 @@ from service.errors import NotFound
 from service.forgetting import forget_letters
 from service.models import (
     Arrival,
+    Bounce,
     Consent,
     Edition,
     Letter,
@@ -27,7 +28,7 @@ from service.models import (
     Signature,
     Subscription,
 )  # fmt: skip
-from service.suppressions import keyed_hash, suppress
+from service.suppressions import Barrier, barrier_of, keyed_hash, suppress
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Holdings:
     consents: list[Consent]
     letters: list[Message]
     arrivals: list[Arrival]
+    failures: list[Bounce]
+    barrier: Barrier | None
 
 
 def of(session: Session, mailbox: str) -> Holdings:
@@ -55,6 +58,8 @@ def of(session: Session, mailbox: str) -> Holdings:
         list(session.scalars(select(Consent).where(Consent.mailbox == mailbox).order_by(Consent.id))),
         list(session.scalars(select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None)))),
         list(session.scalars(select(Arrival).where(Arrival.mailbox == mailbox).order_by(Arrival.id))),
+        list(session.scalars(select(Bounce).where(Bounce.hash == keyed_hash(mailbox)).order_by(Bounce.id))),
+        barrier_of(session, mailbox),
     )
 
 
@@ -112,6 +117,10 @@ def export(held: Holdings) -> dict[str, object]:
              "subject": one.subject, "text": one.body, "files": one.files}
             for one in held.arrivals
         ],
+        "failures": [
+            {"kind": one.kind, "at": _iso(one.at), "status": one.status, "server_said": one.text} for one in held.failures
+        ],
+        "not_written_to": held.barrier and {"because": held.barrier.cause, "since": _iso(held.barrier.at)},
     }  # fmt: skip
 
 
@@ -135,6 +144,7 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     _forget_what_they_wrote(session, mailbox)
     for model in (Signature, Subscription, Request):
         session.execute(delete(model).where(model.mailbox == mailbox))
+    session.execute(delete(Bounce).where(Bounce.hash == keyed_hash(mailbox)))
     session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
     suppress(session, mailbox, "erased at their own request", now, "erased")
 

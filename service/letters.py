@@ -54,9 +54,12 @@ def store(
     session: Session, kind: str, email: str, now: datetime, *, to_name: str = "", due_at: datetime | None = None,
     headers: dict[str, str] | None = None, on: str = queue.PROMPT, letter: dict[str, Any] | None = None, **context: Any,
 ) -> Message | None:  # fmt: skip
-    """Stores the row and its letter. None where we must not write to the address (only an official's letter asks itself)."""
+    """Stores the row and its letter. None where we must not write to the address (only an official's letter asks itself).
+
+    A letter to a mailbox that a brake holds is stored, and waits.
+    """
     key = mailbox(email)
-    if on == queue.PROMPT and (barrier := barrier_of(session, key)) and barrier.bars(kind, now):
+    if on == queue.PROMPT and (barrier := barrier_of(session, key)) and not barrier.held and barrier.bars(kind, now):
         return None
     subject, text, html = render(kind, **context)
     message = Message(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, insert, literal, select
+from sqlalchemy import Select, exists, insert, literal, select
 from sqlalchemy.orm import Session
 
 from service import emails, limits, links, states
 from service.addresses import mailbox
 from service.config import settings
+from service.db import among
 from service.errors import NotFound
 from service.models import Consent, Letter, Message, Request, RequestItem, Signature, Subscription
 from service.models.base import UTCDateTime
@@ -198,3 +199,25 @@ def _cancel_waiting(session: Session, request: Request, now: datetime) -> None:
         if {item.identity for item in _asked(other)} <= mine:
             letters = select(Letter.message_id).where(Letter.request_id == other.id)
             states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters), settled_at=now)
+
+
+def end_unreached(session: Session, message_ids: Collection[int]) -> None:
+    """Letters that asked to confirm never got there: what they asked for waits for nobody, unless another asks it, too."""
+    unused = select(Letter.request_id).where(among(session, Letter.message_id, message_ids))
+    for request in session.scalars(select(Request).where(Request.id.in_(unused), Request.used_at.is_(None))):
+        rows = [item.signature or item.subscription for item in request.items]
+        session.delete(request)
+        session.flush()
+        for row in rows:
+            if row is not None and row.state == "pending" and not _asked_elsewhere(session, row):
+                if isinstance(row, Subscription) and row.left_at is not None:
+                    states.move(row, "left")
+                else:
+                    session.delete(row)
+        session.flush()
+
+
+def _asked_elsewhere(session: Session, row: Signature | Subscription) -> bool:
+    column = RequestItem.signature_id if isinstance(row, Signature) else RequestItem.subscription_id
+    open_request = exists().where(Request.id == RequestItem.request_id, Request.used_at.is_(None))
+    return session.scalar(select(RequestItem.id).where(column == row.id, open_request).limit(1)) is not None

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service import states
+from service import brakes, states
 from service.config import settings
 from service.forgetting import forget_letters
 from service.limits import ASKING
@@ -54,8 +54,13 @@ RULES: dict[str, str] = {
     "attempts": "with their message",
     "arrivals": "90 days after they came in",
     "raw_mail": "30 days after it came in",
-    "bounces": "a year; whose they are is a keyed hash",
+    "bounces": "a year; whose they are is a keyed hash; the receiving domain: 30 days",
     "suppressions": KEPT + "a keyed hash alone",
+    "holds": "until an organiser has looked at the failures; a keyed hash alone, with the receiving domain",
+    "brakes": "a year after they were judged; no personal data",
+    "brake_decisions": "with their brake; no personal data",
+    "outcome_counts": "of a receiving domain or an hour: a week; of a mailing: 30 days; counts alone",
+    "reply_patterns": "a year after the last failure in such words; no personal data",
     "complaints": "six years after they were answered",
     "sign_in_links": "a day after they ran out",
     "organiser_sessions": "a day after they ran out",
@@ -231,6 +236,7 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "bytes that came in": _raw_mail,
     "mail that came in": _older(Arrival.received_at, 90),
     "bounces": _older(Bounce.at, 365),
+    "what failures have in common": lambda session, now: brakes.forget(session, now, BATCH),
     "sign-in links": _older(SignInLink.expires_at, 1),
     "sessions": _older(OrganiserSession.expires_at, 1),
     "imports": _older(Import.created_at, 365),

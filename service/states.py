@@ -81,6 +81,10 @@ COMPLAINT = {
     "open": {"answered"},  # acknowledged; an answer is due in 30 days
     "answered": set(),
 }
+BRAKE = {
+    "open": {"judged"},  # whoever fails there is held, until an organiser has looked
+    "judged": set(),  # each cause has its verdict
+}
 ARRIVAL = {
     "waiting": {"reading"},  # stored; its sender was told 250
     "reading": {"waiting", "done", "quarantined"},  # leased by a worker
@@ -99,6 +103,7 @@ MACHINES: dict[type[m.Base], dict[str, Any]] = {
     m.Proposal: PROPOSAL,
     m.Arrival: ARRIVAL,
     m.Import: IMPORT,
+    m.Brake: BRAKE,
 }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, cast
 
 from sqlalchemy import CursorResult, delete, or_, select, update
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from service.config import settings
 from service.db import among, insert_new
 from service.errors import Refused
-from service.models import Bounce, Suppression
+from service.models import Bounce, Hold, Suppression
 from service.models.mail import REACTIVATE, TO_ORGANISERS
 
 Cause = Literal["hard", "soft", "judged", "organiser", "complaint", "erased"]
@@ -28,6 +28,9 @@ AFTER_FAILURE: tuple[Cause, ...] = ("hard", "soft", "judged")
 SAID_NO: tuple[Cause, ...] = ("complaint", "erased")
 """Its owner did: only their own word takes it back."""
 
+LOOK_AGAIN = timedelta(minutes=10)
+"""How long a message to a mailbox that a brake holds waits before it is asked again whether an organiser has looked."""
+
 
 class Barrier(NamedTuple):
     """What keeps us from writing to a mailbox."""
@@ -36,6 +39,8 @@ class Barrier(NamedTuple):
     cause: Cause
     at: datetime
     told_at: datetime | None
+    held: bool = False
+    """Only until an organiser has looked: what is meant for it waits, and is not lost."""
 
     @property
     def after_failure(self) -> bool:
@@ -72,9 +77,22 @@ def suppression_of(session: Session, mailbox: str) -> Suppression | None:
 def barrier_of(session: Session, mailbox: str) -> Barrier | None:
     """What keeps us from writing to this mailbox; None where nothing does."""
     suppression = suppression_of(session, mailbox)
-    if suppression is None:
+    row = suppression or hold_of(session, mailbox)
+    if row is None:
         return None
-    return Barrier(suppression.hash, cast(Cause, suppression.cause), suppression.at, suppression.told_at)
+    return Barrier(row.hash, cast(Cause, row.cause), row.at, row.told_at, held=suppression is None)
+
+
+def hold_of(session: Session, mailbox: str) -> Hold | None:
+    return session.get(Hold, keyed_hash(mailbox))
+
+
+def held_among(session: Session, mailboxes: Iterable[str]) -> set[str]:
+    """Which of these (at most a few thousand) wait for an organiser to look."""
+    if session.scalar(select(Hold.hash).limit(1)) is None:
+        return set()
+    by_hash = {keyed_hash(mailbox): mailbox for mailbox in mailboxes}
+    return {by_hash[hash] for hash in session.scalars(select(Hold.hash).where(among(session, Hold.hash, by_hash)))}
 
 
 def said_no(suppression: Suppression) -> bool:
@@ -87,12 +105,12 @@ def lift(session: Session, mailbox: str, now: datetime, *, asked: bool) -> None:
 
     Raises Refused where nothing is in the way, and where the person said no themselves and has not `asked` to come back.
     """
-    suppression = suppression_of(session, mailbox)
-    if suppression is None:
+    barrier = barrier_of(session, mailbox)
+    if barrier is None:
         raise Refused("Nothing keeps us from writing to this mailbox.")
-    if said_no(suppression) and not asked:
+    if barrier.cause in SAID_NO and not asked:
         raise Refused(asked="This person said no themselves: lift it only where they ask to come back, and say that they did.")
-    _lift(session, suppression.hash, "an organiser lifted the suppression", now)
+    _lift(session, barrier.hash, "an organiser lifted the suppression", now)
 
 
 def lift_for_owner(session: Session, mailbox: str, asked_at: datetime, now: datetime, *, reactivates: bool) -> bool:
@@ -109,32 +127,47 @@ def lift_for_owner(session: Session, mailbox: str, asked_at: datetime, now: date
 
 
 def _lift(session: Session, hash: str, text: str, now: datetime) -> None:
-    session.execute(delete(Suppression).where(Suppression.hash == hash))
+    for model in (Suppression, Hold):
+        session.execute(delete(model).where(model.hash == hash))
     session.add(Bounce(hash=hash, kind="lifted", status="", text=text, at=now))
 
 
 def tell(session: Session, barrier: Barrier, now: datetime, *, unless_after: datetime) -> bool:
     """Notes that its owner is told now; False where they were told after that time. Of several at once, one tells."""
-    untold = or_(Suppression.told_at.is_(None), Suppression.told_at <= unless_after)
-    statement = update(Suppression).where(Suppression.hash == barrier.hash, untold).values(told_at=now)
+    model = Hold if barrier.held else Suppression
+    untold = or_(model.told_at.is_(None), model.told_at <= unless_after)
+    statement = update(model).where(model.hash == barrier.hash, untold).values(told_at=now)
     return bool(cast(CursorResult[Any], session.execute(statement)).rowcount)
 
 
 def suppress(session: Session, mailbox: str, reason: str, now: datetime, cause: Cause = "complaint") -> None:
-    """We write to it no more. A person's own no takes the place of a failure's, and is then lifted at their word only."""
+    """We write to it no more. A person's own no takes the place of a failure's, and is then lifted at their word only.
+
+    It acts at once, also where a brake holds the mailbox.
+    """
     row = {"hash": keyed_hash(mailbox), "cause": cause, "reason": reason, "at": now}
+    session.execute(delete(Hold).where(Hold.hash == row["hash"]))
     insert_new(session, Suppression, [row])
     weaker = (Suppression.hash == row["hash"], Suppression.cause.in_(CAUSES[: CAUSES.index(cause) + 1]))
     if cause not in AFTER_FAILURE:
         session.execute(update(Suppression).where(*weaker).values(cause=cause, reason=reason, at=now))
 
 
-def suppress_all(session: Session, causes: Mapping[str, Cause], reasons: Mapping[Cause, str], now: datetime) -> None:
-    """Many at once, after failures: the cause by the mailbox's keyed hash; what is suppressed already stays as it is.
+class Due(NamedTuple):
+    """A mailbox that failed, whose suppression is due."""
+
+    hash: str
+    cause: Cause
+    reason: str
+    pattern_id: int
+
+
+def suppress_all(session: Session, due: Iterable[Due], now: datetime) -> None:
+    """Many at once, after failures; what is suppressed already stays as it is, and what is held waits.
 
     In one order, so that two workers never wait for each other in a circle.
     """
-    rows = [
-        {"hash": hash, "cause": cause, "reason": reasons[cause], "at": now} for hash, cause in sorted(causes.items())
-    ]  # fmt: skip
-    insert_new(session, Suppression, rows)
+    rows = {one.hash: one._asdict() | {"at": now} for one in due}
+    if rows:
+        held = set(session.scalars(select(Hold.hash).where(among(session, Hold.hash, rows))))
+        insert_new(session, Suppression, [row for hash, row in sorted(rows.items()) if hash not in held])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import audit
 from service.models import Arrival, Attempt, Bounce, Consent, Edition, Mailing, Message, Notice, Signature, Subscription
-from service.suppressions import keyed_hash, suppression_of
+from service.suppressions import hold_of, keyed_hash, suppression_of
 
 MOST = 500
 """The newest of each kind."""
@@ -41,6 +41,8 @@ def of(session: Session, mailbox: str) -> list[Happening]:
     ]
     if (suppression := suppression_of(session, mailbox)) is not None:
         found.append(Happening(suppression.at, "Written to no more", suppression.reason))
+    if (hold := hold_of(session, mailbox)) is not None:
+        found.append(Happening(hold.at, "Not written to until an organiser has looked", "far more failed than is usual"))
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 

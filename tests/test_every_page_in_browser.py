@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from service.db import transaction
+from service.models import Brake, Hold, ReplyPattern, Suppression
 from tests import studio
 from tests.browser import NARROW, Look, Visitor, chromium, looks, site, visitor
 from tests.people import ANN, BEN, OLIVE
@@ -48,6 +52,22 @@ def test_every_page_is_for_everybody_empty_filled_and_with_errors(visitor: Visit
         assert visitor.says("There is a problem") or visitor.says("There are problems"), path
 
 
+def came_back() -> None:
+    """Two causes that a brake holds, and one for which somebody was suppressed."""
+    now = datetime.now(UTC)
+    with transaction() as session:
+        brake = Brake(scope="domain", subject="mail.example", state="open", hard=12, settled=60, pulled_at=now)
+        causes = [
+            ReplyPattern(key=str(one), reason="no such user", status="5.1.1", example="550 5.1.1 unknown", first_at=now)
+            for one in range(3)
+        ]
+        session.add_all([brake, *causes])
+        session.flush()
+        held = {"brake_id": brake.id, "cause": "hard", "domain": "mail.example", "at": now}
+        session.add_all(Hold(hash=str(one), pattern_id=causes[one].id, **held) for one in range(2))
+        session.add(Suppression(hash="s", cause="hard", reason="bounced", at=now, pattern_id=causes[2].id))
+
+
 def filled(visitor: Visitor) -> None:
     """A notice that was served, a subscriber, an update with its version, a file whose columns wait to be told apart."""
     world = visitor.world
@@ -58,6 +78,7 @@ def filled(visitor: Visitor) -> None:
     world.confirm(BEN["email"])
     world.sweep()
     world.work()
+    came_back()
     visitor.open("/organise")
     studio.write(visitor, "Hello", "Dear {name|friend},\n\nwe go on.")
     visitor.open("/organise/imports")

@@ -18,6 +18,7 @@ from tests.world import World
 
 ROOT = Path(__file__).parent.parent
 STORIES = {
+    "brake_decisions",
     "spool",
     "bounces",
     "timeline",
@@ -52,6 +53,7 @@ BELOW_STORIES = {
     "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions",
     "tables", "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
+    "brakes", "outcome_counts", "reply_patterns",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

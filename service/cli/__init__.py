@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from service import migrate, sample
-from service.cli import backups, inbound, mailings, notices, people, proof, signatures
+from service.cli import backups, inbound, mailings, notices, people, proof, signatures, suppressions
 from service.cli.common import json_option, now, say, says_why
 from service.db import transaction
 
@@ -21,6 +21,7 @@ def register(app: Flask) -> None:
         people.subscribers_group,
         people.organisers_group,
         signatures.group,
+        suppressions.group,
         mailings.group,
         proof.group,
         inbound.group,

@@ -2,6 +2,7 @@
 
 from service.models.audit import AuditEntry, Import, ImportLine
 from service.models.base import Base
+from service.models.brakes import Brake, BrakeDecision, Hold, OutcomeCount, ReplyPattern
 from service.models.incoming import Arrival, Bounce, RawMail
 from service.models.lists import (
     Day,
@@ -23,9 +24,10 @@ from service.models.servings import Delivery, Serving
 from service.models.standing import Asking, Correction, Proposal
 
 __all__ = [
-    "Arrival", "Asking", "Attempt", "AuditEntry", "Base", "Bounce", "Complaint", "Consent", "Correction", "Day", "Delivery",
-    "Demand", "Edition", "Enclosure", "Evidence", "Failure", "Import", "ImportLine", "Leaf", "Letter", "Mailing", "MailingList",
-    "MailingReport", "MailingSeen", "MailingVersion", "Manifest", "Message", "Milestone", "Notice", "Official", "Organiser",
-    "OrganiserSession", "ProofKey", "Proposal", "RawMail", "RecoveryCode", "Request", "RequestItem", "Serving", "SignInLink",
-    "Signature", "Subscription", "Suppression", "Tally", "ToldProblem", "TreeNode",
+    "Arrival", "Asking", "Attempt", "AuditEntry", "Base", "Bounce", "Brake", "BrakeDecision", "Complaint", "Consent",
+    "Correction", "Day", "Delivery", "Demand", "Edition", "Enclosure", "Evidence", "Failure", "Hold", "Import",
+    "ImportLine", "Leaf", "Letter", "Mailing", "MailingList", "MailingReport", "MailingSeen", "MailingVersion", "Manifest",
+    "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "OutcomeCount", "ProofKey", "Proposal",
+    "RawMail", "RecoveryCode", "ReplyPattern", "Request", "RequestItem", "Serving", "SignInLink", "Signature",
+    "Subscription", "Suppression", "Tally", "ToldProblem", "TreeNode",
 ]  # fmt: skip

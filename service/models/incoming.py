@@ -87,6 +87,7 @@ class Bounce(Base):
         Index(None, "mailing_id", "kind"),
         Index(None, "message_id"),
         Index(None, "at"),
+        Index(None, "pattern_id"),
     )
     id: Mapped[Id]
     hash: Mapped[str]
@@ -99,3 +100,11 @@ class Bounce(Base):
     text: Mapped[str] = mapped_column(Text, default="")
     """The server's words, without addresses."""
     at: Mapped[datetime]
+    pattern_id: Mapped[int | None] = mapped_column(Ref)
+    """Of a failure that may suppress: its words without what varies (reply_patterns)."""
+    domain: Mapped[str] = mapped_column(default="", server_default="")
+    """The receiving domain, for as long as an organiser may look at it by cause; then empty."""
+    settled_at: Mapped[datetime | None]
+    """When its message was settled: a failure is counted among the messages of that time."""
+    brake_id: Mapped[int | None] = mapped_column(Ref)
+    """Which brake it fell under, and with it what organisers decided; None: it acted at once."""

@@ -130,5 +130,7 @@ class Suppression(Base):
     reason: Mapped[str]
     """The same as a sentence for organisers; nothing hangs on it."""
     at: Mapped[datetime] = mapped_column(index=True)
+    pattern_id: Mapped[int | None] = mapped_column(Ref)
+    """After a failure: its words without what varies (reply_patterns); all that one cause explains can be lifted at once."""
     told_at: Mapped[datetime | None]
     """When its owner, who had asked for something, was last told by letter how to be written to again."""

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import register
+from service import brake_decisions, register
 from service.db import reading
 from service.models import Mailing, Notice, Serving
 from service.operations import failures, stuck, turned_away, waiting_letters
@@ -96,6 +96,16 @@ def _letters_without_pdf(session: Session, _now: datetime) -> Iterable[Problem]:
         )  # fmt: skip
 
 
+def _pulled_brakes(session: Session, _now: datetime) -> Iterable[Problem]:
+    """Where far more failed than is usual: an organiser looks before anybody is given up. The service itself is well."""
+    for card in brake_decisions.cards(session):
+        mailing = card.first.mailing
+        yield Problem(
+            card.key, "Nobody given up yet", card.sentence, card.first.brake.pulled_at, page="/organise/came-back",
+            title=mailing.subject if mailing else "What came back", roles=APPROVERS, channels=frozenset({ALERT, MAIL}),
+        )  # fmt: skip
+
+
 SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
     stuck.servings,
     waiting_letters.of_servings,
@@ -105,6 +115,7 @@ SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
     _letters_without_pdf,
     stuck.mailings,
     _paused_mailings,
+    _pulled_brakes,
     waiting_letters.failing,
     waiting_letters.put_off,
     stuck.imports,

@@ -10,6 +10,7 @@ from flask import Blueprint
 
 from service.web import (
     account,
+    brakes,
     complaints,
     confirmations,
     health,
@@ -74,6 +75,7 @@ BLUEPRINTS = (
     Entry(reports.blueprint, "/organise/updates", needs_organiser),
     Entry(people.blueprint, "/organise/people", needs_organiser),
     Entry(moderation.blueprint, "/organise/signatures", needs_organiser),
+    Entry(brakes.blueprint, "/organise/came-back", needs_organiser),
     Entry(imports.blueprint, "/organise/imports", needs_organiser),
     Entry(team.blueprint, "/organise", needs_organiser),
 )

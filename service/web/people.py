@@ -58,7 +58,7 @@ def page(kind: str, number: int, errors: dict[str, str], pressed: str = "") -> s
             entered=request.form.get("reason", ""), suppressed=suppressed,
             subscriptions=people.subscriptions(database, mailbox), signatures=people.signatures(database, mailbox),
             proposed=moderation.proposed(database), timeline=timeline.of(database, mailbox),
-            said_no=suppressed is not None and suppressions.said_no(suppressed),
+            said_no=suppressed is not None and suppressions.said_no(suppressed), held=suppressions.hold_of(database, mailbox),
         )  # fmt: skip
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, select
 
-from service import bounces, timeline
+from service import bounces, brake_decisions, timeline
+from service.config import settings
 from service.db import engine_for, reading, transaction
 from service.models import Bounce, Mailing, Message, Subscription
+from service.operations import problems
 from tests.inbound.cases import replies
 from tests.inbound.test_bounces import readers, suppressed
+from tests.inbound.test_brake import counts, refuse
 from tests.people import ANN, SLUG
 from tests.smtp_server import SmtpServer, answer
 from tests.world import World
 
 pytestmark = pytest.mark.settings(APPROVALS="0")
+WITHOUT_BRAKE = pytest.mark.settings(APPROVALS="0", BRAKE_FAILURES="0", BRAKE_NEW_CAUSE="0")
 READER = "p0@example.org"
 GONE, FULL = "bounced: no such mailbox", "bounced: too many temporary failures"
 
@@ -108,6 +114,7 @@ def test_a_confirmation_that_is_refused_ends_what_waits_for_it(world: World, rel
     assert bool(suppressed(world, ANN["email"])) == reply.startswith("550")
 
 
+@WITHOUT_BRAKE
 def test_every_reply_counts_as_it_should(world: World) -> None:
     """The same table as for reports; what is about us, or not understood, is noted against nobody."""
     said = [(right, text) for right, text in replies.ALL if text.startswith("55")]
@@ -121,13 +128,60 @@ def test_every_reply_counts_as_it_should(world: World) -> None:
         assert kinds & {*right}, f"{noted.get(message.id)}: {text}"
 
 
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Every statement that is sent inside to change something."""
+    seen: list[str] = []
+    engine = engine_for(settings().database_url)
+    event.listen(engine, "before_cursor_execute", note := lambda *given: seen.append(given[2]))
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+@WITHOUT_BRAKE
 def test_many_refusals_are_a_few_statements(world: World) -> None:
     messages = readers(world, 200)
-    said: list[str] = []
-    with transaction() as session:
-        engine = engine_for(world.settings.database_url)
-        event.listen(engine, "before_cursor_execute", note := lambda *given: said.append(given[2]))
+    with statements() as seen, transaction() as session:
         bounces.refused(session, {one.id: "550 5.1.1 user unknown" for one in messages}, datetime.now(UTC))
-        event.remove(engine, "before_cursor_execute", note)
-    assert len(said) < 10, said
+    assert 10 < len(seen) < 16, seen
     assert suppressed(world, "p199@example.org") == GONE
+
+
+@pytest.mark.parametrize("count", [12, 240])
+def test_many_refusals_that_a_brake_holds_are_a_few_statements_too(either_world: World, count: int) -> None:
+    messages = readers(either_world, count)
+    with statements() as seen, transaction() as session:
+        bounces.refused(session, {one.id: f"550 5.1.1 user unknown {one.id}" for one in messages}, datetime.now(UTC))
+    assert 16 < len(seen) <= 22, seen
+    assert suppressed(either_world, "p11@example.org") is None
+    with statements() as seen, transaction() as session:
+        assert brake_decisions.decide(session, 1, "dead", [], None, datetime.now(UTC)) == count
+    assert 4 < len(seen) < 12, seen
+    assert suppressed(either_world, "p11@example.org") == "bounced: an organiser judged it"
+
+
+def test_a_brake_is_told_to_organisers_and_does_not_make_the_service_unready(world: World, relay: SmtpServer) -> None:
+    refuse(relay, 10)
+    readers(world, 100)
+    now = datetime.now(UTC)
+    assert "10 of 100 copies" in problems.in_words(problems.ALERT, now)["brake 1"]
+    assert "brake 1" in problems.in_words(problems.MAIL, now)
+    assert "brake 1" not in problems.in_words(problems.READYZ, now)
+    assert "brake 1" not in world.get("/readyz").get_json()
+
+
+@pytest.mark.settings(APPROVALS="0", BRAKE_FAILURES="0", BRAKE_NEW_CAUSE="0", REFUSED_SHARE="100")
+def test_a_service_may_do_without_a_brake(world: World, relay: SmtpServer) -> None:
+    refuse(relay, 30)
+    readers(world, 100)
+    assert counts(world) == (30, 0, 0)
+
+
+@pytest.mark.settings(APPROVALS="0", BRAKE_FAILURES="3", BRAKE_SHARE="50", BRAKE_NEW_CAUSE="0", REFUSED_SHARE="100")
+@pytest.mark.parametrize(("failing", "held"), [(4, 0), (5, 5)])
+def test_an_organisation_chooses_what_is_usual(world: World, relay: SmtpServer, failing: int, held: int) -> None:
+    refuse(relay, failing)
+    readers(world, 10)
+    assert counts(world)[:2] == (failing - held, held)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic import command
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 
-from service import erasures, holdings, migrate, people, suppressions
+from service import brake_decisions, erasures, holdings, migrate, people, reply_patterns, suppressions
 from service.db import reading, transaction
-from service.models import Suppression
+from service.models import ReplyPattern, Suppression
+from service.models.base import UTCDateTime
 from service.suppressions import keyed_hash
 from tests.inbound.post import DOMAIN, complaint, receive
 from tests.inbound.test_bounces import back, readers
@@ -30,6 +31,14 @@ OLD = {
 """The sentences of 0.1.0, and what they meant."""
 BEFORE = "0006"
 """The last revision without causes."""
+BEFORE_PATTERNS = "0014"
+OLD_BOUNCE, OLD_SUPPRESSION = (
+    text(statement).bindparams(bindparam("at", type_=UTCDateTime()))
+    for statement in (
+        "INSERT INTO bounces (hash, kind, status, text, at) VALUES (:hash, 'hard', '5.1.1', :words, :at)",
+        "INSERT INTO suppressions (hash, cause, reason, at) VALUES (:hash, 'hard', 'bounced: no such mailbox', :at)",
+    )
+)
 pytestmark = pytest.mark.settings(APPROVALS="0")
 
 
@@ -81,3 +90,24 @@ def test_somebody_erased_after_a_failure_is_known_as_erased(either_world: World)
     with reading() as session:
         assert erasures.since(before, session) == {keyed_hash(READER)}
     assert either_world.rows(select(Suppression.reason)) == ["erased at their own request"]
+
+
+def test_who_was_suppressed_before_an_upgrade_can_be_lifted_by_cause(either_world: World) -> None:
+    """Version 0.1.0 gave up whole lists for a relay's fault: the cause of each is found in what was kept of it."""
+    command.downgrade(migrate.configuration(), BEFORE_PATTERNS)
+    now = datetime.now(UTC)
+    failures = [(number, f"550 5.1.1 remote domains not supported here (id {number})") for number in range(6)]
+    with transaction() as session:
+        for number, words in [*failures, (6, "550 5.1.1 no such user")]:
+            known = {"hash": keyed_hash(f"p{number}@example.org"), "at": now - timedelta(days=3), "words": words}
+            session.execute(OLD_BOUNCE, known)
+            session.execute(OLD_SUPPRESSION, known)
+        session.execute(OLD_BOUNCE, known | {"at": now - timedelta(days=31), "words": "550 forgotten"})
+    migrate.upgrade()
+    with reading() as session:
+        causes = [(cause.mailboxes, cause.pattern.example) for cause in brake_decisions.recent(session, now)]
+    assert causes == [(6, failures[0][1]), (1, "550 5.1.1 no such user")]
+    with transaction() as session:
+        pattern = reply_patterns.key_of(failures[3][1], "5.1.1")
+        number = session.scalars(select(ReplyPattern.id).where(ReplyPattern.key == pattern)).one()
+        assert brake_decisions.lift_all(session, number, now) == 6

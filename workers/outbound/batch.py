@@ -13,7 +13,7 @@ from service.config import settings
 from service.db import among, reading
 from service.models import Mailing, MailingList, Message, Subscription
 from service.models.mail import IS_QUEUED
-from service.suppressions import suppressed_among
+from service.suppressions import LOOK_AGAIN, held_among, suppressed_among
 from workers.outbound import dkim, ledger
 from workers.outbound.pace import Pace
 from workers.outbound.stencil import Person, Stencil
@@ -44,7 +44,7 @@ def claim(session: Session, mailing_id: int, now: datetime, pace: Pace) -> tuple
     if len(found) < len(leased):
         wanted = {row[1] for row in found}
         _settle_gone(session, mailing_id, [number for person, number in leased.items() if person not in wanted], now)
-    return _spread(session, found, now, pace), len(leased) == want
+    return _spread(session, _without_held(session, found, now), now, pace), len(leased) == want
 
 
 PERSON = (
@@ -55,6 +55,15 @@ PERSON = (
 def _settle_gone(session: Session, mailing_id: int, gone: list[int], now: datetime) -> None:
     count = ledger.settle(session, gone, "suppressed", "left before it was sent", now)
     tallies.add(session, mailing_id, {"suppressed": count})
+
+
+def _without_held(session: Session, people: list[Person], now: datetime) -> list[Person]:
+    """Whose copies may go; those of readers whom a brake holds wait until an organiser has looked."""
+    held = held_among(session, [person[2] for person in people])
+    if held:
+        waiting = [person[0] for person in people if person[2] in held]
+        ledger.release(session, ledger.token(), waiting, due_at=now + LOOK_AGAIN)
+    return [person for person in people if person[2] not in held]
 
 
 def _spread(session: Session, found: list[Person], now: datetime, pace: Pace) -> list[Person]:

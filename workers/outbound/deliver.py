@@ -104,12 +104,7 @@ def _claim(session: Session, message_id: int) -> Copy | None:
         ledger.settle(session, [message_id], "cancelled", "its letter was forgotten", now)
         return None
     delivery = answers.of_message(session, message_id)
-    if delivery is not None and answers.objected(session, delivery):
-        ledger.settle(session, [message_id], "suppressed", mail_troubles.OBJECTED, now)
-        return None
-    barrier = suppressions.barrier_of(session, message.mailbox) if message.queue != queue.NOTICES else None
-    if barrier is not None and barrier.bars(message.kind, message.created_at):
-        ledger.settle(session, [message_id], "suppressed", "must not be written to", now)
+    if _must_not_go(session, message, delivery, now):
         return None
     try:
         content = write(session, message, letter)
@@ -127,6 +122,21 @@ def _encryption(delivery: Delivery | None) -> Encryption:
     if delivery is None:
         return "where offered"
     return "needed" if delivery.names_given and not delivery.correction else "where it works"
+
+
+def _must_not_go(session: Session, message: Message, delivery: Delivery | None, now: datetime) -> bool:
+    """Ends the claim of a letter that its reader wants no more, and puts off one whose reader waits for an organiser."""
+    if delivery is not None and answers.objected(session, delivery):
+        ledger.settle(session, [message.id], "suppressed", mail_troubles.OBJECTED, now)
+        return True
+    barrier = suppressions.barrier_of(session, message.mailbox or "") if message.queue != queue.NOTICES else None
+    if barrier is None or not barrier.bars(message.kind, message.created_at):
+        return False
+    if barrier.held:
+        ledger.release(session, ledger.token(), [message.id], due_at=now + suppressions.LOOK_AGAIN)
+    else:
+        ledger.settle(session, [message.id], "suppressed", "must not be written to", now)
+    return True
 
 
 def _close_attempt(session: Session, message_id: int) -> None:

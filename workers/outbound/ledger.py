@@ -22,7 +22,7 @@ from sqlalchemy import Select, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import bounces, queue, sender_refusals, states, tallies
+from service import bounces, outcome_counts, queue, sender_refusals, states, tallies
 from service.db import among, transaction
 from service.models import Attempt, Message
 from service.models.mail import IS_QUEUED
@@ -132,6 +132,9 @@ def record_many(session: Session, lease: str, answers: Sequence[Answer], now: da
             done[after] += 1
             if after == "refused" and answer.code and answer.concern is None:
                 refused[answer.message_id] = f"{answer.code} {answer.text}"
+    if refused:
+        outcome_counts.lock(session)
+    outcome_counts.add_settled(session, [*(number for number, _, _ in accepted), *refused], now)
     if refused:
         bounces.refused(session, refused, now)
     return +done
