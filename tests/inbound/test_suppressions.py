@@ -31,7 +31,7 @@ OLD = {
 """The sentences of 0.1.0, and what they meant."""
 BEFORE = "0006"
 """The last revision without causes."""
-BEFORE_PATTERNS = "0014"
+BEFORE_PATTERNS = "0015"
 OLD_BOUNCE, OLD_SUPPRESSION = (
     text(statement).bindparams(bindparam("at", type_=UTCDateTime()))
     for statement in (

@@ -8,8 +8,8 @@ from alembic import op
 
 from service.models.base import UTCDateTime
 
-revision = '0015'
-down_revision = '0014'
+revision = '0016'
+down_revision = '0015'
 
 ROW = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 OPEN = sa.text("state = 'open'")
