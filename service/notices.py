@@ -17,7 +17,6 @@ from service.proof.canonical import canonical, digest
 from service.sources import Source
 
 MARKS = {"  ": "same", "- ": "gone", "+ ": "new"}
-SCHEDULED = ("milestones", "wait_minutes", "serve_on", "at_publication", "repeats")
 
 
 def take_in(session: Session, source: Source, now: datetime) -> Notice:
@@ -123,7 +122,7 @@ def propose(
     if kind == "live":
         fixed: dict[str, Any] = {"hash": digest(canonical(notice.title, notice.addressed_to, notice.body))}
     else:
-        given = {name: str(content.get(name, "")).strip() for name in SCHEDULED}
+        given = {name: str(content.get(name, "")).strip() for name in sources.SCHEDULE}
         sources.read_schedule({name: value for name, value in given.items() if value})
         fixed = given
     return proposals.propose(session, kind, notice, fixed, author, now)
@@ -212,5 +211,7 @@ def all_of_them(session: Session) -> list[Notice]:
 
 
 def next_milestone(notice: Notice) -> int | None:
+    """The next count at which it is served; none where it is closed."""
     count = notice.edition.count if notice.edition else 0
-    return next((one.threshold for one in notice.milestones if not one.crossed_at and one.threshold > count), None)
+    ahead = (one.threshold for one in notice.milestones if not one.crossed_at and one.threshold > count)
+    return min(ahead, default=None) if notice.state != "closed" else None

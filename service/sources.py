@@ -10,10 +10,12 @@ from typing import Any
 
 from service import names, schedule
 from service.errors import Refused
-from service.text import characters, pictures
+from service.text import characters, near_names, pictures
 from service.text.markdown_parser import is_whole, parse
 
 FRONT_MATTER = ("title", "slug", "addressed_to", "published_by", "published_on")
+SCHEDULE = ("milestones", "wait_minutes", "serve_on", "at_publication", "repeats")
+"""What the front matter may say besides: when it is served."""
 REPEATS = tuple(schedule.PERIODS)
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
@@ -36,11 +38,11 @@ class Source:
 
 
 def read_file(text: str) -> Source:
-    """Parses `---`, `key: value` lines, `---`, Markdown. Raises Refused with a sentence that names what is missing."""
+    """Parses `---`, `key: value` lines, `---`, Markdown. Raises Refused, which names what is missing or unknown."""
     match = re.match(r"---\n(.*?)\n---\n(.*)\Z", characters.clean(text).lstrip("\ufeff"), re.DOTALL)
     if not match:
         raise Refused("The file does not begin with front matter between two lines of three dashes.")
-    fields = dict(_pair(line) for line in match[1].split("\n") if line.strip())
+    fields = _fields([_pair(line) for line in match[1].split("\n") if line.strip()])
     if missing := [name for name in FRONT_MATTER if not fields.get(name)]:
         raise Refused(f"The front matter lacks {', '.join(missing)}.")
     if not SLUG.match(fields["slug"]):
@@ -57,6 +59,7 @@ def read_file(text: str) -> Source:
         raise Refused("The notice has lists or quotations inside one another, deeper than anybody could read.")
     if (picture := pictures.first(match[0])) is not None:
         raise Refused(pictures.sentence(picture))
+    _check_demands(match[2])
     return Source(title, fields["slug"], addressed_to, published_by, published_on, match[2].strip(), **read_schedule(fields))
 
 
@@ -86,6 +89,27 @@ def read_schedule(fields: Mapping[str, str]) -> dict[str, Any]:
     if any(number < 1 for number in found.get("milestones", ())) or (found.get("wait_minutes") or 0) < 0:
         raise Refused("Milestones begin at 1, and a wait cannot be negative.")
     return found
+
+
+def _fields(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Each key once, and none that would be left out without a word. Raises Refused."""
+    keys = [key for key, _ in pairs]
+    known = (*FRONT_MATTER, *SCHEDULE)
+    if unknown := [key for key in dict.fromkeys(keys) if key not in known]:
+        meant = [f"“{key}”{f' (did you mean {near}?)' if (near := near_names.meant(key, known)) else ''}" for key in unknown]
+        raise Refused(f"The front matter has a key that we do not know: {', '.join(meant)}. It may hold {', '.join(known)}.")
+    if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+        raise Refused(f"The front matter has {', '.join(twice)} more than once.")
+    return dict(pairs)
+
+
+def _check_demands(body: str) -> None:
+    """A notice demands something: its page, its letters and its register show where each demand stands. Raises Refused."""
+    points = demands(body)
+    if not points:
+        raise Refused("The notice demands nothing: the points of its first list are its demands, and it has no list.")
+    if empty := [str(number) for number, text in enumerate(points, 1) if not text]:
+        raise Refused(f"Of the notice's first list, whose points are its demands, point {', '.join(empty)} is empty.")
 
 
 def _pair(line: str) -> tuple[str, str]:

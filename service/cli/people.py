@@ -19,7 +19,8 @@ from service.db import reading, transaction
 from service.errors import Refused
 from service.mentioned import Mentioned
 from service.roles import ROLES
-from service.tables import Row, count_lines, judge, lines_of
+from service.tables import Row, count_lines, judge, lines_of, names_of
+from service.text import near_names
 from service.text.characters import clean_line
 from service.text.csv_cells import plain_cell
 
@@ -40,11 +41,20 @@ def import_officials(file: Path, as_json: bool) -> None:
     """Take in officials from CSV (office,name,email,source,verified_on); bad lines are named, the rest is taken."""
     bad: list[tuple[int, str]] = []
     with table(file) as (csv_file, _):
+        _refuse_near_columns(names_of(csv_file))
         good = judge(lines_of(csv_file, OFFICIALS), _reader_of_offices(), bad)
     with transaction() as session:
         added, changed = officials.take_in(session, good, now())
         audit.note(session, "import", "officials", now(), added=added, changed=changed)
     report(as_json, {"added": added, "changed": changed}, bad, f"Officials: {added} added, {changed} changed.")
+
+
+def _refuse_near_columns(columns: list[str]) -> None:
+    """A column that is nearly one of ours would be left out without a word: an official would have no other address."""
+    for column in columns:
+        near = near_names.meant(column, officials.FIELDS)
+        if near and near not in columns:
+            raise Refused(f"The file has a column {column!r}, which we do not know. Did you mean {near}?")
 
 
 def _reader_of_offices() -> Callable[[int, Row], dict[str, object]]:
