@@ -63,12 +63,26 @@ def _ask_to_sign(session: Session, edition: Edition, one: Signature, now: dateti
 
 def _ask_to_be_named(session: Session, edition: Edition, one: Signature, until: datetime, now: datetime) -> None:
     """To all officials added since this person last agreed, up to `until`: so that one time says to whom the name may go."""
-    since = one.agreed_again_at or one.created_at
-    new = (Official.added_at > since, Official.added_at <= until, Official.removed_at.is_(None))
-    offices = list(session.scalars(select(Official.office).where(*new).order_by(Official.id)))
+    offices = _offices_to_agree_to(session, one, until)
     if offices:
         details = {"officials": ", ".join(offices), "until": until.isoformat()}
         _send(session, edition, one, details, _wording(details), offices, now)
+
+
+def _offices_to_agree_to(session: Session, one: Signature, until: datetime) -> list[str]:
+    """Whoever was removed, or objected, gets nothing, and is not named."""
+    since = one.agreed_again_at or one.created_at
+    new = (Official.added_at > since, Official.added_at <= until)
+    written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None))
+    return list(session.scalars(select(Official.office).where(*new, *written_to).order_by(Official.id)))
+
+
+def offices_asked_about(session: Session, request: Request) -> dict[int, str]:
+    """By signature, the offices that a letter asked about, as its page names them: some may have objected since."""
+    asked = [
+        (item.signature, item.details["until"]) for item in request.items if item.signature and "officials" in item.details
+    ]
+    return {one.id: ", ".join(_offices_to_agree_to(session, one, datetime.fromisoformat(until))) for one, until in asked}
 
 
 def _wording(details: dict[str, str]) -> str:
@@ -91,12 +105,13 @@ def _send(
 def agree(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:
     """A signer who is counted already agrees to be named to the officials whom the letter named, and to no later ones."""
     agreed = []
+    offices = offices_asked_about(session, request)
     for item in request.items:
         one = item.signature
-        if one is not None and "officials" in item.details and one.state == "confirmed":
+        if one is not None and offices.get(one.id) and one.state == "confirmed":
             one.agreed_again_at = max(one.agreed_again_at or one.created_at, datetime.fromisoformat(item.details["until"]))
             edition = session.get_one(Edition, one.edition_id)
-            wording, purpose = _wording(item.details), f"sign:{edition.hash}"
+            wording, purpose = _wording({"officials": offices[one.id]}), f"sign:{edition.hash}"
             requests.record_consent(session, one.mailbox, purpose, "confirmed", channel, wording, now)
             agreed.append(one)
     return agreed

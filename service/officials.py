@@ -80,12 +80,12 @@ def take_in(session: Session, lines: Iterable[dict[str, object]], now: datetime)
         changed += 1
         if official.email != line["email"]:
             official.bounced_at, official.bounced_because = None, ""
-        if official.name != line["name"]:  # somebody else holds the office now, and has not objected
-            official.objected_at = None
+        has_successor = official.name != line["name"] and official.objected_at is not None
         for field, value in line.items():
             setattr(official, field, value)
-        if official.removed_at is not None:  # somebody new to the names of those who signed meanwhile
+        if official.removed_at is not None or has_successor:  # somebody new to the names of those who signed meanwhile
             official.added_at, official.removed_at = now, None
+            official.objected_at = None if has_successor else official.objected_at
             added, changed = added + 1, changed - 1
     if added:
         _ask_signers(session, now)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from service.models import Attempt, Delivery, Message, Notice, Serving
+from service.models import Attempt, Delivery, Message, Notice, Official, Serving
 from service.proof.encoding import Document
 from service.text.mail_troubles import in_public
 
@@ -56,6 +56,7 @@ def lines(session: Session, notice: Notice) -> Document:
     found = by_serving(session, notice)
     return {
         "struck": struck(notice),
+        "objected": objected(session),
         "deliveries": [line for one in found for line in one.letters],
         "corrections": [line for one in found for line in one.corrections],
     }
@@ -73,6 +74,16 @@ def by_serving(session: Session, notice: Notice, *, before: int = MOST, limit: i
             [_line(serving, one, tried) | _taken_out(one) for one in serving.corrections],
         )
         for serving in session.scalars(wanted.options(*WHOLE))
+    ]
+
+
+def objected(session: Session) -> list[Document]:
+    """Offices that asked for no more letters, and since when: else they would be missing without a word."""
+    gone = select(Official).where(Official.objected_at.is_not(None), Official.removed_at.is_(None)).order_by(Official.id)
+    return [
+        {"office": official.office, "since": official.objected_at.isoformat(timespec="seconds")}
+        for official in session.scalars(gone)
+        if official.objected_at is not None
     ]
 
 

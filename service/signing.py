@@ -18,8 +18,18 @@ HOUSEHOLD = 2
 
 
 def wording(session: Session, edition: Edition) -> str:
-    """The consent that the form asks for, naming the officials who receive the name (UK GDPR Art 9(2)(a))."""
-    offices = list(session.scalars(select(Official.office).where(Official.removed_at.is_(None)).order_by(Official.id)))
+    """The consent that the form asks for, naming the officials who receive the name (UK GDPR Art 9(2)(a)).
+
+    Whoever objected receives nothing more, and is not named.
+    """
+    present = select(Official.office, Official.objected_at).where(Official.removed_at.is_(None)).order_by(Official.id)
+    officials = session.execute(present).all()
+    offices = [official.office for official in officials if official.objected_at is None]
+    if officials and not offices:
+        return (
+            "I agree that my support for this notice, which shows a political opinion, is recorded and counted. It is given to "
+            "nobody now, because those whom the notice is addressed to asked for no more letters. I can withdraw at any time."
+        )
     recipients = ", ".join(offices) if offices else edition.addressed_to
     return (
         f"I agree that my support for this notice, which shows a political opinion, is recorded and given to: {recipients}; "

@@ -19,9 +19,13 @@ def show(token: str = "") -> ResponseReturnValue:
     with reading() as session:
         found = requests.find(session, "confirm", token, now())
         editions = {one.signature.edition_id for one in found.items if one.signature}
+        offices = asking_again.offices_asked_about(session, found)
         return render_template(
             "pages/confirm.html",
             found=found,
+            offices_asked_about=offices,
+            nothing_left=bool(found.items)
+            and not any(item.signature is None or offices.get(item.signature.id, "not asked about") for item in found.items),
             editions={number: session.get_one(Edition, number) for number in editions},
         )
 
