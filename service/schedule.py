@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -68,6 +69,29 @@ def fall_due(session: Session, edition: Edition, cause: str, now: datetime, *, m
     if serving.due_at <= now:
         queue.wake(session, "serve", serving.id, queue.NOTICES)
     return serving
+
+
+class Outlook(NamedTuple):
+    """When a notice is served next, as its page tells it."""
+
+    serving: Serving | None
+    """One that waits for its time, or whose letters are being written."""
+    at_next_signature: bool
+    """Whether a milestone was set that the count had passed already: the next signature reaches it."""
+    milestone: int | None
+    """The next count at which it is served."""
+
+
+def outlook(session: Session, notice: Notice) -> Outlook:
+    """Nothing, where the notice is closed."""
+    if notice.state != "live" or notice.edition is None:
+        return Outlook(None, False, None)
+    count = notice.edition.count
+    waiting = (Serving.notice_id == notice.id, Serving.state.in_(("due", "started")), Serving.rehearsal.is_(False))
+    serving = session.scalar(select(Serving).where(*waiting).order_by(Serving.id.desc()).limit(1))
+    ahead = [one.threshold for one in notice.milestones if one.crossed_at is None]
+    next_one = min((threshold for threshold in ahead if threshold > count), default=None)
+    return Outlook(serving, any(threshold <= count for threshold in ahead), next_one)
 
 
 def last_served_at(session: Session, notice: Notice) -> datetime | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import limits, links, notices, signatures, signing
+from service import limits, links, notices, schedule, signatures, signing
 from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
@@ -17,6 +19,7 @@ from service.web.guards import now, steady
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
+SOON = timedelta(hours=1)
 SERVINGS = 20
 """In the register at a time: each has a line for every office."""
 MOST = 2**31 - 1
@@ -43,8 +46,8 @@ def _page(session: Session, notice: Notice, others: list[Notice] | None = None) 
     edition = notice.edition
     assert edition is not None
     return render_template(
-        "pages/notice.html", notice=notice, edition=edition, next_milestone=notices.next_milestone(notice),
-        newest=signatures.newest_public(session, edition), others=others or [],
+        "pages/notice.html", notice=notice, edition=edition, outlook=schedule.outlook(session, notice),
+        soon=now() + SOON, newest=signatures.newest_public(session, edition), others=others or [],
         served=public_register.last_serving(session, notice),
     )  # fmt: skip
 
@@ -125,6 +128,7 @@ def register(slug: str) -> ResponseReturnValue:
             servings=servings[:SERVINGS],
             earlier=earlier,
             struck=public_register.struck(notice),
+            objected=public_register.objected(session),
         )
 
 
