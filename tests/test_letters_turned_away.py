@@ -67,6 +67,7 @@ OF_US = {
     "who may not relay": ("RCPT", "554 5.7.1 <ann@example.org>: Relay access denied"),
     "who connects": ("RCPT", "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using dnsbl.example"),
     "who has not signed in": ("RCPT", "530 5.7.0 Authentication required"),
+    "who connects, at once": ("connect", "554 5.7.1 no service for 192.0.2.1"),
     "who did not sign the text": (".", "550 5.7.26 this mail is unauthenticated"),
 }
 OF_THEM = {
@@ -152,3 +153,14 @@ def test_five_days_end_a_letter_that_somebody_waited_for_and_not_an_officials(wo
     assert world.rows(select(Message.due_at).where(Message.state == "queued"))[0] > datetime.now(UTC) + timedelta(minutes=25)
     assert world.rows(select(Suppression)) == []
     assert set(world.rows(select(Official.bounced_at))) == {None}
+
+
+@pytest.mark.settings(SECOND_FACTOR="off", MAIL_USERNAME="undersigned", MAIL_PASSWORD="open-sesame")
+def test_a_password_that_is_refused_is_told_at_once(world: World, relay: SmtpServer) -> None:
+    relay.offered.append("AUTH PLAIN")
+    relay.always("AUTH", answer("535 5.7.8 Authentication credentials invalid"))
+    sign(world)
+    world.work()
+    assert world.rows(select(Message.state)) == ["queued"]
+    [sentence] = told().values()
+    assert "refuses us as the sender" in sentence

@@ -231,7 +231,7 @@ class Shift:
         if because is not None:
             self.paused = True
             sender_refusals.let_go(session, self.mailing_id, now)
-            mailings.pause_and_tell(session, self.mailing_id, because, now)
+            mailings.pause_and_tell(session, self.mailing_id, without_addresses(because), now)
         elif self.objection is None:
             sender_refusals.settle(session, self.mailing_id, now)
 

@@ -121,7 +121,9 @@ class VerifiedConnection(Connection):
     def _unreachable(self, error: BaseException, place: str) -> Outcome:
         """We did not get as far as this letter's envelope."""
         code = trouble.code(error)
-        concern: Concern | None = "encryption" if isinstance(error, trouble.NotEncrypted) else "server"
+        concern: Concern = "encryption" if isinstance(error, trouble.NotEncrypted) else "server"
+        if code is not None and code >= 500:  # a greeting, or an answer to our password: no service for us (RFC 5321 §3.1)
+            concern = "sender"
         outcome = Outcome("unreachable", code, trouble.words(error), concern=concern, host=place, replies=self.replies)
         outcome.facts = {"error": type(error.__cause__ or error).__name__}
         return self._as_seen_from_here(outcome)
