@@ -86,6 +86,8 @@ NONSENSE = {
     "PSEUDONYMISE_DAYS": ["0", "-3"],
     "LIMIT_VISITOR": ["many", "10", "-1 per minute", "0 per minute"],
     "LIMIT_SIGN_IN": ["ten per minute"],
+    "LIMIT_VERIFY": ["ten per minute"],
+    "PDF_SECONDS": ["0", "-1", "long"],
     "LIMIT_CODE": ["five"],
     "COOLING_SECONDS": ["a minute"],
     "TYPED_COUNT_ABOVE": ["-1"],

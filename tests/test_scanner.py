@@ -62,7 +62,7 @@ def about_notices(session: Session, olive: Organiser) -> None:
     """The letters of servings that take an accident: official_bounced, correction, asked_again; and reactivate."""
     now = datetime.now(UTC)
     official, edition = session.get_one(Official, 1), session.get_one(Edition, 1)
-    emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", now)
+    emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", now, of_address=True)
     emails.correction(session, official, edition, [1], now)
     asked = requests.open_for(session, CHI["email"], [], timedelta(days=7), now)
     emails.asked_again(session, asked, Signature(**CHI), edition, [], now)
