@@ -17,9 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import emails, queue, requests
+from service import links as links_of
 from service.db import reading, transaction
-from service.models import Arrival, Edition, Mailing, Message, Official, Organiser, Signature, Subscription
+from service.models import Arrival, Delivery, Edition, Mailing, Message, Official, Organiser, Signature, Subscription
 from service.models.base import Base
+from service.operations.problem_rows import Problem
 from service.suppressions import Barrier
 from tests.browser import chromium, site
 from tests.people import ANN, BEN, CHI, OLIVE
@@ -59,13 +61,29 @@ def every_letter(world: World) -> None:
 
 
 def about_notices(session: Session, olive: Organiser) -> None:
-    """The letters of servings that take an accident: official_bounced, correction, asked_again; and reactivate."""
+    """What takes an accident, or an organiser's act: official_bounced, correction, counts, asked_again, reactivate, …"""
     now = datetime.now(UTC)
     official, edition = session.get_one(Official, 1), session.get_one(Edition, 1)
     emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", now, of_address=True)
-    emails.correction(session, official, edition, [1], now)
+    emails.correction(session, official, edition, [1], [2], now)
     asked = requests.open_for(session, CHI["email"], [], timedelta(days=7), now)
-    emails.asked_again(session, asked, Signature(**CHI), edition, [], now)
+    chiara = Signature(**CHI, sequence=7)
+    emails.asked_again(session, asked, chiara, edition, [], now)
+    emails.withdrawn(session, chiara, asked, edition, now, now)
+    emails.struck(session, chiara, edition, now, now)
+    problem = Problem("mailing 1", "Paused", "It is paused.", now, page="/organise")
+    emails.problems(session, olive, [problem], 0, now)
+    context = {
+        "notice": edition.notice,
+        "edition": edition,
+        "count": 1,
+        "key": session.scalars(select(Delivery.key)).first(),
+        "body_text": "",
+        "body_html": "",
+        "page": links_of.url("/notices/open-the-books"),
+        "edition_url": links_of.url("/notices/open-the-books/editions/1.txt"),
+    }
+    emails.counts(session, official, official.address, context, now)
     emails.reactivate(session, asked, Barrier("", "hard", now, None), now, now)
 
 
