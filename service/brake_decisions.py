@@ -174,26 +174,23 @@ def _release(session: Session, mine: Collection[Any], now: datetime) -> int:
 
 
 def recent(session: Session, now: datetime) -> list[Cause]:
-    """The causes of the failures for which somebody was suppressed lately, the largest first."""
-    by_count = (
-        select(Suppression.pattern_id)
+    """The causes for which somebody was suppressed lately, the largest first; at which domains, as their failures tell."""
+    counted = (
+        select(Suppression.pattern_id, func.count())
         .where(*_lately_failed(now), Suppression.pattern_id.is_not(None))
         .group_by(Suppression.pattern_id)
-        .order_by(func.count().desc())
+        .order_by(func.count().desc(), Suppression.pattern_id)
         .limit(CAUSES)
     )
-    largest = [number for number in session.scalars(by_count) if number is not None]
-    hosts = select(Bounce.hash, func.max(Bounce.domain).label("domain")).where(Bounce.at > now - LIFTED_WITHIN)
-    by_hash = hosts.where(among(session, Bounce.pattern_id, largest)).group_by(Bounce.hash).subquery()
-    rows = session.execute(
-        select(Suppression.pattern_id, func.coalesce(by_hash.c.domain, ""), func.count())
-        .outerjoin(by_hash, by_hash.c.hash == Suppression.hash)
-        .where(*_lately_failed(now), among(session, Suppression.pattern_id, largest))
-        .group_by(Suppression.pattern_id, by_hash.c.domain)
+    mailboxes = {pattern_id: count for pattern_id, count in session.execute(counted) if pattern_id is not None}
+    failures = (
+        select(Bounce.pattern_id, Bounce.domain, func.count())
+        .where(among(session, Bounce.pattern_id, mailboxes), Bounce.at > now - LIFTED_WITHIN)
+        .group_by(Bounce.pattern_id, Bounce.domain)
     )
-    return _causes(
-        _patterns(session, largest), [(pattern, host, count) for pattern, host, count in rows if pattern is not None]
-    )
+    rows = [(pattern_id, host, count) for pattern_id, host, count in session.execute(failures) if pattern_id is not None]
+    known = {cause.pattern.id: cause for cause in _causes(_patterns(session, mailboxes), rows)}
+    return [known[number]._replace(mailboxes=count) for number, count in mailboxes.items() if number in known]
 
 
 def lift_all(session: Session, pattern_id: int, now: datetime) -> int:

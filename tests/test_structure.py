@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from service import queue
+from service import emails, queue
 from service.letters import TEMPLATES
+from service.models.mail import TO_ORGANISERS
 from service.web import BLUEPRINTS
 from tests.world import World
 
@@ -185,6 +187,13 @@ def test_each_email_has_its_function_and_its_three_parts() -> None:
         assert {path.name for path in (TEMPLATES / "emails" / folder).iterdir()} == {"subject.txt", "body.txt", "body.html"}
     stored = set(re.findall(r'\bstore\(\s*session,\s*"(\w+)"', (ROOT / "service/emails.py").read_text()))
     assert stored | {"update"} == folders
+
+
+def test_each_letter_to_an_organiser_is_known_as_one() -> None:
+    functions = {name: write for name, write in vars(emails).items() if inspect.isfunction(write)}
+    letters = {name for name, write in functions.items() if "organiser" in inspect.signature(write).parameters}
+    assert letters > {"sign_in", "paused"}
+    assert letters <= {*TO_ORGANISERS}
 
 
 def test_each_link_in_a_letter_is_a_route(world: World) -> None:

@@ -59,6 +59,7 @@ PAGES = {
     "officials": "/organise/officials",
     "inbox": "/organise/inbox",
     "inbox_unclear": "/organise/inbox?folder=unclear",
+    "came_back": "/organise/came-back",
     "people": "/organise/people",
     "person": "/organise/people/subscription/{middle}",
     "imports": "/organise/imports",

@@ -21,10 +21,13 @@ INSERT INTO tallies (mailing_id, state, count) SELECT m, state, count FROM gener
 SELECT setval('mailings_id_seq', (SELECT max(id) FROM mailings));
 INSERT INTO consents (mailbox, purpose, act, channel, wording, wording_hash, at) SELECT mailbox, 'list:updates', 'confirmed', 'web',
   'I want to get updates by e-mail.', '', confirmed_at FROM subscriptions;
-INSERT INTO suppressions (hash, cause, reason, at) SELECT md5(n::text) || md5((n + 1)::text), 'hard', 'bounced: 5.1.1 no such user', now()
+INSERT INTO reply_patterns (key, reason, status, example, first_at) SELECT 'no such user ' || n, 'no such user', '5.1.1', '550 5.1.1 no such user',
+  now() - interval '90 days' FROM generate_series(1, 100) n;
+INSERT INTO suppressions (hash, cause, reason, at, pattern_id) SELECT md5(n::text) || md5((n + 1)::text), 'hard',
+  'bounced: 5.1.1 no such user', now() - n * interval '1 minute', 1 + n % 100 FROM generate_series(1, {troubles}) n;
+INSERT INTO bounces (hash, mailing_id, kind, status, text, at, pattern_id, domain) SELECT md5(n::text) || md5((n + 1)::text), 1 + n % 10,
+  'hard', '5.1.1', 'no such user', now() - n * interval '1 minute', 1 + n % 100, 'd' || n % 5000 || '.example'
   FROM generate_series(1, {troubles}) n;
-INSERT INTO bounces (hash, mailing_id, kind, status, text, at) SELECT md5(n::text) || md5((n + 1)::text), 1 + n % 10, 'hard', '5.1.1',
-  'no such user', now() - n * interval '1 minute' FROM generate_series(1, {troubles}) n;
 INSERT INTO audit_entries (at, organiser_id, act, subject, details, address, previous, hash) SELECT now() - n * interval '1 minute', 1,
   (ARRAY['write','submit','send','suppress'])[n % 4 + 1], 'mailing ' || n % 5000, '{{}}', '192.0.2.1', '', md5(n::text)
   FROM generate_series(1, {acts}) n;
