@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 
 from service import addresses, logs, organisers
 from service.db import transaction
-from service.suppressions import suppress
+from service.models import Brake, Hold
+from service.suppressions import keyed_hash, suppress
 from service.text.redact import without_addresses
 from tests import asking
 from tests.people import ANN, BEN, OLIVE, SLUG
@@ -28,7 +29,7 @@ FORMS = {
     "sign-in": ("/organise/sign-in", {}),
 }
 ROUNDS = {"sign": 40, "subscribe": 12, "manage": 12, "sign-in": 12}
-"""Each of them asks for every one of six states: 240 interleaved requests of the form that matters most."""
+"""Each of them asks for every one of seven states: 280 interleaved requests of the form that matters most."""
 WITHIN_SECONDS = 0.005
 many = pytest.mark.settings(LIMIT_SIGN_IN="10000 per minute", LIMIT_DOMAIN="100000 per hour")
 
@@ -37,13 +38,19 @@ def people_in_every_state(world: World) -> dict[str, str]:
     """An address in each state; "new" gets a fresh one for each request."""
     world.publish(milestones=())
     now = datetime.now(UTC) - timedelta(hours=1)
-    people = {state: f"{state}@example.org" for state in ("pending", "confirmed", "suppressed", "failed", "organiser")}
+    states = ("pending", "confirmed", "suppressed", "failed", "held", "organiser")
+    people = {state: f"{state}@example.org" for state in states}
     for state in ("pending", "confirmed"):
         asking.sign_at({"name": SIGN["name"], "email": people[state]}, now, updates="yes")
     asking.confirm_at(world, people["confirmed"], now)
     with transaction() as session:
         suppress(session, addresses.mailbox(people["suppressed"]), "complained", now)
         suppress(session, addresses.mailbox(people["failed"]), "bounced: no such mailbox", now, "hard")
+        brake = Brake(scope="hour", subject="2026-11-26T10", state="open", hard=10, settled=99, pulled_at=now)
+        session.add(brake)
+        session.flush()
+        held = {"brake_id": brake.id, "pattern_id": 1, "cause": "hard", "domain": "example.org", "at": now}
+        session.add(Hold(hash=keyed_hash(people["held"]), **held))
         organisers.add(session, people["organiser"], "author", now)
     return people | {"new": "new{number}@example.org"}
 

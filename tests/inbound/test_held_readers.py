@@ -10,12 +10,12 @@ from sqlalchemy import func, insert, select, update
 
 from service import brake_decisions, retention, subscriptions
 from service.db import transaction
-from service.models import Bounce, Brake, Hold, Message, OutcomeCount, ReplyPattern, Subscription
+from service.models import Bounce, Brake, Hold, Message, OutcomeCount, ReplyPattern, Signature, Subscription
 from service.suppressions import keyed_hash
 from tests.crowd import at_once
 from tests.inbound.test_bounces import back, readers
 from tests.inbound.test_brake import counts, decide, gone
-from tests.people import OLIVE
+from tests.people import ANN, OLIVE
 from tests.test_retention import holding
 from tests.world import World
 from workers.outbound import ledger
@@ -76,6 +76,21 @@ def test_a_letter_to_a_held_mailbox_waits_and_goes_once_it_is_lifted(either_worl
     world.sweep()
     world.work()
     assert world.letter(HELD, "confirm")
+
+
+def test_a_wish_whose_letter_fails_where_a_brake_holds_is_not_lost(world: World) -> None:
+    held_readers(world)
+    with transaction() as session:
+        session.execute(update(Brake).values(scope="hour", subject="2026-11-26T10"))
+    world.sign(ANN)
+    world.work()
+    (asked,) = world.rows(select(Message).where(Message.email == ANN["email"]))
+    back(world, asked, "5.1.1", gone(1))
+    assert counts(world) == (0, 11, 1)
+    assert world.rows(select(Signature.state)) == ["pending"]
+    world.post(world.link(world.letter(ANN["email"]), "confirm"))  # it had come all the same
+    assert world.count() == 1
+    assert counts(world) == (0, 10, 1)
 
 
 def test_an_import_takes_in_whom_a_brake_holds(world: World) -> None:
