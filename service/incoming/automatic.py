@@ -13,13 +13,17 @@ from service.incoming.reading import Part
 DAEMON = phrase("a mail system's address", r"{}(?:[+=-].*)?")
 NAMED_DAEMON = phrase("a mail system by name", r"\b{}\b")
 BEFORE_A_SUBJECT = phrase("an automatic answer, before what it answers", r"(?:\[[^\]]{0,20}\]\s*)?{}\s*(?:[:：,\-–(]|re\b|$)")
-OF_ITS_OWN = phrase("begins the subject of an automatic answer", r"{}")
+FORWARDED = phrase("before the subject of a forwarded message", r"\s*{}\s*[:：]")
+OF_SOMEBODY_AWAY = phrase("begins the subject of an automatic answer", r"{}")
+OF_THANKS = phrase("begins the subject of an acknowledgement", r"{}")
 NO_REPLY = phrase("nobody reads this address", r"(?:^|_){}(?:_|\d|$)")
 ITS_SUBJECT = "its subject"
 NOBODY_READS = "nobody reads its address"
 AGGREGATE = re.compile(r"(?:\[[\w -]{0,20}\]\s*)?report domain:\s*\S{1,255}\s+submitter:\s*\S", re.IGNORECASE)
 """The subject of DMARC's and TLS' nightly reports (RFC 7489 §7.2.1.1, RFC 8460 §5.3)."""
 CHALLENGE = phrase("a challenge")
+CHALLENGER = phrase("a service that challenges")
+CHALLENGE_ANSWERED = phrase("a challenge is answered")
 VACATION_HEADERS = (
     "x-autoreply", "x-autorespond", "x-autoresponse", "x-autoresponder", "x-auto-reply-from", "x-autoreply-from",
     "x-mail-autoreply", "x-autoreply-message-id", "x-vacation", "x-oof", "x-ms-exchange-inbox-rules-loop",
@@ -49,9 +53,14 @@ def comes_from_daemon(message: Part) -> bool:
     """Whether a mail system wrote it, by its address, or by its name where it answers nobody: for what looks like a bounce."""
     if is_daemon(message):
         return True
-    answers = message.has("in-reply-to", "references") or letters.REPLY_MARK.match(message.subject)
     named = [message.get(name).partition("<")[0] for name in ("from", "sender", "x-original-from")]
-    return not answers and any(NAMED_DAEMON.search(name) for name in named)
+    return not is_answer(message) and any(NAMED_DAEMON.search(name) for name in named)
+
+
+def is_answer(message: Part) -> bool:
+    """Whether it answers something, by its headers or by what stands before its subject."""
+    marked = letters.REPLY_MARK.match(message.subject) and not FORWARDED.match(message.subject)
+    return message.has("in-reply-to", "references") or bool(marked)
 
 
 def nobody_reads(message: Part) -> bool:
@@ -64,17 +73,38 @@ def has_automatic_subject(message: Part) -> bool:
     """Out of office: …, in any language. Behind "Re:" stands the subject that somebody answers, and says nothing of them."""
     subject = message.subject
     bare = letters.REPLY_MARK.sub("", subject).lstrip(NO_WORDS)
+    if FORWARDED.match(subject):  # people forward, machines answer
+        return False
     if BEFORE_A_SUBJECT.match(bare):
         return True
-    return not letters.REPLY_MARK.match(subject) and bool(OF_ITS_OWN.match(bare)) and says_away(message)
+    if letters.REPLY_MARK.match(subject):
+        return False
+    note = _note(message)
+    away = letters.AWAY_NOW.search(note) or (letters.AWAY.search(note) and letters.UNTIL.search(note))
+    thanks = letters.ACKNOWLEDGES.search(note)
+    return "?" not in note and bool((away and OF_SOMEBODY_AWAY.match(bare)) or (thanks and OF_THANKS.match(bare)))
 
 
-def says_away(message: Part) -> bool:
-    """Whether its own words are those of somebody away, or of a program that thanks for a message."""
-    own = " ".join(contents(message).own.splitlines()[: letters.MOST_LINES])
-    return bool(letters.AWAY.search(own) or letters.ACKNOWLEDGES.search(own))
+def is_challenge(message: Part, text: str, sender: str | None) -> bool:
+    """A program that asks us to prove that we are people. People, who ask "can you confirm that you sent this?", write without
+    a machine's header, without the name of such a service, and without telling which link to press.
+    """
+    if CHALLENGER.search(message.get("from")) or CHALLENGER.search(message.subject):
+        return True
+    says_so = CHALLENGE.search(message.subject) or CHALLENGE.search(text)
+    return bool(says_so) and bool(machine(message, sender) or CHALLENGE_ANSWERED.search(text) or CHALLENGER.search(text))
 
 
+def is_away_now(message: Part) -> bool:
+    """Whether it begins by saying so."""
+    return bool(letters.AWAY_NOW.search(_note(message)))
+
+
+def _note(message: Part) -> str:
+    return " ".join(contents(message).own.splitlines()[: letters.MOST_LINES])[:LONGEST_NOTE]
+
+
+LONGEST_NOTE = 2_000
 NO_WORDS = " \t-*_.,;:!#[](){}<>\"'|~=+/\\"
 
 
@@ -97,7 +127,7 @@ def vacation(message: Part) -> str:
         "a header of its own": message.has(*VACATION_HEADERS),
         "Precedence: auto_reply": _precedence(message) in {"auto_reply", "autoreply", "vacation"},
         "the program that wrote it": VACATION_PROGRAM.search(message.get("x-mailer") + message.get("delivered-to")),
-        "X-Auto-Response-Suppress": suppressed and says_away(message),
+        "X-Auto-Response-Suppress": suppressed and is_away_now(message),
         "X-POST-MessageClass": "autoresponder" in message.get("x-post-messageclass").lower(),
         ITS_SUBJECT: has_automatic_subject(message),
     }

@@ -14,7 +14,7 @@ from service.incoming.words import decoded
 
 LONGEST = 20_000
 """Characters of a text that are kept."""
-MOST_TEXTS, MOST_OCTETS = 20, 600_000
+MOST_TEXTS, MOST_OCTETS = 6, 600_000
 MOST_FILES = 30
 TEXTS = {"text/plain", "text/html"}
 SIGNATURES = {

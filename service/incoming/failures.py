@@ -71,8 +71,10 @@ def seems(message: Part, sender: str | None) -> bool:
     if automatic.has_automatic_subject(message):
         return False
     subject, says_so = bool(FAILED_SUBJECT.search(message.subject)), bool(FAILED_TEXT.search(text))
-    by_daemon = automatic.comes_from_daemon(message) or message.get("from").strip() == "<>"
     null = automatic.null_sender(message, sender)
+    by_daemon = automatic.is_daemon(message) or message.get("from").strip() == "<>"
+    proven = null or _returns_something(message)  # by more than what its sender is called
+    by_daemon = by_daemon or (proven and automatic.comes_from_daemon(message))
     if automatic.vacation(message) and not (by_daemon or subject):
         return False
     if by_daemon or null:

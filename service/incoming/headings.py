@@ -29,30 +29,41 @@ SPACED = r"(?:^|[\s\W]|(?<=[年月日>]))\s?"
 MOST_WORDS_BEHIND = 5
 """Behind the verb of a heading: the words of a date, at most."""
 BEGINS_BLOCK, GOES_ON = "begins a block of headers", "goes on in a block of headers"
-LABEL = r"[*_]{0,2}{}\s?[:：][*_]{0,2}(?:\s|$)"
+LABEL = r"[*_]{0,2}{}\s?[:：](?!//)[*_]{0,2}"
 
 
 def heading(lines: list[str], at: int) -> int:
     """How many lines from here on are the heading of a quotation; 0 where here is none."""
     if is_above_a_quotation(lines[at]):
-        return 1
+        behind = next((number for number in range(at + 1, min(at + 4, len(lines))) if lines[number]), at)
+        return behind - at + _block(lines, behind, any_label=True) if behind > at else 1
     return _block(lines, at) or _attribution(lines, at)
 
 
 def _attribution(lines: list[str], at: int) -> int:
     heading = ""
     for number, line in enumerate(lines[at : at + MOST_OF_A_HEADING], 1):
-        if not line or QUOTED.match(line) or not set(tokens(line[:LONGEST_HEADING])) - refusing():
+        cut_off = bool(heading) and CUT_OFF.fullmatch(line) is not None
+        if not cut_off and (not line or QUOTED.match(line) or not set(tokens(line[:LONGEST_HEADING])) - refusing()):
             break
         heading = f"{heading} {line}".lstrip()
         if len(heading) > LONGEST_HEADING:
             break
-        if COLON.search(heading) or heading.endswith("-"):
+        if COLON.search(heading) or heading.endswith("-") or (number == 1 and _ends_with_verb(heading)):
             return number if is_heading(heading, before_quotation=_quoted_next(lines, at + number)) else 0
         folded = len(line) >= FOLDED_FROM or line.endswith((",", "<"))
         if not folded or not (_begins(heading) or "<" in heading):
             break
     return 0
+
+
+CUT_OFF = re.compile(r">\s*[:：]?")
+"""The end of a heading that was folded before the bracket of its address."""
+
+
+def _ends_with_verb(heading: str) -> bool:
+    """Some programs leave the colon out."""
+    return bool(_begins(heading) and NAMED.search(heading) and _pattern(SPACED + r"{}$", "somebody wrote").search(heading))
 
 
 def _quoted_next(lines: list[str], at: int) -> bool:
@@ -134,18 +145,24 @@ def is_above_a_quotation(line: str) -> bool:
     return framed and len(words) < 100 and bool(_pattern(r"{}\s*[:：]?", "a line above a quotation").fullmatch(words))
 
 
-def _block(lines: list[str], at: int) -> int:
-    """The length of a block of headers, as Outlook writes it above a quotation: two at least, a sender or a date first."""
-    if not _pattern(LABEL, BEGINS_BLOCK).match(lines[at]):
+def _block(lines: list[str], at: int, *, any_label: bool = False) -> int:
+    """The length of a block of headers, as Outlook writes it above a quotation: two at least, a sender or a date first.
+
+    `any_label`: right below a line that announces a quotation, any of them may be the first.
+    """
+    if not _pattern(LABEL, BEGINS_BLOCK, *[GOES_ON] * any_label).match(lines[at]):
         return 0
     if not NAMED.search(lines[at][:LONGEST_HEADING]) and not _says_nothing_else(lines[at][:LONGEST_HEADING]):
         return 0
-    length = labelled = 0
-    for line in lines[at : at + 20]:
+    labelled = last = 0
+    for length, line in enumerate(lines[at : at + 40], 1):
         if _pattern(LABEL, BEGINS_BLOCK, GOES_ON).match(line):
-            labelled = length = length + 1
-        elif "@" in line and len(line) < LONGEST_HEADING and _says_nothing_else(line):
-            length += 1  # a long list of recipients, folded
-        else:
+            labelled, last = labelled + 1, length
+        elif length - last > 1 or (line and not _goes_on(line)):
             break
-    return labelled if labelled > 1 else 0
+    return last if labelled > 1 else 0
+
+
+def _goes_on(line: str) -> bool:
+    """A long list of recipients is folded."""
+    return "@" in line and len(line) < LONGEST_HEADING and _says_nothing_else(line)

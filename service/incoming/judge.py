@@ -55,7 +55,7 @@ def _tokens(message: Part) -> list[str]:
 
 def of(message: Part, sender: str | None) -> Judgement:
     machine = automatic.machine(message, sender)
-    found = _complaint(message) or _challenge(message) or undelivered.by_report(message)
+    found = _complaint(message) or _challenge(message, sender) or undelivered.by_report(message)
     found = found or undelivered.by_disposition(message) or _receipt(message)
     found = found or undelivered.by_words(message, sender) or _answer(message)
     if found is not None:
@@ -65,8 +65,7 @@ def of(message: Part, sender: str | None) -> Judgement:
     if machine and machine != automatic.NOBODY_READS:
         kind: Kind = "auto-reply" if machine in {"Auto-Submitted", "the null return path"} else "other"
         return Judgement(kind, reason=machine, machine=machine)
-    is_answer = message.has("in-reply-to", "references") or message.subject[:3].lower() in {"re:", "aw:", "sv:"}
-    return Judgement("reply" if is_answer else "other", reason=machine, machine=machine)
+    return Judgement("reply" if automatic.is_answer(message) else "other", reason=machine, machine=machine)
 
 
 def _complaint(message: Part) -> Judgement | None:
@@ -109,11 +108,10 @@ def _answer(message: Part) -> Judgement | None:
     return Judgement("auto-reply", reason=why) if why else None
 
 
-def _challenge(message: Part) -> Judgement | None:
-    """A program that asks us to prove that we are people; some dress it as a delivery status."""
-    if automatic.CHALLENGE.search(message.subject) or automatic.CHALLENGE.search(failures.words(message)[:3_000]):
-        return Judgement("auto-reply", reason="a challenge")
-    return None
+def _challenge(message: Part, sender: str | None) -> Judgement | None:
+    """Some are dressed as a delivery status."""
+    is_one = automatic.is_challenge(message, failures.words(message)[:3_000], sender)
+    return Judgement("auto-reply", reason="a challenge") if is_one else None
 
 
 def suspicious(message: Part) -> str | None:

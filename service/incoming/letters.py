@@ -20,6 +20,8 @@ COMMANDS = {
     "withdraw": "withdraw",
 }  # fmt: skip
 AWAY = phrase("somebody is away")
+AWAY_NOW = phrase("somebody is away now")
+UNTIL = phrase("until when")
 ACKNOWLEDGES = phrase("an acknowledgement")
 TOKEN = re.compile(r"(?:\b(?:bounce|unsubscribe)\+|<)([a-z2-7]{26})@", re.IGNORECASE)
 FIRST_LINES = 5

@@ -16,7 +16,7 @@ from service.incoming.phrasebook import book, tokens
 RULE = re.compile(r"(?!--$)[\s\-_=*~#.·•–—─━═]+")
 """A line of dashes or dots; two dashes alone are the mark of a signature (RFC 3676 §4.3)."""
 LINK = re.compile(r"<?\b(?:https?://|mailto:)[^\s<>]{1,2000}>?", re.IGNORECASE)
-MOST_LINES = 1_000
+MOST_LINES = 500
 """Neither quoted nor empty: nobody writes more in an answer, and each is looked at."""
 LONGEST_OF_A_DEVICE = 300
 RUN = 4

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from service.incoming import transfer
 from service.incoming.judge import Judgement, judge
-from service.models import Arrival, Message
+from service.models import Arrival, Message, Subscription
 from tests.inbound.post import DOMAIN, receive
+from tests.test_commands import run
 from tests.world import World
 
 ASK = f"updates-subscribe@{DOMAIN}"
@@ -79,6 +80,37 @@ def test_the_letter_goes_to_the_very_address(world: World, local: str, stored: s
     raw = f"From: Ada <{local}@example.org>\r\nTo: {ASK}\r\nSubject: subscribe\r\n\r\n".encode()
     receive(world, raw, ASK, "ada@example.org")
     assert world.rows(select(Message.email)) == [f"{stored}@example.org"]
+
+
+def test_an_address_in_letters_of_its_own_country_asks_and_confirms(world: World) -> None:
+    world.publish()
+    author = "Ada <ada@bücher.example>"
+    receive(world, f"From: {author}\r\nTo: {ASK}\r\nSubject: subscribe\r\n\r\n".encode(), ASK, "ada@xn--bcher-kva.example")
+    to = world.letter("ada@xn--bcher-kva.example", "confirm")["Reply-To"]
+    receive(world, f"From: {author}\r\nTo: {to}\r\nSubject: Re: confirm\r\n\r\nYes.\r\n".encode(), to, "")
+    receive(
+        world, f"From: {author}\r\nTo: {to}\r\nSubject: Re: confirm\r\n\r\nYes.\r\n".encode(), to, "ada@xn--bcher-kva.example"
+    )
+    assert world.rows(select(Subscription.state)) == ["confirmed"]
+
+
+ADDRESSED = [
+    f"To: somebody@example.net\r\nCc: {ASK}\r\n", f"To: =?utf-8?Q?Upd=C3=A4tes?= <{ASK}>\r\n",
+    f'To: "updates-subscribe"@{DOMAIN}\r\n', f"To: =?utf-8?Q?updates-subscribe=40{DOMAIN}?=\r\n",
+    f"To: us: somebody@example.net, {ASK};\r\n", f"To: {ASK} (Updates)\r\n",
+    f'To: "{ASK}" <somebody@example.net>, <{ASK}>\r\n', f"Delivered-To: {ASK}\r\nTo: somebody@example.net\r\n",
+    f"To: somebody@example.net\r\nBcc: {ASK.upper()}\r\n", f"To: somebody@example.net\r\nResent-To: {ASK}.\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("addressed", ADDRESSED)
+def test_our_address_is_found_in_mail_from_a_pipe_wherever_it_stands(world: World, addressed: str) -> None:
+    world.publish()
+    path = world.settings.var_dir / "mail.eml"
+    path.write_bytes(f"From: Ada <ada@example.org>\r\n{addressed}Subject: Hello\r\n\r\n".encode())
+    assert run(world, "inbound", "process", str(path)).exit_code == 0
+    world.work()
+    assert world.letter("ada@example.org", "confirm")
 
 
 SUBJECTS = [

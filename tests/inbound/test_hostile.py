@@ -59,6 +59,15 @@ BOUNDED = {
     "a report without end": bounce().replace(b"Action", b"Final-Recipient: rfc822; a@b.org\r\n" * 50_000 + b"Action"),
     "base64 without end": DAEMON + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QUFB\r\n" * 2_000_000,
     "a zip bomb": HEAD + b"Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBBQ=\r\n",
+    "headings without end": HEAD + b"\r\n" + b"On 1 Nov 2026 at 09:10 a <b@c.example> wrote\r\n" * 6_000,
+    "texts full of headings": HEAD
+    + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + (b"--b\r\nContent-Type: text/html\r\n\r\n" + b"<div>On 1 Nov 2026 at 09:10 a wrote:</div>" * 700 + b"\r\n") * 20,
+    "labels without end": HEAD + b"\r\n" + b"From: a@b.example\r\n\r\n" * 13_000,
+    "phones without end": HEAD + b"\r\n" + (b"from my the a with using " * 11 + b"\r\n") * 900,
+    "quotations without end": HEAD + b"Content-Type: text/html\r\n\r\n" + b"<blockquote>x" * 20_000,
+    "comments without end": HEAD + b"Content-Type: text/html\r\n\r\n" + b"<!-- <a title='" * 17_000,
+    "a subject of dashes": HEAD + b"Subject: " + b"-" * 16_000 + b"\r\n\r\nsubscribe",
     "garbage": bytes(range(1, 256)) * 1_000,
     "nothing": b"",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as any_
 from sqlalchemy import select
 
 from service.incoming.judge import Judgement, judge
@@ -43,6 +45,36 @@ PEOPLE = [
 @pytest.mark.parametrize(("subject", "headers"), PEOPLE)
 def test_a_word_or_a_header_makes_nobody_a_machine(subject: str, headers: dict[str, str]) -> None:
     said = read(subject, **headers)
+    assert (said.machine, said.kind in {"reply", "other"}) == ("", True), said
+
+
+SUBJECTS = [
+    "Guest list for Saturday", "On holiday next week", "Away day", "Urlaubsgeld", "Absence", "Férias coletivas",
+    "Thank you for your email", "Fwd: Out of office", "Delivery failed", "quota for women", "Mailbox full of leaflets",
+    "bounce", "Failure notice period", "Spam?", "Returned mail from the council", "Je suis absent le 3, mais d'accord",
+    "Please confirm your identity", "Re: Automatic doors",
+]  # fmt: skip
+TEXTS = [
+    "I agree with you.", "Can you confirm you sent this?", "Please verify that you are not a scam.",
+    "Who are you? Please confirm your identity.", "I was on holiday last week. What did I miss?",
+    "Our delivery failed, the parcel was returned to sender.", "User unknown? So said my mother.",
+    "I'll be away from the office on Friday but can come on Saturday.", "My mailbox was full, sorry.",
+    "Automatic voting machines must go.", "The council rejected my letter; it was not delivered.",
+    "Thank you for contacting me. I will reply when I can.", "550 people were there!",
+]  # fmt: skip
+NAMES = [
+    "Ada Whitlock <ada@example.org>", "Mail System Fans <fans@example.org>", "Bounce <b@example.org>",
+    "postmistress@example.org",
+    "System Administrator <sa@firm.example>",
+    "Postmaster Pat <pat@example.org>", "bouncer@example.org", "reply@example.org",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_.sampled_from(SUBJECTS), any_.sampled_from(TEXTS), any_.sampled_from(NAMES), any_.booleans())
+def test_no_words_of_people_make_them_machines(subject: str, text: str, author: str, asks_for_silence: bool) -> None:
+    headers = {"In_Reply_To": "<a@b>", "X_Auto_Response_Suppress": "All"} if asks_for_silence else {}
+    said = read(subject, text, author, **headers)
     assert (said.machine, said.kind in {"reply", "other"}) == ("", True), said
 
 
