@@ -33,18 +33,18 @@ def answer(lines: Sequence[str], names: Iterable[str] = (), tables: Tables = YES
     "yes" stands for what the first of the tables says; the others hold what may stand beside it. A word that stands in none is
     one that nobody but a person can weigh, also where it stands below a yes.
     """
-    known = {word for name in names for word in tokens(name)} - refusing()
-    said = list(_said(lines, known, any_signature=tables is LEAVE))
-    if not said:
+    name_words = {word for name in names for word in tokens(name)} - refusing()
+    spoken = list(_spoken(lines, name_words, any_signature=tables is LEAVE))
+    if not spoken:
         return "nothing"
-    words = tokens("\n".join(said))
-    if len(said) > MOST_LINES or len(words) > MOST_WORDS or not all(tokens(line) for line in said):
+    words = tokens("\n".join(spoken))
+    if len(spoken) > MOST_LINES or len(words) > MOST_WORDS or not all(tokens(line) for line in spoken):
         return "other"
-    books = [*(book(file, title) for file, title in tables), book(TABLE, "closings"), phrasebook.phrases(known)]
+    books = [*(book(file, title) for file, title in tables), book(TABLE, "closings"), phrasebook.phrases(name_words)]
     return "yes" if any(0 in way for way in phrasebook.covered(words, books)) else "other"
 
 
-def _said(lines: Sequence[str], known: set[str], *, any_signature: bool) -> Iterator[str]:
+def _spoken(lines: Sequence[str], name_words: set[str], *, any_signature: bool) -> Iterator[str]:
     """The lines that are more than the author's name; below the mark of a signature, more than a telephone or an address.
 
     `any_signature`: or anything short, for a wish that is asked back, or can be made good by asking again.
@@ -53,7 +53,7 @@ def _said(lines: Sequence[str], known: set[str], *, any_signature: bool) -> Iter
     for line in lines:
         words = set(tokens(line[:LONGEST_LINE]))
         below = below or line == SIGNATURE
-        is_name = bool(words) and words <= known and len(line) < LONGEST_LINE
+        is_name = bool(words) and words <= name_words and len(line) < LONGEST_LINE
         of_signature = below and (CONTACT.fullmatch(line) or (any_signature and len(line) <= LONGEST_OF_A_SIGNATURE))
         if line != SIGNATURE and not is_name and not of_signature:
             yield line

@@ -112,11 +112,11 @@ def _shown(part: Part) -> list[Part]:
     """The texts that a reader sees: of several forms of one, the plain one, or the next that says anything."""
     if not part.parts:
         return [part] if part.content_type in TEXTS and not is_file(part) and part.text.strip() else []
-    inner = [_shown(one) for one in part.parts]
+    inner = [_shown(child) for child in part.parts]
     if part.content_type == "multipart/alternative":
-        plain = (texts for texts in inner if texts and all(one.content_type == "text/plain" for one in texts))
+        plain = (texts for texts in inner if texts and all(text.content_type == "text/plain" for text in texts))
         return next(plain, next((texts for texts in inner if texts), []))
-    return [one for texts in inner for one in texts]
+    return [text for texts in inner for text in texts]
 
 
 def _unread(message: Part, texts: list[Part], complete: bool) -> str:

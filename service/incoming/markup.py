@@ -82,8 +82,8 @@ class _Line:
     def add(self, text: str, depth: int, preformatted: bool, lines: list[str]) -> None:
         if preformatted and "\n" in text:
             *whole, text = text.split("\n")
-            for one in whole:
-                self.add(one, depth, False, lines)
+            for whole_line in whole:
+                self.add(whole_line, depth, False, lines)
                 self.end(lines)
         if text.strip() and not self.words:
             self.depth = depth
@@ -102,7 +102,7 @@ class _Line:
 def _symbol(picture: Tag) -> str:
     """A smiley or a thumb that a mail program drew; other pictures say nothing in words."""
     match = ALTERNATIVE.search(picture.attributes)
-    text = html.unescape(next((one for one in match.groups() if one), "")) if match else ""
+    text = html.unescape(next((group for group in match.groups() if group), "")) if match else ""
     return "" if any(c.isalnum() and c.isascii() for c in text) or not any(ord(c) > 0x2000 for c in text) else text
 
 
@@ -136,11 +136,11 @@ class _Ends:
 
     def find(self, text: str, at: int) -> int:
         """Behind the next `text`; -1 where there is none."""
-        found = -1 if text in self.missing else self.page.find(text, at)
-        if found < 0:
+        start = -1 if text in self.missing else self.page.find(text, at)
+        if start < 0:
             self.missing.add(text)
             return -1
-        return found + len(text)
+        return start + len(text)
 
     def comment(self, at: int) -> int:
         return max(self.find("-->", at + 2), -1)

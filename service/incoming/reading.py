@@ -97,7 +97,7 @@ class Part:
     def is_understood(self) -> bool:
         """Whether `text` is all of it, as it was written."""
         whole = len(self.body) <= 2 * LONGEST_TEXT and len(self._decoded) <= LONGEST_TEXT
-        return whole and self.known_charset and transfer.known(self.encoding) and transfer.is_clean(self.body, self.encoding)
+        return whole and self.known_charset and transfer.is_known(self.encoding) and transfer.is_clean(self.body, self.encoding)
 
     @property
     def known_charset(self) -> bool:

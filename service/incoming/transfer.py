@@ -12,7 +12,7 @@ PLAIN = {"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"}
 ENCODED = {"base64", "quoted-printable"}
 
 
-def known(encoding: str) -> bool:
+def is_known(encoding: str) -> bool:
     return encoding in PLAIN or encoding in ENCODED
 
 

@@ -36,13 +36,13 @@ def _pieces(value: str) -> list[str]:
         pieces.append(_word(match[1], match[2], match[3]) or match[0])
         at = match.end()
     pieces.append(value[at:])
-    return [_text(list(run)) for _, run in groupby(pieces, lambda one: one.charset if isinstance(one, Word) else None)]
+    return [_text(list(run)) for _, run in groupby(pieces, lambda piece: piece.charset if isinstance(piece, Word) else None)]
 
 
 def _text(run: list[str | Word]) -> str:
-    octets = b"".join(one.octets for one in run if isinstance(one, Word))
+    octets = b"".join(piece.octets for piece in run if isinstance(piece, Word))
     first = run[0]
-    return charsets.decoded(octets, first.charset) if isinstance(first, Word) else "".join(str(one) for one in run)
+    return charsets.decoded(octets, first.charset) if isinstance(first, Word) else "".join(str(piece) for piece in run)
 
 
 def _word(charset: str, encoding: str, text: str) -> Word | None:
