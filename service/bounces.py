@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from service import brakes, reply_patterns, requests, states, tallies
 from service.addresses import domain
-from service.brakes import FailedMessage, Fate
 from service.config import settings
 from service.db import among
 from service.errors import NotFound
+from service.fates import FailedMessage, Fate
 from service.incoming import commands, reasons
 from service.models import Bounce, Message, Subscription
 from service.models.mail import REACTIVATE, TO_OFFICIALS, TO_ORGANISERS

@@ -147,16 +147,18 @@ def decide(
     outcome_counts.lock(session)  # no failure is weighed meanwhile, which a brake just released would hold
     brake = find(session, number)
     mine = [Hold.brake_id == brake.id, *([among(session, Hold.pattern_id, pattern_ids)] if pattern_ids else [])]
-    patterns = list(session.scalars(select(Hold.pattern_id).where(*mine).distinct()))
+    seen = session.execute(select(Hold.pattern_id, func.count()).where(*mine).group_by(Hold.pattern_id))
+    patterns = dict(row._tuple() for row in seen)
     if brake.state != "open" or (pattern_ids and not patterns):
         raise Refused("Somebody has decided this meanwhile: reload the page.")
-    count = _suppress(session, mine, now) if verdict == "dead" else _release(session, mine, now)
-    rows = [{"brake_id": brake.id, "pattern_id": pattern, "verdict": verdict, "at": now} for pattern in sorted(patterns)]
+    total = _suppress(session, mine, now) if verdict == "dead" else _release(session, mine, now)
+    same = {"brake_id": brake.id, "verdict": verdict, "at": now, "followed": 0}
+    rows = [same | {"pattern_id": pattern, "mailboxes": count} for pattern, count in sorted(patterns.items())]
     insert_new(session, BrakeDecision, rows)
     if session.scalar(select(Hold.hash).where(Hold.brake_id == brake.id).limit(1)) is None:
         states.move(brake, "judged")
         brake.decided_at, brake.decided_by_id = now, organiser_id
-    return count
+    return total
 
 
 def _suppress(session: Session, mine: Collection[Any], now: datetime) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import delete, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
@@ -17,68 +17,20 @@ from sqlalchemy.orm import Session
 from service import outcome_counts
 from service.config import settings
 from service.db import among, insert_into, insert_new
-from service.models import Bounce, Brake, BrakeDecision, Hold, OutcomeCount, ReplyPattern, Suppression
+from service.fates import ACT, NEW_FOR, FailedMessage, Fate, known_fates
+from service.models import Bounce, Brake, Hold, OutcomeCount, ReplyPattern, Suppression
 from service.outcome_counts import Key
 
-NEW_FOR = timedelta(days=1)
-"""A cause that was first met less than this ago is one that nobody had before."""
-JUDGED_FOR = timedelta(days=7)
-"""How long a decision goes for what fails later for the same cause: mail servers give up after about five days."""
 LOOKS_BACK = {"mailing": timedelta(days=30), "domain": timedelta(days=1), "cause": NEW_FOR, "hour": timedelta(days=5)}
 """How old a failure may be that a brake takes under it when it is pulled."""
 PULLED_AT_ONCE = {"mailing": 1_000, "domain": 5, "cause": 5, "hour": 1_000}
 """So that a batch costs a bounded number of statements; where more is unusual than this, the hour is, too."""
 
 
-class FailedMessage(NamedTuple):
-    """A message that failed, and may suppress its mailbox."""
-
-    message_id: int
-    mailing_id: int | None
-    hash: str
-    domain: str
-    kind: str
-    """hard | soft"""
-    status: str
-    text: str
-    """The server's words, without addresses."""
-    pattern_id: int
-    pattern_at: datetime
-    settled_at: datetime
-
-    def counted_under(self, now: datetime) -> Iterator[Key]:
-        """The rows of the counts to which it belongs."""
-        if self.mailing_id is not None:
-            yield "mailing", str(self.mailing_id)
-        yield "domain", f"{self.settled_at:%Y-%m-%d} {self.domain}"
-        if self.pattern_at > now - NEW_FOR:
-            yield "cause", str(self.pattern_id)
-        yield "hour", f"{self.settled_at:%Y-%m-%dT%H}"
-
-    def held_under(self) -> Iterator[Key]:
-        """The brakes that would hold it; an hour's, whatever it is."""
-        if self.mailing_id is not None:
-            yield "mailing", str(self.mailing_id)
-        yield "domain", self.domain
-        yield "cause", str(self.pattern_id)
-        yield "hour", ""
-
-
-class Fate(NamedTuple):
-    """What a failure leads to: act, hold, or what an organiser said of its cause: dead, lift."""
-
-    act: str
-    brake_id: int | None = None
-
-
-ACT = Fate("act")
-
-
 def weigh(session: Session, failed: Sequence[FailedMessage], now: datetime) -> dict[int, Fate]:
     """Writes failures down, pulls the brake where they are too many, and says what each leads to, by message."""
     outcome_counts.lock(session)
-    decided, pulled = _decided(session, now), _pulled(session)
-    fates = {one.message_id: _known_fate(one, decided, pulled) for one in failed}
+    fates = known_fates(session, failed, now)
     session.execute(insert(Bounce), [_bounce(one, fates[one.message_id], now) for one in failed])
     free = [one for one in failed if one.kind == "hard" and fates[one.message_id] is ACT]
     if free:
@@ -86,31 +38,6 @@ def weigh(session: Session, failed: Sequence[FailedMessage], now: datetime) -> d
         for message_id, brake_id in _pull_where_unusual(session, counts, now).items():
             fates[message_id] = Fate("hold", brake_id)
     return fates
-
-
-def _decided(session: Session, now: datetime) -> dict[tuple[Key, int], Fate]:
-    rows = session.execute(
-        select(Brake.scope, Brake.subject, BrakeDecision.pattern_id, BrakeDecision.verdict, Brake.id)
-        .join(Brake, Brake.id == BrakeDecision.brake_id)
-        .where(BrakeDecision.at > now - JUDGED_FOR)
-        .order_by(BrakeDecision.at)
-    )
-    return {(_brake_key(scope, subject), pattern): Fate(verdict, number) for scope, subject, pattern, verdict, number in rows}
-
-
-def _pulled(session: Session) -> dict[Key, Fate]:
-    rows = session.execute(select(Brake.scope, Brake.subject, Brake.id).where(Brake.state == "open"))
-    return {_brake_key(scope, subject): Fate("hold", number) for scope, subject, number in rows}
-
-
-def _brake_key(scope: str, subject: str) -> Key:
-    return scope, "" if scope == "hour" else subject
-
-
-def _known_fate(one: FailedMessage, decided: Mapping[tuple[Key, int], Fate], pulled: Mapping[Key, Fate]) -> Fate:
-    keys = list(one.held_under())
-    verdicts = (decided.get((key, one.pattern_id)) for key in keys)
-    return next(filter(None, verdicts), None) or next(filter(None, map(pulled.get, keys)), None) or ACT
 
 
 def _bounce(one: FailedMessage, fate: Fate, now: datetime) -> dict[str, Any]:

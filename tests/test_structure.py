@@ -55,7 +55,7 @@ BELOW_STORIES = {
     "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions",
     "tables", "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
-    "brakes", "outcome_counts", "reply_patterns",
+    "brakes", "fates", "outcome_counts", "reply_patterns",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")
 PUBLIC = {

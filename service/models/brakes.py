@@ -92,4 +92,8 @@ class BrakeDecision(Base):
     pattern_id: Mapped[int] = mapped_column(Ref, primary_key=True)
     verdict: Mapped[State]
     """dead: they are suppressed | lift: it was not their fault"""
+    mailboxes: Mapped[int]
+    """How many the organiser saw."""
+    followed: Mapped[int] = mapped_column(default=0)
+    """How many have failed since for the same cause, and followed it."""
     at: Mapped[datetime] = mapped_column(index=True)

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from service import bounces, brake_decisions, timeline
 from service.config import settings
 from service.db import engine_for, reading, transaction
-from service.models import Bounce, Mailing, Message, Subscription
+from service.models import Bounce, Brake, Mailing, Message, OutcomeCount, Subscription, Suppression
 from service.operations import problems
 from tests.inbound.cases import replies
 from tests.inbound.test_bounces import readers, suppressed
-from tests.inbound.test_brake import counts, refuse
+from tests.inbound.test_brake import counts, decide, gone, refuse
+from tests.inbound.test_stories import send_update
 from tests.people import ANN, SLUG
 from tests.smtp_server import SmtpServer, answer
 from tests.world import World
@@ -185,3 +186,21 @@ def test_an_organisation_chooses_what_is_usual(world: World, relay: SmtpServer, 
     refuse(relay, failing)
     readers(world, 10)
     assert counts(world)[:2] == (failing - held, held)
+
+
+@pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", BRAKE_NEW_CAUSE="0", REFUSED_SHARE="100")
+def test_who_said_of_ten_that_they_are_dead_has_not_said_it_of_all(either_world: World, relay: SmtpServer) -> None:
+    world = either_world
+    refuse(relay, 10, 1)
+    readers(world, 100)
+    decide(world, "dead")
+    assert counts(world) == (10, 0, 0)
+    relay.always("RCPT", answer(gone(0)))  # now the relay itself says so of everybody
+    with transaction() as session:
+        session.execute(update(Suppression).values(at=datetime.now(UTC) - timedelta(days=1)))
+        session.execute(update(OutcomeCount).values(hard=0))
+        session.execute(update(Brake).values(subject="2"))
+    send_update(world)
+    suppressed, held, pulled = counts(world)
+    assert (suppressed + held, pulled) == (100, 1)
+    assert suppressed == 10 + 3 * 10
