@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from service import mailings, tallies
+from service import links, mailings, organisers, tallies
 from service.db import reading, transaction
 from service.models import Bounce, Failure, Mailing, Message, Subscription, Suppression
 from service.operations import problems
 from tests import crowd
-from tests.people import OLIVE
+from tests.people import OLIVE, PETRA
 from tests.smtp_server import DROP, Act, SmtpServer, answer
 from tests.world import World
 
@@ -166,6 +166,7 @@ def failing_since(ago: timedelta) -> None:
         session.execute(update(Failure).values(first_at=datetime.now(UTC) - ago))
 
 
+@pytest.mark.settings(SECOND_FACTOR="off")
 def test_a_relay_that_refuses_us_for_now_is_waited_for_and_pauses_it_once_that_lasts(world: World, relay: SmtpServer) -> None:
     relay.always("MAIL", answer("451 4.3.0 queue file write error"))
     number = send(world, 50)
@@ -177,6 +178,12 @@ def test_a_relay_that_refuses_us_for_now_is_waited_for_and_pauses_it_once_that_l
         [problem] = problems.present(session, datetime.now(UTC), problems.MAIL)
     assert "the mail server takes nothing from us for now" in problem.sentence
     assert "451 4.3.0 queue file write error" in problem.detail
+    world.add_organisers()
+    with transaction() as session:
+        key = organisers.new_link(session, PETRA, datetime.now(UTC)).key
+    world.post(links.sign_in_url(key))
+    for path in ("/organise", f"/organise/updates/{number}"):
+        assert "451 4.3.0 queue file write error" in world.get(path).text, path
     go_on(world)
     assert mailing(world).state == "sending"
     failing_since(timedelta(minutes=16))

@@ -38,6 +38,11 @@ def about_serving(session: Session, number: int, now: datetime) -> list[Problem]
     return [row for source in sources for row in source(session, now) if row.page == page]
 
 
+def about_mailing(session: Session, number: int, now: datetime) -> list[Problem]:
+    """Why an update does not go on, where it does not."""
+    return [row for row in stuck.mailings(session, now) if row.page == f"/organise/updates/{number}"]
+
+
 def of_parts(parts: Mapping[str, str]) -> list[Problem]:
     """The parts of the service (`health.parts`) that are not as they should be."""
     again = (Button("try letters", "Try again now"),)

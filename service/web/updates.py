@@ -15,6 +15,7 @@ from service.differences import of_parts
 from service.errors import NotFound, Refused
 from service.findings import Findings
 from service.models import Mailing
+from service.operations import problems
 from service.web.guards import acting, now
 
 blueprint = Blueprint("updates", __name__)
@@ -43,6 +44,7 @@ def _update(database: Session, mailing: Mailing, done: str = "", errors: dict[st
         errors=errors or {}, size=size, seen=writing.content_hash(mailing),
         findings=findings, frozen=current, before=before, changed=of_parts(before.frozen, current) if before else {},
         views=VIEWS, mine=mailing.author_id == g.organiser.id, now=now(), typed=settings().typed_count_above,
+        problems=problems.about_mailing(database, mailing.id, now()),
         versions=writing.versions(database, mailing)[:50], who=organisers.names(database),
     )  # fmt: skip
 
