@@ -61,7 +61,7 @@ def contents(message: Part) -> Contents:
     reading = texts[:MOST_TEXTS] if sum(len(part.body) for part in texts) <= MOST_OCTETS else texts[:1]
     forms = {id(part): _form(part) for part in reading}
     shown = [forms[id(part)] for part in _shown(message) if id(part) in forms]
-    own = "\n\n".join(form.own.text for form in shown if form.own.text)
+    own = tidy("\n\n".join(form.own.text for form in shown if form.own.text))
     files = list(_files(message))
     complete = len(reading) == len(texts) and all(form.own.is_whole for form in forms.values()) and len(own) <= LONGEST
     picture = any(form.has_picture for form in forms.values())

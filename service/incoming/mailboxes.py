@@ -158,9 +158,9 @@ def _address(tokens: list[Token]) -> str:
     local = PAIR.sub(r"\1", bare[0].text)
     if bare[0].kind not in {"atom", "quoted"} or not DOMAIN.fullmatch(domain) or not local or len(local) > 64:
         raise Unclear
-    if LOCAL.fullmatch(local):
-        return f"{local}@{domain}"
     if not local.isprintable():
         raise Unclear
+    if LOCAL.fullmatch(local):
+        return f"{local}@{domain}"
     quoted = local.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{quoted}"@{domain}'
