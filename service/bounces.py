@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from service import brakes, reply_patterns, requests, states, tallies
+from service import brakes, outcome_counts, reply_patterns, requests, states, tallies
 from service.addresses import domain
 from service.config import settings
 from service.db import among
@@ -36,7 +36,7 @@ REASONS: dict[Cause, str] = {
 NEVER = {*TO_OFFICIALS, *TO_ORGANISERS}
 """Letters to officials, whose addresses are public, and to organisers, who could not sign in any more: people look at those."""
 ASKS_TO_CONFIRM = ("confirm", REACTIVATE)
-SHORTEST_NAME = 4
+SHORTEST_NAME = 3
 ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
 
@@ -115,6 +115,7 @@ class Failure(NamedTuple):
 
 def _suppress_or_hold(session: Session, failures: Sequence[Failure], now: datetime) -> set[int]:
     """Writes failures down and suppresses where that is due, unless a brake holds; returns the messages that one holds."""
+    outcome_counts.lock(session)  # before patterns are noted: two workers must not wait for each other in a circle
     failed = _weighable(session, failures, now)
     fates = brakes.weigh(session, failed, now)
     scored = scores(session, {one.hash for one in failed if one.kind == "soft"}, now)
@@ -163,10 +164,10 @@ def complained(session: Session, message: Message, text: str, now: datetime) -> 
     mailbox = mailbox_of(session, message)
     if mailbox is None:
         return None
-    _move(session, message, "complained", ("accepted", "bounced"))
     _note(session, message, mailbox, "complaint", "", text, now)
     if message.kind not in NEVER:
         suppress(session, mailbox, REASONS["complaint"], now, "complaint")
+    _move(session, message, "complained", ("accepted", "bounced"))
     return mailbox
 
 
@@ -179,10 +180,11 @@ def _note(session: Session, message: Message, mailbox: str, kind: str, status: s
 
 
 def _without_addresses(text: str, mailbox: str) -> str:
-    """A server's words without addresses; nor does the reader's own name at their provider stand there alone."""
+    """A server's words without addresses; nor does the reader's own name at their provider stand there, or a part of it."""
     text, local = ADDRESS.sub("…@…", text), mailbox.rpartition("@")[0]
-    if len(local) >= SHORTEST_NAME and local in text.lower():
-        text = re.sub(rf"(?<![\w.]){re.escape(local)}(?![\w.])", "…", text, flags=re.IGNORECASE)
+    parts = [part for part in (local, *re.split(r"[\W_]+", local)) if len(part) >= SHORTEST_NAME and part in text.lower()]
+    for part in parts:
+        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "…", text, flags=re.IGNORECASE)
     return "".join(c for c in text[:500] if c.isprintable())
 
 

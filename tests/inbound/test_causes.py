@@ -101,6 +101,6 @@ def test_a_pattern_holds_nothing_of_a_person(world: World) -> None:
     with transaction() as session:
         session.execute(update(Subscription).where(Subscription.id == 1).values(mailbox="pat.quill@example.org"))
     (message,) = [one for one in messages if one.subscription_id == 1]
-    back(world, message, "5.1.1", "550 5.1.1 PAT.QUILL: no such user (pat.quill@example.org)")
+    back(world, message, "5.1.1", "550 5.1.1 PAT.QUILL: no such user Pat Quill (pat.quill@example.org)")
     assert world.rows(select(ReplyPattern.key)) == ["5.1.1 no such user"]
     assert not holding("quill") & {"reply_patterns", "bounces"}
