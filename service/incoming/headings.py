@@ -16,6 +16,8 @@ MOST_OF_A_HEADING = 4
 LONGEST_HEADING = 500
 FOLDED_FROM = 40
 """A line shorter than this was not folded for its length."""
+ENDS_A_SENTENCE = (".", "!", "?", "…", "。", "！", "？", "।", "؟", "۔")
+"""A line that ends so is somebody's own, and not the beginning of a heading that goes on."""
 NAMED = re.compile(r"[<(\[]\s*(?:mailto:)?[^\s<>()@]{1,64}@[^\s<>()@]{1,253}\s*[>)\]]|\S{1,64}@\S{3,253}")
 NAME_AND_ADDRESS = re.compile(r"[^,<>:\d]{0,80}[<(]\s*(?:mailto:)?[^\s<>()@]{1,64}@[^\s<>()@]{1,253}[>)]")
 DAY = re.compile(r"\d{1,2}\s?(?:[:.h]|時|시|點|点)\s?\d{2}|\b(?:19|20)\d\d\b|\d{4}[年년]|[٠-٩۰-۹०-९০-৯]{4}")
@@ -51,7 +53,7 @@ def _attribution(lines: list[str], at: int) -> int:
             break
         if COLON.search(heading) or heading.endswith("-") or (number == 1 and _ends_with_verb(heading)):
             return number if is_heading(heading, before_quotation=_quoted_next(lines, at + number)) else 0
-        folded = len(line) >= FOLDED_FROM or line.endswith((",", "<"))
+        folded = (len(line) >= FOLDED_FROM and not line.endswith(ENDS_A_SENTENCE)) or line.endswith((",", "<"))
         if not folded or not (_begins(heading) or "<" in heading):
             break
     return 0
