@@ -113,7 +113,8 @@ def _filled(url: str) -> FlaskClient:
         sample.plant(session, now)
         olive = organisers.add(session, "olive@example.org", "administrator", now)
         key = organisers.sign_in(session, organisers.new_link(session, olive.email, now), now)
-        imports.take(session, subscriptions.find_list(session, "updates"), olive, "people.csv", "paper forms, 2026", now)
+        updates = subscriptions.find_list(session, "updates")
+        imports.take(session, updates, olive, "people.csv", "paper forms, 2026", "", now)
         session.info.clear()
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
