@@ -78,7 +78,7 @@ def _new_causes(pulled: list[Pulled]) -> str:
 def _what_failed(brake: Brake) -> str:
     share = f"{brake.hard:,} of {brake.settled:,}"
     if brake.scope == "mailing":
-        return f"{share} copies of this update failed as if their mailboxes did not exist."
+        return f"{share} copies of update {brake.subject} failed as if their mailboxes did not exist."
     if brake.scope == "domain":
         return f"{share} messages to {brake.subject} failed as if their mailboxes did not exist."
     begins = datetime.fromisoformat(f"{brake.subject}:00+00:00")

@@ -68,8 +68,8 @@ def judge(brake_id: int, verdict: str, causes: tuple[int, ...], as_json: bool) -
         decision = next(one for one in brake_decisions.VERDICTS if one == VERBS[verdict])
         count = brake_decisions.decide(session, brake_id, decision, causes, None, now())
         audit.note(session, verdict, f"brake {brake_id}", now(), causes=list(causes) or "all", mailboxes=count)
-    done = "are suppressed" if verdict == "suppress" else "are written to again"
-    say(as_json, {"brake": brake_id, "verdict": verdict, "mailboxes": count}, f"{count:,} mailboxes {done}.")
+    done = "suppressed" if verdict == "suppress" else "written to again"
+    say(as_json, {"brake": brake_id, "verdict": verdict, "mailboxes": count}, f"{_mailboxes(count)} {done}.")
 
 
 @group.command("lift")
@@ -83,4 +83,8 @@ def lift(cause_id: int, reason: str, as_json: bool) -> None:
         why = people.reason(reason)
         count = brake_decisions.lift_all(session, cause_id, now())
         audit.note(session, "lift", f"cause {cause_id}", now(), reason=why, mailboxes=count)
-    say(as_json, {"cause": cause_id, "mailboxes": count}, f"{count:,} mailboxes are written to again.")
+    say(as_json, {"cause": cause_id, "mailboxes": count}, f"{_mailboxes(count)} written to again.")
+
+
+def _mailboxes(count: int) -> str:
+    return "1 mailbox is" if count == 1 else f"{count:,} mailboxes are"

@@ -97,7 +97,7 @@ def test_ten_failures_of_a_hundred_wait_until_an_organiser_has_looked(either_wor
     assert states_of(world, second) == {"accepted": 90, "queued": 10}  # not written to, and not lost
     olive = sign_in(world)
     dashboard = world.get("/organise", olive).get_data(as_text=True)
-    assert "10 of 100 copies of this update failed" in dashboard
+    assert "10 of 100 copies of update 1 failed" in dashboard
     page = world.get("/organise/came-back", olive).get_data(as_text=True)
     for told in ("10 readers are not written to", "no such user (5.1.1)", "no such user here now now", "example.org: 4"):
         assert told in page, told
