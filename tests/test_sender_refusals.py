@@ -95,7 +95,7 @@ def test_what_is_refused_of_everybody_pauses_a_mailing_of_any_size(
     assert set(copies(world)) == {"queued"}
     with transaction() as session:
         assert set(tallies.read(session, number)) == {"queued"}
-    assert len([command for command in relay.commands if command.upper().startswith("MAIL")]) <= 20
+    assert len([command for command in relay.commands if command.upper().startswith("MAIL")]) <= (20 if stage == "MAIL" else 60)
     assert world.rows(select(Suppression)) == world.rows(select(Bounce)) == []
     relay.always(stage, None)
     world.work()
@@ -147,10 +147,15 @@ def test_one_receiving_domain_that_will_not_have_us_stops_nobody_else(world: Wor
         assert tallies.read(session, number) == {"accepted": 82, "refused": 8}
 
 
+def test_a_list_that_begins_with_the_readers_of_one_domain_does_not_end_there(world: World, relay: SmtpServer) -> None:
+    relay.will("RCPT", *[answer(CLIENT)] * 12)
+    send(world, 60)
+    assert (mailing(world).state, copies(world)) == ("sent", {"accepted": 42, "refused": 12})
+
+
 def test_many_at_several_domains_pause_it_and_none_of_them_stays_refused(either_world: World, relay: SmtpServer) -> None:
     world = either_world
-    every_other = [act for _ in range(24) for act in (Act(), answer(CLIENT))]
-    relay.will("RCPT", *every_other)
+    relay.will("RCPT", *[act for _ in range(24) for act in (Act(), answer(CLIENT))])
     number = send(world, 60, ("a.example", "b.example", "c.example", "d.example"))
     assert mailing(world).state == "paused"
     assert "of 54 messages were refused for what is about us: 554 5.7.1" in mailing(world).paused_because

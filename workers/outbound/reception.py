@@ -14,6 +14,8 @@ from workers.outbound.exchange import Answer
 IN_A_ROW = 5
 DOMAINS = 3
 """Of what is said of us once a recipient was named, so many receiving domains speak for all."""
+OF_ONE_DOMAIN = 50
+"""A list may begin with so many readers of one domain; then those behind them are asked first."""
 ABOUT = {
     "sender": "our mail server refuses us as the sender", "text": "our mail server refuses what it says",
     "server": "our mail server is in trouble",
@@ -65,25 +67,29 @@ class Reception:
     @property
     def objects(self) -> bool:
         """Whether to stop now."""
-        return self.named is not None or (len(self.row) >= self._enough and self._speaks_of_all)
+        return self.named is not None or (len(self.row) >= self._enough and self._speaks_of_all(OF_ONE_DOMAIN))
 
     @property
     def _enough(self) -> int:
         """Of a trouble that goes on, one sign is enough: a text without an answer may have arrived."""
         return 1 if self.probing and all((answer.code or 0) < 500 for answer in self.row) else self.limit
 
-    @property
-    def _speaks_of_all(self) -> bool:
-        """Whether the row is about every reader, and not about one receiving domain that will not have us."""
+    def _speaks_of_all(self, alone: int) -> bool:
+        """Whether the row is about every reader, and not about one receiving domain that will not have us.
+
+        alone: so many answers for one domain do, where no other has taken anything yet.
+        """
         if any(answer.concern == "server" or answer.verdict == "turned_away" for answer in self.row):
             return True
-        return not (self.taken or self.taken_before) or (len(self.domains) >= DOMAINS and len(self.row) >= self.limit)
+        if len(self.domains) >= DOMAINS and len(self.row) >= self.limit:
+            return True
+        return len(self.row) >= alone and not (self.taken or self.taken_before)
 
     def objection(self) -> Objection | None:
         """At the end of a shift: what stands against us, if anything does. In a small mailing a single answer may be all."""
         if self.named is not None:
             return Objection(f"{ABOUT['sender']}: {_said(self.named)}")
-        if self.row and (self.objects or (not self.taken and self._speaks_of_all)):
+        if self.row and (self.objects or (not self.taken and self._speaks_of_all(1))):
             last, for_good = self.row[-1], 2 * sum((answer.code or 0) >= 500 for answer in self.row) > len(self.row)
             return Objection(f"{ABOUT[last.concern or 'server']}: {_said(last)}", None if for_good else "refused")
         if self.put_off is not None and not (self.taken or self.taken_before):
