@@ -95,6 +95,8 @@ def test_ten_failures_of_a_hundred_wait_until_an_organiser_has_looked(either_wor
     assert world.rows(select(Bounce.kind).distinct()) == ["hard"]
     second = send_update(world)
     assert states_of(world, second) == {"accepted": 90, "queued": 10}  # not written to, and not lost
+    waits_until = min(world.rows(select(Message.due_at).where(Message.state == "queued")))
+    assert waits_until > datetime.now(UTC) + timedelta(minutes=5)
     olive = sign_in(world)
     dashboard = world.get("/organise", olive).get_data(as_text=True)
     assert "10 of 100 copies of update 1 failed" in dashboard

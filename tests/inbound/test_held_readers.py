@@ -67,15 +67,18 @@ def test_a_letter_to_a_held_mailbox_waits_and_goes_once_it_is_lifted(either_worl
         }
         session.execute(insert(Brake), [brake])
         session.execute(insert(Hold), [held])
+    world.post("/complaints", {"name": "Pat Quill", "email": HELD, "text": "Why do I hear nothing?"})
     world.work()
     assert world.letters(HELD) == []
-    assert world.rows(select(Message.state)) == ["queued"]
+    assert world.rows(select(Message.state)) == ["queued", "queued"]
+    assert min(world.rows(select(Message.due_at))) > now + timedelta(minutes=5)  # nobody asks every second
     with transaction() as session:
         brake_decisions.decide(session, 1, "lift", [], None, datetime.now(UTC))
         session.execute(update(Message).values(due_at=datetime.now(UTC) - timedelta(seconds=6)))
     world.sweep()
     world.work()
     assert world.letter(HELD, "confirm")
+    assert len(world.letters(HELD)) == 2
 
 
 def test_a_wish_whose_letter_fails_where_a_brake_holds_is_not_lost(world: World) -> None:
