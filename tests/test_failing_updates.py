@@ -57,6 +57,18 @@ def test_an_update_that_cannot_be_sent_is_told_and_can_be_paused(
     assert world.rows(select(Failure)) == []
 
 
+def test_a_shift_that_fails_each_time_is_rung_for_by_the_clock_alone(world: World) -> None:
+    """Each failure leaves a journal, and whoever takes one over rings for every mailing on its way."""
+    number = mailing_to(5, NOW)
+    with transaction() as session:
+        mailings.fan_out(session, number, NOW)
+        session.execute(update(Mailing).values(approved_at=None))  # so that nothing can be made of it
+    try_once_more(world, 3)  # ends
+    assert "because there is an error in the program" in ready(world)[f"mailing {number}"]
+    [failure] = world.rows(select(Failure).where(Failure.job == "shift"))
+    assert failure.count <= 6
+
+
 def test_an_update_is_stopped_by_taking_it_back_or_by_pausing_it(world: World) -> None:
     world.publish()
     world.add_organisers()

@@ -26,6 +26,16 @@ log = logging.getLogger(__name__)
 __all__ = ["ALERT", "EVERYWHERE", "MAIL", "READYZ", "Button", "Problem", "in_words", "of_parts", "present"]
 
 
+WAITS = {
+    "worker prompt": " Confirmations, receipts and sign-in links wait.",
+    "worker notices": " Servings and letters to officials wait.",
+    "worker bulk": " Updates and files of people wait.",
+    "worker inbound": " Mail that comes in waits.",
+    "clock": " What is to happen by itself at its time does not.",
+}
+"""What stands still without a part."""
+
+
 def present(session: Session, now: datetime, channel: str = "") -> list[Problem]:
     """All that is wrong now, or what one channel tells of it. The parts of the service are not among them: see `of_parts`."""
     rows = [problem for source in SOURCES for problem in source(session, now)]
@@ -45,15 +55,16 @@ def about_mailing(session: Session, number: int, now: datetime) -> list[Problem]
 
 def of_parts(parts: Mapping[str, str]) -> list[Problem]:
     """The parts of the service (`health.parts`) that are not as they should be."""
-    again = (Button("try letters", "Try again now"),)
-    return [
-        Problem(
-            part, part[:1].upper() + part[1:], f"{said[:1].upper()}{said[1:]}.", buttons=again if part == "mail" else (),
-            roles=APPROVERS if part == "mail" else ADMINISTRATORS,
-        )
-        for part, said in parts.items()
-        if said != "ok"
-    ]  # fmt: skip
+    return [_of_part(part, said) for part, said in parts.items() if said != "ok"]
+
+
+def _of_part(part: str, said: str) -> Problem:
+    sentence = f"{said[:1].upper()}{said[1:]}.{WAITS.get(part, '')}"
+    of_mail = part == "mail"
+    return Problem(
+        part, part[:1].upper() + part[1:], sentence, buttons=(Button("try letters", "Try again now"),) if of_mail else (),
+        roles=APPROVERS if of_mail else ADMINISTRATORS,
+    )  # fmt: skip
 
 
 def in_words(channel: str, now: datetime) -> dict[str, str]:

@@ -20,6 +20,7 @@ from typing import cast
 from service import mailings
 from service.config import settings
 from service.db import transaction
+from service.operations import failures
 from workers.outbound import ledger
 from workers.outbound.exchange import Answer, Concern, Verdict
 
@@ -87,9 +88,10 @@ def replay() -> int:
             ledger.take_back(session, now, lease)
         path.unlink(missing_ok=True)
         count += 1
-    if count:  # their bells were lost with them
+    if count:  # their bells were lost with them; a shift that fails each time leaves a journal each time
         with transaction() as session:
             mailings.wake_unfinished(session)
+            failures.silence_resting(session, datetime.now(UTC))
     return count
 
 
