@@ -48,23 +48,10 @@ def test_a_letter_to_a_held_mailbox_waits_and_goes_once_it_is_lifted(either_worl
     world = either_world
     world.publish()
     world.subscribe({"name": "Pat Quill", "email": HELD})
-    held = {
-        "hash": keyed_hash(HELD),
-        "brake_id": 1,
-        "pattern_id": 1,
-        "cause": "hard",
-        "domain": "example.org",
-        "at": datetime.now(UTC),
-    }
+    now = datetime.now(UTC)
+    held = {"hash": keyed_hash(HELD), "brake_id": 1, "pattern_id": 1, "cause": "hard", "domain": "example.org", "at": now}
     with transaction() as session:
-        brake = {
-            "scope": "hour",
-            "subject": "2026-11-26T10",
-            "state": "open",
-            "hard": 10,
-            "settled": 99,
-            "pulled_at": held["at"],
-        }
+        brake = {"scope": "hour", "subject": "2026-11-26T10", "state": "open", "hard": 9, "settled": 99, "pulled_at": now}
         session.execute(insert(Brake), [brake])
         session.execute(insert(Hold), [held])
     world.post("/complaints", {"name": "Pat Quill", "email": HELD, "text": "Why do I hear nothing?"})
