@@ -25,8 +25,8 @@ FORMS = {
     "/organise/account/second-factor/new": "Set it up",
 }
 """Pages whose form is sent as it stands, and refused."""
-NO_PAGES = {"updates.preview", "writing.count"}
-"""A letter for a frame, and a region for a page: the stories in which they stand look at them."""
+NO_PAGES = {"updates.preview", "writing.count", "inbox.message"}
+"""A letter for a frame, a region for a page, a file: the stories in which they stand look at them."""
 
 
 def pages(world: World) -> list[tuple[str, str]]:
