@@ -121,6 +121,8 @@ def accept(session: Session, one: Import) -> None:
 
 
 def drop(one: Import, now: datetime) -> None:
+    """Also while a worker is at it: who was taken in by then stays, and the page says so."""
+    one.problem = _stays(one) or one.problem
     states.move(one, "dropped")
     one.finished_at = now
     file_of(one.id).unlink(missing_ok=True)
@@ -183,8 +185,18 @@ def fail(session: Session, number: int, why: str, now: datetime) -> None:
     """The file cannot be read, or not to its end; who was taken in by then stays."""
     one = session.get_one(Import, number, with_for_update=True)
     if one.state in {"judging", "taking"}:
+        one.problem, one.finished_at = f"{why} {_stays(one)}".strip(), now
         states.move(one, "failed")
-        one.problem, one.finished_at = why, now
+
+
+def _stays(one: Import) -> str:
+    if one.state != "taking" or not one.good:
+        return ""
+    return (
+        "1 person had been taken in by then, and stays."
+        if one.good == 1
+        else (f"{one.good:,} people had been taken in by then, and stay.")
+    )
 
 
 def bad_lines(session: Session, number: int, limit: int = 100, after: int = 0) -> list[ImportLine]:

@@ -74,6 +74,23 @@ def test_a_file_that_vanished_while_its_people_were_taken_in_ends_in_words(world
     assert "The file is not there any more." in world.get("/organise/imports/1", olive).text
 
 
+def test_a_file_that_is_stopped_half_way_says_who_stays(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    olive = world.sign_in(OLIVE)
+    send_file(world, olive)
+    world.work()
+    world.post("/organise/imports/1", {"act": "take in"}, olive)
+    with transaction() as session:  # a worker has taken the first in, and fails from then on
+        session.execute(update(Import).values(done=1, good=1))
+    assert press(world, "stop import", "import 1", olive) == 303
+    page = world.get("/organise/imports/1", olive).text
+    assert "1 person had been taken in by then, and stays." in page
+    assert "Nothing of it was stored" not in page
+    world.work()
+    assert world.rows(select(Import.state)) == ["dropped"]
+
+
 def test_one_message_that_cannot_be_taken_in_keeps_none_of_the_others_waiting(either_world: World) -> None:
     world = either_world
     world.publish()

@@ -1,24 +1,26 @@
-"""Letters that wait longer than promised, and the e-mail that tells organisers what is wrong, also where mail is broken."""
+"""Letters that wait longer than promised: who is told, and what the buttons do."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
 
 import pytest
 from flask.testing import FlaskClient
-from rq.serializers import JSONSerializer
 from sqlalchemy import select, update
 
 from service import deliveries, links, notices, organisers, queue
 from service.db import transaction
-from service.models import Attempt, Evidence, Failure, Import, Message, ToldProblem
-from service.operations import telling
-from tests.people import ANN, AUGUST, BEN, CHI, OLIVE, PETRA, SLUG
+from service.models import Attempt, Evidence, Failure, Message
+from tests.conftest import ROOT, wait_until
+from tests.people import ANN, AUGUST, BEN, CHI, PETRA, SLUG
 from tests.problem_list import press, ready
-from tests.smtp_server import SmtpServer, answer
-from tests.world import Here, World, text_of
-from workers import clock
+from tests.smtp_server import STALL, SmtpServer, answer
+from tests.world import World
+from workers.run import note_abandoned
 
 pytestmark = [pytest.mark.usefixtures("relay"), pytest.mark.settings(SECOND_FACTOR="off", APPROVALS="0")]
 LATER = answer("451 4.7.1 ann@example.org: come back later")
@@ -123,108 +125,20 @@ def test_one_readers_slow_server_calls_nobody_and_three_do(world: World, relay: 
     assert "3 letters wait, because mail servers have asked us for more than an hour" in ready(world)["letters put off"]
 
 
-def all_well(world: World) -> None:
-    """A worker for each queue has registered, and a clock has beaten, as in a service that runs."""
-    for name in queue.QUEUES:
-        worker = Here([queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, name=f"well-{name}")
-        worker.register_birth()
-    with transaction() as session:
-        clock.beat(session, datetime.now(UTC))
-    assert world.get("/readyz").status_code == 200
-
-
-def look(minutes: float) -> None:
-    """The clock looks; what it saw before was there for so long."""
-    with transaction() as session:
-        session.execute(update(ToldProblem).values(seen_at=datetime.now(UTC) - timedelta(minutes=minutes)))
-        clock.tell_organisers(session, datetime.now(UTC))
-
-
-def told(world: World, email: str) -> list[str]:
-    """The states of the letters about problems to one organiser."""
-    return world.rows(select(Message.state).where(Message.kind == "problems", Message.email == email).order_by(Message.id))
-
-
-def test_the_parts_of_the_service_are_told_to_administrators_alone(world: World, relay: SmtpServer) -> None:
-    """No worker and no clock runs in this test, which is wrong enough."""
+def test_a_letter_that_kills_its_worker_has_failed(world: World, relay: SmtpServer, environment: dict[str, str]) -> None:
+    """No exception tells of it: another worker finds the job abandoned, minutes later."""
     world.publish()
-    world.add_organisers()
-    for minutes in (0, 2, 5):
-        look(minutes)
-    world.work()
-    [letter] = relay.taken
-    assert letter.recipients == [OLIVE]
-    assert b"Needs you: 5 things do not work" in letter.content
-    assert b"No worker listens." in letter.content
-
-
-def test_where_mail_is_broken_the_letter_waits_and_is_withdrawn_when_all_is_well_again(
-    either_world: World, relay: SmtpServer
-) -> None:
-    world = either_world
-    world.publish()
-    world.add_organisers()
-    all_well(world)
-    world.sign(ANN)
-    with transaction() as session:
-        session.execute(update(Message).values(due_at=datetime.now(UTC) - timedelta(minutes=11)))
-    for minutes in (0, 2, 5):
-        look(minutes)
-    assert (told(world, PETRA), told(world, AUGUST)) == (["queued"], [])
-    with transaction() as session:
-        session.execute(update(Message).where(Message.kind == "confirm").values(state="accepted"))
-    look(5)
-    assert told(world, PETRA) == ["cancelled"]
-    world.work()
-    assert relay.taken == []
-
-
-def test_what_comes_and_goes_is_told_once(world: World) -> None:
-    world.publish()
-    world.add_organisers()
-    all_well(world)
-    world.sign(ANN)
-    for minutes in (11, 0, 11, 0, 11):
-        with transaction() as session:
-            due_at = datetime.now(UTC) - timedelta(minutes=minutes)
-            session.execute(update(Message).where(Message.kind == "confirm").values(due_at=due_at))
-        look(2)
-        look(2)
-    assert len(told(world, PETRA)) == 1
-
-
-def test_one_organiser_gets_no_more_than_a_dozen_such_letters_a_day(world: World) -> None:
-    world.publish()
-    world.add_organisers()
-    all_well(world)
-    now = datetime.now(UTC)
-    for number in range(1, 16):
-        with transaction() as session:
-            session.add(Import(list_id=1, organiser_id=1, state="judging", filename="members.csv", source="paper", columns={},
-                               created_at=now))  # fmt: skip
-            session.add(Failure(job="read_import", row_id=number, count=2, kind="files", place="OSError at intake.py:1",
-                                first_at=now, last_at=now))  # fmt: skip
-        look(2)
-        look(2)
-    assert len(told(world, OLIVE)) == telling.MOST_A_DAY
-    assert told(world, PETRA) == []
-
-
-def test_many_problems_are_one_letter_that_names_ten(world: World, relay: SmtpServer) -> None:
-    world.publish()
-    world.add_organisers()
-    all_well(world)
-    now = datetime.now(UTC)
-    with transaction() as session:
-        for number in range(1, 16):
-            session.add(Import(list_id=1, organiser_id=1, state="judging", filename=f"{number}.csv", source="paper", columns={},
-                               created_at=now))  # fmt: skip
-            session.add(Failure(job="read_import", row_id=number, count=2, kind="files", place="OSError at intake.py:1",
-                                first_at=now, last_at=now))  # fmt: skip
-    look(2)
-    look(2)
-    world.work()
-    text = text_of(message_from_bytes(relay.taken[0].content, policy=policy.default))  # type: ignore[arg-type]
-    assert text.count("does not go on") == 10
-    assert "and 5 more" in text
-    assert "because a file could not be read or written" in " ".join(text.split())
+    jobs_begun = queue.rq_queue(queue.PROMPT).started_job_registry
+    for count in (1, 2):
+        relay.will(".", STALL)
+        command = [sys.executable, "-m", "workers.run", queue.PROMPT]
+        with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL) as worker:
+            if count == 1:
+                world.sign(ANN)
+            else:
+                world.sweep(datetime.now(UTC) + timedelta(minutes=1))
+            wait_until(lambda count=count: len(relay.taken) == count)  # type: ignore[misc]
+            worker.kill()
+        jobs_begun.cleanup(time.time() + 4000, [note_abandoned])
+    assert [(one.job, one.count) for one in world.rows(select(Failure))] == [("deliver", 2)]
+    assert "because the program was ended in the middle of it" in ready(world)["letters"]

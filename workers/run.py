@@ -18,6 +18,8 @@ from types import FrameType
 
 from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.exceptions import AbandonedJobError
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import OperationalError
@@ -26,6 +28,7 @@ from service import queue
 from service.app import create_app
 from service.config import SettingRefused, settings
 from service.logs import configure
+from service.operations import failures
 from workers.outbound import journal, shifts
 from workers.outbound.deliver import hang_up
 from workers.outbound.transport import VerifiedMail
@@ -41,6 +44,14 @@ def _end() -> None:
     """The last resort, where hanging up was not enough: leases lapse, which is what they are for."""
     log.warning("ended in the middle of a job")
     os._exit(0)
+
+
+def note_abandoned(job: Job, kind: type[BaseException], _error: BaseException, _traceback: object) -> bool:
+    """Of a job whose worker was killed RQ tells another worker, minutes later; any other failure is written down by the job."""
+    if kind is AbandonedJobError:
+        name = str(job.func_name).rpartition(".")[2]
+        failures.record_as(name, int(job.args[0]), "killed", "its worker was killed")
+    return True
 
 
 class Worker(SimpleWorker):
@@ -88,7 +99,8 @@ def work(name: str, life: int) -> None:
     """Until we are asked to end; or until RQ gives up on a Redis that is away, which it does in some places, not in others."""
     worker = Worker(
         [queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, worker_ttl=30, maintenance_interval=15,
-        job_monitoring_interval=5, name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}-{life}",
+        job_monitoring_interval=5, exception_handlers=[note_abandoned],
+        name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}-{life}",
     )  # fmt: skip
     worker.log_job_description = False
     worker.work(logging_level="WARNING", with_scheduler=False)

@@ -36,6 +36,7 @@ KINDS = {
     "files": "a file could not be read or written",
     "memory": "there was not enough memory",
     "time": "it took too long",
+    "killed": "the program was ended in the middle of it",
     "documents": "its documents could not be made",
     "program": "there is an error in the program",
 }
