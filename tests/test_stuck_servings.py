@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from service import deliveries, notices, queue, schedule
+from service import deliveries, notices, papers, queue, schedule
 from service.db import transaction
 from service.models import Delivery, Failure, Message, Serving, ToldProblem
 from service.operations import failures
@@ -153,9 +153,7 @@ def test_stopping_and_writing_at_the_same_moment_one_of_them_wins(either_world: 
             deliveries.order(session, notice, notice.edition, datetime.now(UTC))
             assert deliveries.start(session, number, datetime.now(UTC))
             serving = session.get_one(Serving, number)
-            made = [
-                (cohort, deliveries.enclosures(session, serving, cohort)) for cohort in deliveries.cohorts(session, serving)
-            ]
+            made = [(cohort, papers.make(session, serving, cohort)) for cohort in papers.cohorts(session, serving)]
 
         def write(number: int = number, made: object = made) -> bool:
             with transaction() as session:
