@@ -165,7 +165,7 @@ def test_no_update_arrives_after_leaving_between_claim_and_text(world: World) ->
     with transaction() as session:
         mailings.fan_out(session, number, datetime.now(UTC))
     with world.app.app_context():
-        shift = shifts.Shift(number, pool())
+        shift = shifts.Shift(number, pool(), taken_before=False, failing=None)
         wait_until(lambda: bool(pool().listen(0.01) or pool().pipes))
         shift.supply.claim()
         assert shift.supply.left == 1
