@@ -184,6 +184,8 @@ def end(session: Session, notice: Notice, now: datetime) -> None:
     states.move(notice, "closed")
     notice.closed_at = now
     session.flush()
+    waiting = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False))
+    states.claim(session, Serving, "due", "stopped", *waiting, stopped_by="the notice was closed")
 
 
 def find(session: Session, slug: str) -> Notice:

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from service import config, days, health, mailings, reports, spool
 from service.db import reading, transaction
-from service.models import Arrival, Mailing, MailingList, MailingReport, Message, Official, Subscription, Tally
+from service.models import Arrival, Failure, Mailing, MailingList, MailingReport, Message, Official, Subscription, Tally
 from service.operations import problems
 from tests import crowd
 from tests.crowd import mailing_to
@@ -173,6 +173,21 @@ def test_what_is_wrong_is_told_once_and_once_when_it_is_over(
     alarm.look(1000.0)
     alarm.look(1001.0)  # too soon to look again
     assert alarm.next_at == 1030.0
+
+
+def test_what_fails_and_what_waits_is_told_by_the_hook_too(
+    world: World, environment: dict[str, str], hook: tuple[str, list[dict[str, Any]]]
+) -> None:
+    url, taken = hook
+    config.use(config.load(environment | {"ALERT_URL": url}))
+    world.publish()
+    with transaction() as session:
+        session.add(Failure(job="count_days", row_id=0, count=2, kind="files", place="OSError at days.py:1", first_at=NOW,
+                            last_at=NOW))  # fmt: skip
+    alarm = Alarm()
+    alarm.look(1000.0)
+    alarm.look(1031.0)
+    assert "a file could not be read or written. Since 2026-11-22 12:00 UTC." in taken[0]["problems"]["duty count_days"]
 
 
 def test_an_alert_that_was_not_taken_is_told_again(world: World, environment: dict[str, str]) -> None:

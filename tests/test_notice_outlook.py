@@ -65,6 +65,7 @@ def test_a_closed_notice_promises_nothing_and_takes_no_form(world: World) -> Non
         assert notice.edition is not None
         deliveries.order(session, notice, notice.edition, datetime.now(UTC))
         notices.close(session, SLUG, datetime.now(UTC))
+    assert world.rows(select(Serving.state)) == ["stopped"]
     said = page(world, f"/notices/{SLUG}")
     assert "it takes no more signatures, and is served no more" in said
     assert "It never was." in said

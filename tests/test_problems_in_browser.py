@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from service import deliveries, notices
 from service.db import transaction
-from service.models import Arrival, Failure, Import, Mailing, Message, Serving
+from service.models import Serving
 from tests import crowd, studio
 from tests.broken_tables import refusing
 from tests.browser import LOOKS, Visitor, chromium, looks, site, visitor
 from tests.people import ANN, OLIVE, SLUG
-from tests.problem_list import try_once_more
-
-NOW = datetime.now(UTC)
+from tests.problem_list import everything_wrong, try_once_more
 
 
 def order(visitor: Visitor) -> None:
@@ -28,34 +26,12 @@ def order(visitor: Visitor) -> None:
     visitor.world.work("notices")
 
 
-FAILED = (
-    ("read_import", "files", "OSError at intake.py:31"), ("take_in", "program", "KeyError at act.py:77"),
-    ("shift", "relay", "our mail server cannot be used: the server takes no connections"),
-    ("report", "time", "TimeoutError at reports.py:60"),
-)  # fmt: skip
 TOLD = (
     "could not be made; no letter of it has left", "Import 1 does not go on", "members of the harbour branch.csv",
     "Message 1 that came in was not acted on and lies in quarantine", "What happens next: Update 1 does not go on",
     "421 4.7.28 …@… is written to too often", "The report of update 1 could not be counted",
     "The clock cannot do one of its duties", "Letters have waited since",
 )  # fmt: skip
-
-
-def everything_wrong() -> None:
-    """A row of each kind that has no story of its own here."""
-    ago, quarantine = NOW - timedelta(hours=2), {"state": "quarantined", "folder": "quarantine"}
-    with transaction() as session:
-        for job, kind, place in FAILED:
-            session.add(Failure(job=job, row_id=1, count=7, kind=kind, place=place, first_at=ago, last_at=NOW))
-        session.add(Failure(job="count_days", row_id=0, count=3, kind="database", place="OperationalError at days.py:50",
-                            first_at=ago, last_at=NOW))  # fmt: skip
-        session.add(Import(list_id=1, organiser_id=1, state="judging", filename="members of the harbour branch.csv",
-                           source="paper forms", columns={}, created_at=NOW))  # fmt: skip
-        session.add(Arrival(source="lmtp", recipient="x", due_at=NOW, received_at=NOW, **quarantine))
-        session.add(Mailing(slug="a", list_id=1, subject="What happens next", body="b", state="sending", created_at=NOW))
-        session.add(Mailing(slug="b", list_id=1, subject="Stuck", body="b", state="paused", created_at=NOW,
-                            paused_because="421 4.7.28 <ann@example.org> is written to too often"))  # fmt: skip
-        session.execute(update(Message).where(Message.kind == "confirm").values(due_at=ago, created_at=ago))
 
 
 @pytest.mark.parametrize("looks", LOOKS, ids=str)

@@ -9,17 +9,18 @@ import pytest
 from rq.serializers import JSONSerializer
 from sqlalchemy import select, update
 
-from service import queue
-from service.db import transaction
+from service import health, queue
+from service.db import reading, transaction
 from service.models import Failure, Import, Message, ToldProblem
-from service.operations import telling
+from service.operations import problems, remedies, telling
+from service.web.may import MAY
 from tests.people import ANN, AUGUST, OLIVE, PETRA
-from tests.smtp_server import SmtpServer, answer
+from tests.problem_list import everything_wrong
+from tests.smtp_server import SmtpServer
 from tests.world import Here, World, text_of
 from workers import clock
 
 pytestmark = [pytest.mark.usefixtures("relay"), pytest.mark.settings(SECOND_FACTOR="off", APPROVALS="0")]
-LATER = answer("451 4.7.1 ann@example.org: come back later")
 
 
 @pytest.fixture
@@ -81,6 +82,21 @@ def test_where_mail_is_broken_the_letter_waits_and_is_withdrawn_when_all_is_well
     assert told(world, PETRA) == ["cancelled"]
     world.work()
     assert relay.taken == []
+
+
+def test_who_is_written_to_may_press_each_button(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    world.sign(ANN)
+    everything_wrong()
+    with reading() as session:
+        rows = problems.of_parts(health.parts()) + problems.present(session, datetime.now(UTC))
+    buttons = {button.act for row in rows for button in row.buttons if button.path == "/organise/problems"}
+    assert buttons >= {"try mailing", "stop import", "try arrival", "try report", "try letters"}
+    for row in rows:
+        for button in row.buttons:
+            assert button.path != "/organise/problems" or row.roles <= MAY[f"problems.act {button.act}"].roles, row.key
+            assert button.path != "/organise/problems" or button.act in remedies.ACTS
 
 
 def test_what_comes_and_goes_is_told_once(world: World) -> None:
