@@ -67,6 +67,8 @@ class Reception:
     @property
     def objects(self) -> bool:
         """Whether to stop now."""
+        if not self.row:  # asked once in each turn of the loop
+            return self.named is not None
         return self.named is not None or (len(self.row) >= self._enough and self._speaks_of_all(OF_ONE_DOMAIN))
 
     @property

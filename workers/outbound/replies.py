@@ -149,4 +149,4 @@ def readable(raw: bytes) -> str:
         text = raw.decode()
     except UnicodeDecodeError:
         text = raw.decode("cp1252", "replace")
-    return clean_line(text[:LONGEST_TEXT])
+    return text if len(text) <= LONGEST_TEXT and text.isprintable() else clean_line(text[:LONGEST_TEXT])

@@ -173,7 +173,8 @@ class Shift:
         """An answer as it goes into the ledger: its reader may have left meanwhile."""
         reader = self.under_way.pop(answer.message_id, None)
         if answer.verdict == "accepted":
-            self.reception.take()
+            if self.reception.row or not self.reception.taken:
+                self.reception.take()
             return answer
         if answer.verdict == "unreachable" and reader is not None and not self.watch.wants(reader):
             return answer._replace(verdict="gone", text="left before it was sent", concern=None)
