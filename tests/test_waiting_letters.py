@@ -73,6 +73,7 @@ def test_letters_wait_because_the_relay_is_away_and_go_at_the_press_of_a_button(
     assert "Mail</p>" in page
     assert "Letters have waited since" in page
     assert "Letters to officials wait" in world.get("/organise/servings/1", petra).text
+    assert "letters of serving 1: 2 letters" in world.app.test_cli_runner().invoke(args=["notices", "status", SLUG]).output
     with SmtpServer(relay.port) as back:
         assert press(world, "try letters", "letters of serving 1", petra) == 303
         assert press(world, "try letters", "mail", petra) == 303

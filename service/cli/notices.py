@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import audit, deliveries, links, notices, officials, register, sources
 from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
 from service.db import reading, transaction
-from service.models import Notice
+from service.models import Notice, Serving
 from service.operations import problems
 
 STANDS = {
@@ -116,7 +117,7 @@ def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
     edition = notice.edition
     unwritten = [serving for serving, of in deliveries.waiting(session) if of.id == notice.id]
     due = [serving.due_at.isoformat(timespec="seconds") for serving in unwritten if serving.state == "due"]
-    wrong = [row for serving in unwritten for row in problems.about_serving(session, serving.id, now())]
+    wrong = problems.about_servings(session, session.scalars(select(Serving.id).where(Serving.notice_id == notice.id)), now())
     return {
         "slug": notice.slug, "title": notice.title, "state": notice.state, "count": edition.count if edition else 0,
         "edition": edition.hash if edition else None, "next_milestone": notices.next_milestone(notice), "deliveries": tiers,

@@ -149,7 +149,8 @@ def succeeded(job: str, row_id: int) -> None:
 
 def forget(session: Session, job: str, row_id: int) -> None:
     """It succeeded, was stopped, or is to be tried again at once."""
-    session.execute(delete(Failure).where(Failure.job == job, Failure.row_id == row_id))
+    statement = delete(Failure).where(Failure.job == job, Failure.row_id == row_id)
+    session.execute(statement.execution_options(synchronize_session=False))
 
 
 def forget_finished(session: Session) -> None:

@@ -42,10 +42,15 @@ def present(session: Session, now: datetime, channel: str = "") -> list[Problem]
     return [problem for problem in rows if not channel or channel in problem.channels]
 
 
-def about_serving(session: Session, number: int, now: datetime) -> list[Problem]:
-    """What is wrong with one serving: itself, or letters of it that wait."""
-    page, sources = f"/organise/servings/{number}", (stuck.servings, waiting_letters.of_servings, turned_away.of_servings)
-    return [row for source in sources for row in source(session, now) if row.page == page]
+def about_servings(session: Session, numbers: Iterable[int], now: datetime) -> list[Problem]:
+    """What is wrong with these servings: themselves, or letters of them that wait."""
+    pages, sources = {f"/organise/servings/{number}" for number in numbers}, (stuck.servings, *OF_LETTERS)
+    return [row for source in sources for row in source(session, now) if row.page in pages]
+
+
+OF_LETTERS: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
+    waiting_letters.of_servings, turned_away.of_servings,
+)  # fmt: skip
 
 
 def about_mailing(session: Session, number: int, now: datetime) -> list[Problem]:

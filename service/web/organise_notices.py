@@ -123,7 +123,7 @@ def serving(number: int) -> ResponseReturnValue:
     with reading() as database:
         found = servings.find(database, number)
         lines = evidence.of_serving(database, found)
-        wrong = problems.about_serving(database, number, now())
+        wrong = problems.about_servings(database, [number], now())
         return render_template("organise/serving.html", serving=found, lines=lines, settles=SETTLES, problems=wrong)
 
 
