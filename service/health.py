@@ -81,8 +81,11 @@ def _mail(database: str) -> str:
     """Whether letters leave: somebody waits for each of those on the prompt queue."""
     if database != "ok":
         return "cannot be told"
-    with reading() as session:
-        oldest = waiting_letters.oldest_late(session, datetime.now(UTC))
+    try:
+        with reading() as session:
+            oldest = waiting_letters.oldest_late(session, datetime.now(UTC))
+    except SQLAlchemyError:  # it went away since
+        return "cannot be told"
     return "ok" if oldest is None else f"letters have waited since {oldest:%Y-%m-%d %H:%M} UTC"
 
 

@@ -74,6 +74,10 @@ def test_what_a_report_says_is_a_claim_and_not_published(world: World) -> None:
         answers.notified(session, number, "failed", "550 5.1.1 these signatures are fake, see evil.example", datetime.now(UTC))
     for path in PUBLIC:
         assert "evil.example" not in world.get(path).text
+    with transaction() as session:  # an earlier version kept the code of the server that had taken it
+        session.execute(update(Message).where(Message.id == number).values(reply_code=250))
+    for path in PUBLIC:
+        assert "evil.example" not in world.get(path).text
         assert "We were told afterwards that it did not arrive." in world.get(path).text
 
 

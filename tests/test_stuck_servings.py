@@ -171,6 +171,22 @@ def test_stopping_and_writing_at_the_same_moment_one_of_them_wins(either_world: 
     assert set(outcomes) <= {"written", "stopped"}
 
 
+@pytest.mark.parametrize("either_world", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_a_second_worker_that_looked_too_early_stops_nothing(either_world: World) -> None:
+    """It saw that the serving was due; once it has the lock, the first has started it, and nothing is new since then."""
+    either_world.publish(milestones=(100,))
+    with transaction() as session:
+        notice = notices.find(session, SLUG)
+        assert notice.edition is not None
+        deliveries.order(session, notice, notice.edition, datetime.now(UTC))
+    with transaction() as late:
+        assert late.get_one(Serving, 1).state == "due"
+        with transaction() as early:
+            assert deliveries.start(early, 1, datetime.now(UTC))
+        assert not deliveries.start(late, 1, datetime.now(UTC))
+    assert state(either_world) == "started"
+
+
 def test_what_fails_is_tried_less_and_less_often(world: World) -> None:
     world.publish(milestones=(100,))
     with refusing("INSERT ON enclosures"):
