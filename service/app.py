@@ -62,6 +62,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
     app.context_processor(lambda: {"may": may, "at": shown.at, "again_address": again_address})
+    app.context_processor(lambda: {"people": shown.people, "count_of": shown.count_of, "counted_note": shown.counted_note})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
     app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)

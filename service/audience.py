@@ -20,7 +20,6 @@ from service.models.mail import IS_TROUBLED
 from service.text.characters import clean_line
 
 MOST_CLPS = 50
-SAMPLE = 5
 
 
 @dataclass(frozen=True)
@@ -140,11 +139,6 @@ def _passing(mailing_id: int) -> Any:
 
 def size(session: Session, audience: Audience) -> int:
     return session.scalar(select(func.count()).select_from(Subscription).where(*members(audience))) or 0
-
-
-def sample(session: Session, audience: Audience) -> list[Subscription]:
-    """Some members, for a look at whether they are the right ones."""
-    return list(session.scalars(select(Subscription).where(*members(audience)).order_by(Subscription.id).limit(SAMPLE)))
 
 
 def without(session: Session, audience: Audience, column: str) -> int:

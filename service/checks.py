@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audience, link_checks, placeholders, tallies
+from service import audience, link_checks, placeholders, small_counts, tallies
 from service.config import settings
 from service.findings import Finding
 from service.letters import render
@@ -51,7 +51,7 @@ def written(mailing: Mailing, leave: str = MARK) -> tuple[str, str]:
 def _people(count: int) -> Finding:
     if not count:
         return Finding("Audience", "serious", "Nobody would get it.", "Choose another audience.")
-    return Finding("Audience", "ok", f"{count:,} {'person' if count == 1 else 'people'}, each once.")
+    return Finding("Audience", "ok", f"It goes to {small_counts.in_words(count)}, each once.")
 
 
 def _time(mailing: Mailing, now: datetime) -> Finding:
@@ -95,7 +95,7 @@ def _placeholders(session: Session, mailing: Mailing) -> Finding:
     without = placeholders.without_fallback(mailing.body)
     for name in without:
         if count := audience.without(session, audience.of(mailing), name):
-            said = f"Of {count:,} people we know no {name}, and you do not say what to write instead."
+            said = f"Of {small_counts.in_words(count)} we know no {name}, and you do not say what to write instead."
             return Finding("Placeholders", "serious", said, _instead(name))
     for name in without:
         instead = placeholders.DEFAULTS[name]

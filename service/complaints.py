@@ -56,11 +56,17 @@ def to_answer(session: Session) -> list[Complaint]:
     return list(session.scalars(select(Complaint).where(Complaint.state == "open").order_by(Complaint.due_at)))
 
 
-def answer(session: Session, reference: str, now: datetime) -> None:
-    """Marks one as answered."""
+def find(session: Session, reference: str) -> Complaint:
+    """Raises NotFound."""
     complaint = session.scalar(select(Complaint).where(Complaint.reference == reference))
     if complaint is None:
-        raise NotFound(f"there is no complaint {reference}")
+        raise NotFound("there is no such complaint")
+    return complaint
+
+
+def answer(session: Session, reference: str, now: datetime) -> None:
+    """Marks one as answered."""
+    complaint = find(session, reference)
     if complaint.state == "open":
         states.move(complaint, "answered")
         complaint.answered_at = now

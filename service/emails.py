@@ -154,10 +154,10 @@ def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: dat
     )  # fmt: skip
 
 
-def approval(session: Session, organiser: Organiser, mailing: Mailing, count: int, now: datetime) -> Message | None:
+def approval(session: Session, organiser: Organiser, mailing: Mailing, people: str, now: datetime) -> Message | None:
     """Tells somebody who can approve that an update to so many people waits for them."""
     page = links.url(f"/organise/updates/{mailing.id}")
-    return store(session, "approval", organiser.email, now, mailing=mailing, count=count, page=page)
+    return store(session, "approval", organiser.email, now, mailing=mailing, people=people, page=page)
 
 
 def paused(session: Session, organiser: Organiser, mailing: Mailing, because: str, now: datetime) -> Message | None:

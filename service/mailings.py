@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Select, Subquery, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import audience, checks, emails, queue, sender_refusals, states, tallies, writing
+from service import audience, checks, emails, queue, sender_refusals, small_counts, states, tallies, writing
 from service.audience import Audience
 from service.config import settings
 from service.errors import NotFound, Refused
@@ -120,8 +120,9 @@ def _judge(session: Session, mailing: Mailing, typed: int | None, now: datetime,
     count = audience.size(session, audience.of(mailing))
     if serious := [one for one in (*checks.of(session, mailing, now, count), *dns) if one.serious]:
         raise Refused(" ".join(f"{one.name}: {one.said} {one.remedy}" for one in serious))
-    if count > settings().typed_count_above and typed != count:
-        raise Refused(f"It goes to {count:,} people. Type that number, so that nobody writes to so many by mistake.")
+    if count > settings().typed_count_above and typed not in {count, small_counts.rounded(count)}:
+        said = f"It goes to {small_counts.in_words(count)}."
+        raise Refused(f"{said} Type that number, so that nobody writes to so many by mistake.")
 
 
 def recall(session: Session, mailing: Mailing) -> None:

@@ -82,7 +82,7 @@ def test_striking_out_takes_two_who_see_what_they_decide(world: World) -> None:
     with reading() as session:
         assert audit.verify(session)[1] == ""
     entries = world.rows(select(AuditEntry).where(AuditEntry.subject == audit.person(ANN["email"])).order_by(AuditEntry.id))
-    acts = [(one.act, one.organiser_id) for one in entries]
+    acts = [(one.act, one.organiser_id) for one in entries if one.act != "look at"]
     assert acts == [("propose: strike signature", 1)] * 2 + [("approve: strike signature", 2)]
 
 
@@ -92,7 +92,7 @@ def test_who_is_counted_without_a_name_is_not_named_to_an_approver(world: World)
     two_signers(world, display="count")
     olive, petra = world.sign_in(OLIVE), world.sign_in(PETRA)
     press(world, olive, "strike", reason="not a real person")
-    assert ANN["name"] in world.get("/organise", olive).text
+    assert "/organise/people/signature/1" in world.get("/organise", olive).text  # behind it the audit notes who looks
     page = world.get("/organise", petra).text
     assert "not a real person" in page
     assert ANN["name"] not in page

@@ -44,7 +44,7 @@ def every_letter(world: World) -> None:
         held = Mailing(id=0, subject="Held", slug="held")
         emails.paused(session, olive_herself, held, "many were refused", datetime.now(UTC))
         about_notices(session, olive_herself)
-        emails.approval(session, olive_herself, held, 5, datetime.now(UTC))  # approval
+        emails.approval(session, olive_herself, held, "5 people", datetime.now(UTC))  # approval
     world.sign(ANN)  # already
     world.post("/manage", {"email": CHI["email"]})  # manage_link
     world.post("/complaints", CHI | {"text": "Two letters."})  # complaint

@@ -203,7 +203,7 @@ def test_those_refused_for_a_passing_reason_are_written_to_again(studio: World) 
         values = {"state": "refused", "reply_code": 452, "reply_text": "4.2.2 mailbox full"}
         session.execute(update(Message).where(Message.subscription_id == ann).values(**values))
     again = studio.post(where, {"act": "again", "seen": ""}, august, page=f"{where}/report").headers["Location"]
-    assert "It would go to 1 person" in studio.get(again, august).text
+    assert "It would go to fewer than 5 people" in studio.get(again, august).text
     press(studio, again, "submit", august)
     press(studio, again, "send", petra)
     studio.work()
@@ -229,10 +229,12 @@ def test_the_report_counts_by_reason_and_domain_and_opens_its_rows(studio: World
         ann = session.scalars(select(Subscription.id).where(Subscription.mailbox == ANN["email"])).one()
         values = {"state": "refused", "reply_code": 550, "reply_text": "5.1.1 no such person"}
         session.execute(update(Message).where(Message.subscription_id == ann).values(**values))
-    page = studio.get(f"{where}/report", petra).text
+    olive = studio.sign_in(OLIVE)
+    page = studio.get(f"{where}/report", olive).text
     assert "550 5.1.1 no such person" in page
     assert "100 % accepted after" in page
     assert "example.org" in page
-    assert "/outcomes" not in studio.get(f"{where}/report", august).text  # an author sees numbers, not addresses
-    file = studio.post(f"{where}/outcomes.csv", {"state": "refused"}, petra, page=f"{where}/outcomes")
+    for browser in (august, petra):  # below administrator there are numbers, not addresses
+        assert "/outcomes" not in studio.get(f"{where}/report", browser).text
+    file = studio.post(f"{where}/outcomes.csv", {"state": "refused"}, olive, page=f"{where}/outcomes")
     assert file.text.splitlines()[1].startswith(f"{ANN['email']},refused,550,5.1.1 no such person")

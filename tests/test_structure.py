@@ -53,7 +53,7 @@ BELOW_STORIES = {
     "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned", "models",
     "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof", "proof_keys",
     "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
-    "sender_refusals", "sending_domain", "signing", "sources", "speed", "states", "subscribing", "suppressions",
+    "sender_refusals", "sending_domain", "signing", "small_counts", "sources", "speed", "states", "subscribing", "suppressions",
     "tables", "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
     "brakes", "fates", "outcome_counts", "reply_patterns",
 }  # fmt: skip

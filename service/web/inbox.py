@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from service import audit, bounces, spool
-from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Arrival
 from service.web.guards import acting, now
@@ -21,7 +20,7 @@ def show() -> ResponseReturnValue:
     folder, before = request.args.get("folder", "replies"), request.args.get("before", 0, type=int)
     if folder not in spool.FOLDERS:
         raise NotFound("there is no such folder")
-    with reading() as database:
+    with acting("look at the inbox", f"folder {folder}") as database:
         rows = spool.inbox(database, folder, max(before, 0), PAGE + 1)
         return render_template(
             "organise/inbox.html", folder=folder, folders=spool.FOLDERS, counts=spool.counts(database), rows=rows[:PAGE],
@@ -45,7 +44,7 @@ def act(number: int) -> ResponseReturnValue:
 @blueprint.get("/inbox/<int:number>/message.eml")
 def message(number: int) -> ResponseReturnValue:
     """The whole message as it came, with its files, for as long as its bytes are kept."""
-    with reading() as database:
+    with acting("look at a message", f"arrival {number}") as database:
         content = spool.content(database, spool.find(database, number))
     if not content:
         raise NotFound("the bytes of this message are forgotten")

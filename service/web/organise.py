@@ -23,6 +23,7 @@ from service.errors import NotFound, Refused
 from service.models import Serving
 from service.operations import problems
 from service.web.guards import KEY, acting, may, now
+from service.web.shown import count_of
 
 blueprint = Blueprint("organise", __name__)
 SHOWN = 20
@@ -40,9 +41,16 @@ def dashboard() -> ResponseReturnValue:
             waiting=[row for row in deliveries.waiting(database) if f"serving {row[0].id}" not in told],
             complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
             live=notices.in_force(database), parts=parts, files=files,
-            signed=days.by_day(database, "signatures", at), subscribed=days.by_day(database, "subscriptions", at),
-            domains=days.by_domain(database, at), about=proposals.described(database), mail=spool.counts(database),
+            signed=_told(days.by_day(database, "signatures", at)),
+            subscribed=_told(days.by_day(database, "subscriptions", at)),
+            domains=[bar for bar in _told(days.by_domain(database, at)) if bar.requested],
+            about=proposals.described(database), mail=spool.counts(database),
         )  # fmt: skip
+
+
+def _told(bars: list[days.Bar]) -> list[days.Bar]:
+    """The counts as the organiser who looks may know them."""
+    return [bar._replace(requested=count_of(bar.requested), confirmed=count_of(bar.confirmed)) for bar in bars]
 
 
 @blueprint.post("/sign-out")
@@ -60,6 +68,13 @@ def stop_serving(number: int) -> ResponseReturnValue:
         if not deliveries.stop(database, number, f"organiser {g.organiser.id}"):
             raise Refused("Its letters are written already, or it was stopped before: it can no longer be stopped.")
     return redirect(url_for("organise.dashboard"), 303)
+
+
+@blueprint.get("/complaints/<reference>")
+def complaint(reference: str) -> ResponseReturnValue:
+    """Who complains, and of what."""
+    with acting("look at", f"complaint {reference[:40]}") as database:
+        return render_template("organise/complaint.html", complaint=complaints.find(database, reference), now=now())
 
 
 @blueprint.post("/complaints/<reference>/answered")

@@ -1,4 +1,7 @@
-"""People: found, looked at, taken off lists. A search is posted: an address must stand in no log and no history."""
+"""People: found, looked at, taken off lists. A search is posted: an address must stand in no log and no history.
+
+That somebody searched, and whose page they looked at, stands in the audit; what they searched for does not.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import addresses, audit, moderation, people, suppressions, timeline
-from service.db import reading
 from service.errors import Refused
 from service.models import Suppression
 from service.web.guards import acting, now
@@ -25,7 +27,7 @@ def search_form() -> ResponseReturnValue:
 def search() -> ResponseReturnValue:
     words, clp = request.form.get("words", "")[:200], request.form.get("clp", "")[:100]
     try:
-        with reading() as database:
+        with acting("search people", "people") as database:
             found = people.search(database, words, clp)
             suppressed = suppressions.suppression_of(database, addresses.mailbox(words)) if "@" in words else None
     except Refused as refused:
@@ -50,8 +52,9 @@ def person(kind: str, number: int) -> ResponseReturnValue:
 
 def page(kind: str, number: int, errors: dict[str, str], pressed: str = "") -> str:
     """What we know of one person, with what may be done; `pressed` names the form that was refused, which stands open."""
-    with reading() as database:
+    with acting("look at", "person") as database:
         mailbox = people.find(database, kind, number)
+        database.info["subject"] = audit.person(mailbox)
         suppressed = suppressions.suppression_of(database, mailbox)
         return render_template(
             "organise/person.html", mailbox=mailbox, errors=errors, pressed=pressed,

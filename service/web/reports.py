@@ -33,7 +33,7 @@ def report(number: int) -> ResponseReturnValue:
 def outcomes(number: int) -> ResponseReturnValue:
     chosen = _chosen(request.args)
     after = max(request.args.get("after", 0, type=int), 0)
-    with reading() as database:
+    with acting("look at outcomes", f"mailing {number}") as database:
         mailing = mailings.find(database, number)
         found = progress.outcomes(database, mailing, after=after, limit=PAGE, **chosen)
         return render_template(

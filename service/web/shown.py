@@ -7,8 +7,9 @@ from datetime import datetime
 
 from flask import g
 
-from service import times
+from service import small_counts, times
 from service.markdown import to_html
+from service.roles import ADMINISTRATORS
 from service.signatures import OFFICES
 
 TIERS = {
@@ -34,6 +35,23 @@ def lasts(seconds: float) -> str:
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else "", f"{rest} s" if not hours else ""]
     return " ".join(part for part in parts if part)
+
+
+def people(count: int, one: str = "person", many: str = "people") -> str:
+    """How many people, as the organiser who looks may know it."""
+    return small_counts.in_words_for_role(count, g.organiser.role, one, many)
+
+
+def count_of(count: int) -> int:
+    """A count of people as the organiser who looks may know it; 0 where it is too small."""
+    return small_counts.for_role(count, g.organiser.role)
+
+
+def counted_note() -> str:
+    """Why the numbers of a page are round; nothing for whoever sees them as they are."""
+    if g.organiser.role in ADMINISTRATORS:
+        return ""
+    return f"Counts of people are told in steps of {small_counts.SMALLEST}; a smaller one is not told."
 
 
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))

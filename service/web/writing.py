@@ -75,7 +75,7 @@ def _entered() -> dict[str, Any]:
 
 @blueprint.get("/count")
 def count() -> ResponseReturnValue:
-    """Size and sample of an audience, for the editor's region that follows what is ticked."""
+    """The size of an audience, for the editor's region that follows what is ticked."""
     with reading() as database:
         return render_template("organise/audience.html", **_counted(database, request.args))
 
@@ -93,8 +93,8 @@ def _counted(database: Session, form: Any) -> dict[str, Any]:
     try:
         who = audience.read_form(database, form, form.getlist("list"), form.getlist("office"))
     except Refused as refused:
-        return {"size": None, "sample": [], "why": str(refused)}
-    return {"size": audience.size(database, who), "sample": audience.sample(database, who), "why": ""}
+        return {"size": None, "why": str(refused)}
+    return {"size": audience.size(database, who), "why": ""}
 
 
 @blueprint.get("/<int:number>/edit")
