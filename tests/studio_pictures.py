@@ -41,7 +41,7 @@ def take(browser: Browser, folder: Path) -> None:
     petra.goto(f"{settings().base_url}/organise")
     petra.screenshot(path=folder / "dashboard.png")
     petra.get_by_role("link", name="What the committee answered").first.click()
-    count = petra.get_by_text("It would go to").inner_text().split("go to ")[1].split(" ")[0]
+    count = petra.get_by_text("It would go to").inner_text().split("go to ")[1].split(" people")[0]
     petra.get_by_label("type the number").fill(count)
     petra.get_by_role("button", name=f"Approve and send to {count} people").click()
     petra.set_viewport_size({"width": 1060, "height": 520})
