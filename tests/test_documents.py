@@ -152,7 +152,7 @@ def test_nonsense_is_refused() -> None:
         ("\rx", "'\rx"), ("\nx", "'\nx"), ("  =1", "'  =1"), ("＝1", "'＝1"), ("\u00a0@x", "'\u00a0@x"),
         ("", ""), ("Ada", "Ada"),
         ("a=b", "a=b"), ("Müller-Muster", "Müller-Muster"), ("ada@example.org", "ada@example.org"), ("'=1", "''=1"),
-        ("''@x", "'''@x"),
+        ("''@x", "'''@x"), ("A;=1+1", "A;'=1+1"), ("A;\t@x", "A;\t'@x"), ("A;'=1", "A;''=1"),
     ],
 )  # fmt: skip
 def test_no_cell_is_a_formula(value: str, cell: str) -> None:

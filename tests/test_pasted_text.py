@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,10 +142,11 @@ def test_what_is_no_name_is_refused_with_the_reason(typed: str) -> None:
         names.person(typed)
 
 
-@given(st.text(max_size=40))
+@given(st.text(max_size=40) | st.text(alphabet=";\t\n'=+-@＝ a", max_size=12))
 def test_cells_come_back_as_they_went_out(text: str) -> None:
     assert text_of_cell(plain_cell(text)) == text
-    assert not plain_cell(text).lstrip().startswith(tuple("=+-@＝＋－＠"))
+    for part in re.split(r"[;\t\r\n]", plain_cell(text)):  # wherever a spreadsheet may split it
+        assert not part.lstrip().startswith(tuple("=+-@＝＋－＠"))
 
 
 UNUSUAL = ("o'brien@example.org", "+tag@example.org", '"ada moss"@example.org', "ada@bücher.example")
