@@ -5,7 +5,6 @@ The words stand in templates/emails/<kind>/{subject.txt,body.txt,body.html}. Lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -152,23 +151,6 @@ def test_copy(session: Session, mailing: Mailing, organiser: Organiser, now: dat
         session, "test_copy", organiser.email, now, mailing=mailing, update_text=to_text(source),
         update_html=to_html(source), leave=slot("leave"), headers={"List-Id": mailing.mailing_list.slug},
     )  # fmt: skip
-
-
-def approval(session: Session, organiser: Organiser, mailing: Mailing, people: str, now: datetime) -> Message | None:
-    """Tells somebody who can approve that an update to so many people waits for them."""
-    page = links.url(f"/organise/updates/{mailing.id}")
-    return store(session, "approval", organiser.email, now, mailing=mailing, people=people, page=page)
-
-
-def paused(session: Session, organiser: Organiser, mailing: Mailing, because: str, now: datetime) -> Message | None:
-    """Tells an organiser that a mailing paused itself, and why."""
-    page = links.url(f"/organise/updates/{mailing.id}")
-    return store(session, "paused", organiser.email, now, mailing=mailing, because=because, page=page)
-
-
-def problems(session: Session, organiser: Organiser, rows: Sequence[Any], more: int, now: datetime) -> Message | None:
-    """Tells an organiser what is wrong: rows of service/operations/problem_rows.py, and how many more there are."""
-    return store(session, "problems", organiser.email, now, problems=rows, more=more, page=links.url("/organise"))
 
 
 def to_official(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Select, Subquery, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import audience, checks, emails, queue, sender_refusals, small_counts, states, tallies, writing
+from service import audience, checks, emails_to_organisers, queue, sender_refusals, small_counts, states, tallies, writing
 from service.audience import Audience
 from service.config import settings
 from service.errors import NotFound, Refused
@@ -195,7 +195,7 @@ def pause_and_tell(session: Session, mailing_id: int, because: str, now: datetim
     if pause(session, mailing_id, because):
         mailing = session.get_one(Mailing, mailing_id)
         for organiser in session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)):
-            emails.paused(session, organiser, mailing, because, now)
+            emails_to_organisers.paused(session, organiser, mailing, because, now)
 
 
 def resume(session: Session, mailing_id: int) -> bool:

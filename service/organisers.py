@@ -76,13 +76,14 @@ def find(session: Session, number: int) -> Organiser:
     return found
 
 
-def _by_address(session: Session, email: str) -> Organiser | None:
+def known(session: Session, email: str) -> Organiser | None:
+    """Who signs in under this address."""
     return session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email), Organiser.removed_at.is_(None)))
 
 
 def by_address(session: Session, email: str) -> Organiser:
     """Raises NotFound for a stranger's address."""
-    organiser = _by_address(session, parse(email))
+    organiser = known(session, parse(email))
     if organiser is None:
         raise NotFound("nobody signs in under this address")
     return organiser
@@ -107,7 +108,7 @@ def _alive(session: Session, organiser: Organiser, now: datetime) -> list[SignIn
 
 def ask(session: Session, email: str, now: datetime) -> None:
     """Mails a sign-in link, at most three alive at a time; says nothing of who is an organiser."""
-    organiser = _by_address(session, email)
+    organiser = known(session, email)
     if organiser is None:
         return
     session.refresh(organiser, with_for_update=True)
@@ -133,7 +134,7 @@ def sign_in(session: Session, link: SignInLink, now: datetime, *, address: str =
 def sign_in_with_password(session: Session, email: str, password: str, now: datetime, *, address: str, browser: str) -> str:
     """Raises Refused, in the same words and time whether nobody signs in under this address or the password is wrong."""
     limits.password(mailbox(email))
-    organiser = _by_address(session, email)
+    organiser = known(session, email)
     if not passwords.matches(organiser.password_hash if organiser else None, password) or organiser is None:
         raise Refused(password=NOT_RIGHT)
     return _begin(session, organiser.id, now, address, browser)

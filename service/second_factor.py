@@ -14,7 +14,7 @@ import segno
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service import limits, links, sealed
+from service import failed_codes, limits, links, sealed
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Organiser, OrganiserSession, RecoveryCode
@@ -25,6 +25,7 @@ AROUND = (-1, 0, 1)
 """Steps whose codes are taken: clocks differ, and people type slowly (RFC 6238 §5.2)."""
 RECOVERY_CODES = 10
 FRESH = timedelta(minutes=10)
+TRIED_OUT = "Too many codes were wrong today, so none is taken until tomorrow. Use a recovery code, or ask an administrator."
 WRONG = "That code is not right, or was used already. Wait for the next one."
 
 
@@ -94,10 +95,12 @@ def recovery_codes_left(session: Session, organiser: Organiser) -> int:
 
 
 def show(session: Session, organiser: Organiser, signed: OrganiserSession, code: str, now: datetime) -> None:
-    """Takes a code of the authenticator, or a recovery code, once. Raises Refused, or TooMany after five in ten minutes."""
+    """Takes a code of the authenticator, or a recovery code, once. Raises Refused, or TooMany over LIMIT_CODE."""
     limits.code(organiser.id)
-    if not (_take_code(session, organiser, code, now) or _take_recovery_code(session, organiser, code, now)):
-        raise Refused(code=WRONG)
+    tried_out = failed_codes.lately(session, organiser, now) >= failed_codes.MOST
+    by_code = not tried_out and _take_code(session, organiser, code, now)
+    if not (by_code or _take_recovery_code(session, organiser, code, now)):
+        raise Refused(code=TRIED_OUT if tried_out else WRONG)
     signed.proved_at = now
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import audience, emails, names, placeholders, small_counts, times
+from service import audience, emails_to_organisers, names, placeholders, small_counts, times
 from service.config import settings
 from service.errors import Refused
 from service.models import Mailing, MailingSeen, MailingVersion, Organiser
@@ -99,7 +99,7 @@ def tell_approvers(session: Session, mailing: Mailing, now: datetime) -> None:
     may = (Organiser.role.in_(APPROVERS), Organiser.removed_at.is_(None), Organiser.id != (mailing.author_id or 0))
     count = audience.size(session, audience.of(mailing))
     for organiser in session.scalars(select(Organiser).where(*may).order_by(Organiser.id)):
-        emails.approval(session, organiser, mailing, small_counts.in_words_for_role(count, organiser.role), now)
+        emails_to_organisers.approval(session, organiser, mailing, small_counts.in_words_for_role(count, organiser.role), now)
 
 
 def versions(session: Session, mailing: Mailing) -> list[MailingVersion]:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import emails, queue, requests
+from service import emails, emails_to_organisers, failed_codes, queue, requests
 from service import links as links_of
 from service.db import reading, transaction
 from service.models import Arrival, Delivery, Edition, Mailing, Message, Official, Organiser, Signature, Subscription
@@ -42,9 +42,9 @@ def every_letter(world: World) -> None:
     with transaction() as session:  # paused
         olive_herself = session.scalars(select(Organiser).where(Organiser.email == OLIVE)).one()
         held = Mailing(id=0, subject="Held", slug="held")
-        emails.paused(session, olive_herself, held, "many were refused", datetime.now(UTC))
+        emails_to_organisers.paused(session, olive_herself, held, "many were refused", datetime.now(UTC))
         about_notices(session, olive_herself)
-        emails.approval(session, olive_herself, held, "5 people", datetime.now(UTC))  # approval
+        emails_to_organisers.approval(session, olive_herself, held, "5 people", datetime.now(UTC))  # approval
     world.sign(ANN)  # already
     world.post("/manage", {"email": CHI["email"]})  # manage_link
     world.post("/complaints", CHI | {"text": "Two letters."})  # complaint
@@ -72,7 +72,9 @@ def about_notices(session: Session, olive: Organiser) -> None:
     emails.withdrawn(session, chiara, asked, edition, now, now)
     emails.struck(session, chiara, edition, now, now)
     problem = Problem("mailing 1", "Paused", "It is paused.", now, page="/organise")
-    emails.problems(session, olive, [problem], 0, now)
+    emails_to_organisers.problems(session, olive, [problem], 0, now)
+    for _ in range(failed_codes.TOLD_AT[0]):  # wrong_codes
+        failed_codes.note(session, olive, "code", "127.0.0.1", now)
     context = {
         "notice": edition.notice,
         "edition": edition,

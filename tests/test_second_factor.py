@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from service import organisers, passwords, second_factor
+from service import failed_codes, organisers, passwords, second_factor
 from service.db import transaction
 from service.errors import NotFound, Refused
-from service.models import Organiser, OrganiserSession, RecoveryCode
+from service.models import AuditEntry, Organiser, OrganiserSession, RecoveryCode
 from tests.people import AUGUST, OLIVE, PETRA
 from tests.world import TOKEN, World
 
@@ -49,10 +49,14 @@ def test_a_code_works_once_and_a_wrong_one_never(world: World) -> None:
     assert other.get("/organise").status_code == 303
 
 
+def recovery_codes(world: World, email: str) -> list[str]:
+    page = world.post("/organise/account/recovery-codes", {}, world.sign_in(email), ACCOUNT).text
+    return re.findall(r"<code>([a-z2-7-]{19})</code>", page)
+
+
 def test_a_recovery_code_stands_in_once(world: World) -> None:
     world.add_organisers()
-    petra = world.sign_in(PETRA)
-    codes = re.findall(r"<code>([a-z2-7-]{19})</code>", world.post("/organise/account/recovery-codes", {}, petra, ACCOUNT).text)
+    codes = recovery_codes(world, PETRA)
     assert len(codes) == 10
     stored = world.rows(select(RecoveryCode.hash))
     assert not any(code.replace("-", "") in hashed for code in codes for hashed in stored)
@@ -163,3 +167,31 @@ def test_a_session_without_a_second_factor_is_fresh_for_ten_minutes(world: World
         assert signed is not None
         assert second_factor.shown_lately(signed.organiser, signed, now + timedelta(minutes=9))
         assert not second_factor.shown_lately(signed.organiser, signed, now + timedelta(minutes=11))
+
+
+@pytest.mark.settings(LIMIT_CODE="100 per 10 minutes")
+def test_wrong_codes_are_counted_in_the_audit_told_and_at_an_end_after_twenty(world: World) -> None:
+    world.add_organisers()
+    world.sign_in(PETRA)
+    codes = recovery_codes(world, PETRA)
+    petra, page = half_signed_in(world, PETRA), "/organise/account/second-factor"
+    for _ in range(failed_codes.MOST):
+        assert world.post(page, {"code": "000000"}, petra).status_code == 422
+    entries = world.rows(select(AuditEntry).where(AuditEntry.act == "wrong code"))
+    assert [(entry.subject, entry.details) for entry in entries] == [("organiser 2", {"what": "code"})] * failed_codes.MOST
+    world.work()
+    assert len(world.letters(PETRA, "Wrong codes for your account")) == 3
+    assert len(world.letters(OLIVE, "Wrong codes for the account of another organiser")) == 2
+    assert "Use a recovery code" in world.post(page, {"code": world.code(PETRA)}, petra).text
+    assert world.post(page, {"code": codes[0]}, petra).status_code == 303
+
+
+def test_wrong_passwords_are_told_to_whose_they_would_be_and_to_nobody_else(world: World) -> None:
+    world.add_organisers()
+    for email in (AUGUST, "stranger@example.org"):
+        for _ in range(3):
+            world.post("/organise/sign-in", {"email": email, "password": "not this one"})
+    world.work()
+    assert len(world.letters(AUGUST, "Wrong codes for your account")) == 1
+    assert len(world.letters("", "Wrong codes")) == 1
+    assert world.rows(select(AuditEntry.details).where(AuditEntry.act == "wrong code")) == [{"what": "password"}] * 3

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service import emails, queue
+from service import emails, emails_to_organisers, queue
 from service.letters import TEMPLATES
 from service.models.mail import TO_ORGANISERS
 from service.web import BLUEPRINTS
@@ -49,10 +49,11 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
-    "documents", "emails", "erasures", "errors", "evidence", "findings", "fonts", "forgetting", "incoming", "letters",
-    "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned", "models",
-    "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof", "proof_keys",
-    "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
+    "documents", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
+    "failed_codes", "findings", "fonts", "forgetting", "incoming",
+    "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
+    "models", "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
+    "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "signing", "small_counts", "sources", "speed", "states", "subscribing", "suppressions",
     "tables", "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
     "brakes", "fates", "outcome_counts", "reply_patterns",
@@ -181,16 +182,20 @@ def test_states_alone_writes_a_state() -> None:
     assert {path for path in writers if not path.startswith("tests/")} == {"service/states.py"}
 
 
+LETTERS_OF = (ROOT / "service/emails.py", ROOT / "service/emails_to_organisers.py")
+
+
 def test_each_email_has_its_function_and_its_three_parts() -> None:
     folders = {path.name for path in (TEMPLATES / "emails").iterdir() if path.is_dir()}
     for folder in folders:
         assert {path.name for path in (TEMPLATES / "emails" / folder).iterdir()} == {"subject.txt", "body.txt", "body.html"}
-    stored = set(re.findall(r'\bstore\(\s*session,\s*"(\w+)"', (ROOT / "service/emails.py").read_text()))
+    stored = set(re.findall(r'\bstore\(\s*session,\s*"(\w+)"', "".join(path.read_text() for path in LETTERS_OF)))
     assert stored | {"update"} == folders
 
 
 def test_each_letter_to_an_organiser_is_known_as_one() -> None:
-    functions = {name: write for name, write in vars(emails).items() if inspect.isfunction(write)}
+    known = vars(emails) | vars(emails_to_organisers)
+    functions = {name: write for name, write in known.items() if inspect.isfunction(write)}
     letters = {name for name, write in functions.items() if "organiser" in inspect.signature(write).parameters}
     assert letters > {"sign_in", "paused"}
     assert letters <= {*TO_ORGANISERS}

@@ -16,7 +16,17 @@ USUAL = ("queued", "sending", "accepted")
 TROUBLED = text("state NOT IN ('queued', 'sending', 'accepted')")
 TO_OFFICIALS = ("serving", "correction", "counts")
 """The kinds that are deliveries: they leave evidence and are kept with it, and no bounce silences a public address."""
-TO_ORGANISERS = ("sign_in", "paused", "problems", "forwarded", "test_copy", "approval", "official_bounced", "witness")
+TO_ORGANISERS = (
+    "sign_in",
+    "paused",
+    "problems",
+    "forwarded",
+    "test_copy",
+    "approval",
+    "official_bounced",
+    "witness",
+    "wrong_codes",
+)
 """The kinds that the service's own people get: somebody whose copy of an update bounced must still be able to sign in."""
 REACTIVATE = "reactivate"
 """The kind that says how to be written to again: the only one that goes to a mailbox which we had stopped writing to."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from service import emails, health, queue, states
+from service import emails_to_organisers, health, queue, states
 from service.db import reading
 from service.models import Message, Organiser, ToldProblem
 from service.models.mail import IS_QUEUED
@@ -79,4 +79,4 @@ def _write(session: Session, organiser: Organiser, rows: Sequence[Problem], now:
     letters = select(func.count()).where(*of_today, Message.mailing_id.is_(None), Message.kind == KIND)
     count = session.scalar(letters)
     if theirs and (count or 0) < MOST_A_DAY:
-        emails.problems(session, organiser, theirs[:LISTED], max(len(theirs) - LISTED, 0), now)
+        emails_to_organisers.problems(session, organiser, theirs[:LISTED], max(len(theirs) - LISTED, 0), now)

@@ -7,8 +7,8 @@ from zoneinfo import available_timezones
 from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from service import organisers, second_factor
-from service.db import reading
+from service import failed_codes, organisers, second_factor
+from service.db import reading, transaction
 from service.errors import Refused
 from service.web.guards import KEY, acting, now, signed_here
 
@@ -45,6 +45,8 @@ def show_second_factor() -> ResponseReturnValue:
             second_factor.show(database, signed.organiser, signed, request.form.get("code", ""), now())
             session[KEY] = organisers.rotate(database, signed)
     except Refused as refused:
+        with transaction() as database:
+            failed_codes.note(database, signed_here(database).organiser, "code", request.remote_addr or "", now())
         return render_template("organise/second_factor.html", then=_then(), entered={}, errors=refused.errors), 422
     return redirect(_then(), 303)
 

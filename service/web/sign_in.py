@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, audit, limits, organisers
+from service import addresses, audit, failed_codes, limits, organisers
 from service.db import reading, transaction
 from service.errors import Refused
 from service.web.guards import KEY, now, steady
@@ -38,9 +38,15 @@ def ask() -> ResponseReturnValue:
 
 
 def _with_password(email: str, password: str) -> ResponseReturnValue:
-    with transaction() as database:
-        key = organisers.sign_in_with_password(database, email, password, now(), **_from())
-        return _come_in(database, key, "password")
+    try:
+        with transaction() as database:
+            key = organisers.sign_in_with_password(database, email, password, now(), **_from())
+            return _come_in(database, key, "password")
+    except Refused:
+        with transaction() as database:
+            if (organiser := organisers.known(database, email)) is not None:
+                failed_codes.note(database, organiser, "password", request.remote_addr or "", now())
+        raise
 
 
 @blueprint.get("/<letter:token>")
