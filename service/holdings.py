@@ -172,6 +172,29 @@ def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:
             letter.text, letter.html = name.sub("(erased)", letter.text), name.sub("(erased)", letter.html)
 
 
-def from_request(session: Session, token: str, now: datetime) -> str:
-    """The mailbox behind a manage link. Raises NotFound, or Settled where it has run out."""
-    return requests.find(session, "manage", token, now).mailbox
+def opened_by(session: Session, token: str, now: datetime) -> Request:
+    """The request behind a manage link. Raises NotFound, or Settled where it has run out."""
+    return requests.find(session, "manage", token, now)
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What the link of a receipt can take back; it shows nothing else, since letters are forwarded and looked into."""
+
+    signatures: list[tuple[Signature, Edition]]
+    subscriptions: list[Subscription]
+
+
+def taken_back_by(session: Session, request: Request) -> TakenBack | None:
+    """None for a fresh link, which opens everything. A receipt of former versions names no rows: all of its mailbox count."""
+    if request.expires_at is not None:
+        return None
+    about = [(item.signature_id, item.subscription_id) for item in request.items]
+    signed = select(Signature, Edition).join(Edition, Edition.id == Signature.edition_id)
+    signed = signed.where(Signature.mailbox == request.mailbox, Signature.state == "confirmed")
+    listed = select(Subscription).where(Subscription.mailbox == request.mailbox, Subscription.state == "confirmed")
+    if about:
+        signed = signed.where(Signature.id.in_([number for number, _ in about if number]))
+        listed = listed.where(Subscription.id.in_([number for _, number in about if number]))
+    signatures = [row._tuple() for row in session.execute(signed.order_by(Signature.id))]
+    return TakenBack(signatures, list(session.scalars(listed.order_by(Subscription.id))))

@@ -86,9 +86,10 @@ def manage_link(session: Session, email: str, now: datetime, answering: str | No
         emails.manage_link(session, request, now, due_at, answering)
 
 
-def keep(session: Session, email: str, now: datetime) -> Request:
-    """A request whose manage link goes into a receipt: good as long as what it manages is held."""
+def keep(session: Session, email: str, row: Signature | Subscription, now: datetime) -> Request:
+    """A request whose link goes into a receipt: it takes back what the receipt is about, for as long as that is held."""
     request = _open(session, "manage", email, now, None)
+    request.items = [_row(Item(row, {}))]
     session.flush()
     return request
 

@@ -72,7 +72,7 @@ def why_not(session: Session, edition: Edition, key: str, name: str) -> str:
 def send_receipt(session: Session, signature: Signature, edition: Edition, now: datetime) -> None:
     """What opens its leaf, and a link to everything that we hold; to the signer of a signature that has just been counted."""
     document = encode(proofs.receipt(session, signature, edition)).decode()
-    emails.receipt(session, signature, requests.keep(session, signature.email, now), edition, document, now)
+    emails.receipt(session, signature, requests.keep(session, signature.email, signature, now), edition, document, now)
 
 
 def household(session: Session, edition_id: int, key: str) -> int:

@@ -89,7 +89,7 @@ def confirm(session: Session, request: Request, now: datetime, channel: str = "w
             wording = subscribing.wording(row.mailing_list)
             purpose = f"list:{row.mailing_list.slug}"
             requests.record_consent(session, row.mailbox, purpose, "confirmed", channel, wording, now)
-            emails.welcome(session, row, requests.keep(session, row.email, now), now)
+            emails.welcome(session, row, requests.keep(session, row.email, row, now), now)
             confirmed.append(row)
     return confirmed
 

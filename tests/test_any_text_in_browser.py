@@ -35,7 +35,7 @@ def test_pages_with_long_names_fit_a_phone(visitor: Visitor) -> None:
     assert names is not None
     table = visitor.page.locator(".scroll").first
     assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
-    visitor.open(world.link(world.letters("signer0@p0.example", "Your signature counts")[-1], "manage"))
+    visitor.open(world.manage("signer0@p0.example"))
     world.sign(ANN | {"name": LONG["latin"]}, clp=LONG["arabic"])
     world.work()
     visitor.open(world.link(world.letters(ANN["email"], "confirm")[-1], "confirm"))

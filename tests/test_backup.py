@@ -94,7 +94,7 @@ def test_who_was_erased_since_is_erased_again(either_world: World, tmp_path: Pat
     world.sweep()
     world.work()
     backup.write(tmp_path / "all.zip", datetime.now(UTC))
-    manage = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    manage = world.manage(ANN["email"])
     world.post(manage, {"act": "erase", "sure": "yes"})
     assert ANN["email"] not in (settings().var_dir / "erasures.log").read_text()
     document, code = run(world, "restore", str(tmp_path / "all.zip"), "--replace")

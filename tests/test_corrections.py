@@ -38,7 +38,7 @@ def test_a_withdrawal_after_a_letter_is_one_correction_by_numbers(either_world: 
     crowd.sign(range(1))
     world.work()
     for person, act in ((ANN, {"act": "withdraw", "id": "1"}), (BEN, {"act": "erase", "sure": "yes"})):
-        world.post(world.link(world.letter(person["email"], "Your signature counts"), "manage"), act)
+        world.post(world.manage(person["email"]), act)
     with transaction() as session:
         corrections.send(session, datetime.now(UTC) + 23 * DAY / 24)
     world.work()

@@ -161,7 +161,11 @@ def test_a_struck_signer_has_a_proof_and_learns_on_asking_again_that_it_stays_so
     assert states(world) == ["pending", "confirmed"]
     receipt = world.post(manage, {"act": "receipt of withdrawal", "id": "1"}).data  # the leaf is a strike's still
     assert holds({"receipt.json": receipt, "1.json": manifest(world, 1)})
-    [key] = world.rows(select(Request.key).join(RequestItem).where(Request.used_at.is_(None), RequestItem.signature_id == 1))
+    [key] = world.rows(
+        select(Request.key)
+        .join(RequestItem)
+        .where(Request.purpose == "confirm", Request.used_at.is_(None), RequestItem.signature_id == 1)
+    )
     assert world.post(f"/confirm/{links.sign('confirm', key)}").status_code == 200
     assert world.rows(select(Signature.sequence).where(Signature.state == "confirmed").order_by(Signature.id)) == [3, 2]
     assert world.rows(select(Edition.struck)) == [1]
@@ -225,7 +229,7 @@ def test_who_was_struck_and_erases_everything_is_held_nowhere(world: World) -> N
 
 
 def manage_page(world: World) -> str:
-    return world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    return world.manage(ANN["email"])
 
 
 def test_two_approvals_at_once_strike_once(either_world: World) -> None:

@@ -181,7 +181,7 @@ def test_a_number_larger_than_the_count_is_explained_wherever_it_is_said(world: 
     receipt = world.letter(BEN["email"], "counts")
     assert ONCE in " ".join(text_of(receipt).split())
     assert ONCE in " ".join(html_of(receipt).split())
-    assert ONCE in page(world, world.link(receipt, "manage"))
+    assert ONCE in page(world, world.manage(BEN["email"]))
     assert ONCE in page(world, f"/notices/{SLUG}/signatures")
     world.sign(CHI)
     assert ONCE in world.confirm(CHI["email"]).get_data(as_text=True)

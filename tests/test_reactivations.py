@@ -245,5 +245,5 @@ def test_erasing_says_how_to_come_back(world: World) -> None:
     world.publish()
     world.sign(ANN)
     world.confirm(ANN["email"])
-    manage = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    manage = world.manage(ANN["email"])
     assert again_address() in world.post(manage, {"act": "erase", "sure": "yes"}).get_data(as_text=True)

@@ -213,7 +213,7 @@ def test_a_person_who_is_erased_is_in_no_table_any_more(either_world: World) -> 
     world.work()
     with transaction() as session:
         server_said(session, ANN["email"])
-    manage = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    manage = world.manage(ANN["email"])
     assert world.post(manage, {"act": "erase", "sure": "yes"}).status_code == 200
     assert holding(ANN["email"]) == set()
     assert holding(ANN["name"]) == {"enclosures"}  # what was handed over, until the notice has been closed for long

@@ -81,7 +81,7 @@ def test_a_signer_proves_to_have_been_counted(world: World, servers: dict[str, S
     receipt = world.letter(ANN["email"], "Your signature counts")
     early = next(bytes(part.get_payload(decode=True)) for part in receipt.iter_attachments())
     assert "no serving has counted it yet" in verify([("receipt.json", early)], datetime.now(UTC))[0].sentence
-    manage = world.link(receipt, "manage")
+    manage = world.manage(ANN["email"])
     proof = world.post(manage, {"act": "receipt", "id": "1"}).data
     said = verify([("receipt.json", proof)], datetime.now(UTC))
     assert any(one.holds and "signature number 1, is counted in serving 1" in one.sentence for one in said), said

@@ -91,7 +91,7 @@ def test_a_manage_link_with_a_glued_stop_opens(world: World) -> None:
     world.publish()
     world.sign(ANN)
     world.confirm(ANN["email"])
-    path = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    path = world.manage(ANN["email"])
     assert ANN["name"] in world.get(f"{path}.").get_data(as_text=True)
 
 

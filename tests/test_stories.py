@@ -30,7 +30,8 @@ def test_a_signer_withdraws_by_the_link_in_the_receipt(world: World) -> None:
     world.confirm(ANN["email"])
     manage = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
     page = world.get(manage).get_data(as_text=True)
-    assert "counted, number 1" in page
+    assert "Signature number 1 counts" in page
+    assert ANN["name"] not in page  # letters are forwarded
     response = world.post(manage, {"act": "withdraw", "id": "1"})
     assert "withdrawn" in response.get_data(as_text=True)
     assert world.count() == 0
@@ -116,4 +117,5 @@ def test_leaving_works_from_header_body_and_manage_page(world: World) -> None:
     assert response.status_code == 200
     assert "Set-Cookie" not in response.headers
     welcome = world.letter(BEN["email"], "You will get our updates")
-    assert "You left on" in world.get(world.link(welcome, "manage")).get_data(as_text=True)
+    assert "counts no more" in world.get(world.link(welcome, "manage")).get_data(as_text=True)
+    assert "You left on" in world.get(world.manage(BEN["email"])).get_data(as_text=True)

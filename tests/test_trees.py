@@ -185,7 +185,7 @@ def test_an_erased_signature_leaves_noise(world: World) -> None:
     world.sign(ANN)
     world.confirm(ANN["email"])
     [nonce] = world.rows(select(Signature.nonce))
-    world.post(world.link(world.letter(ANN["email"], "Your signature counts"), "manage"), {"act": "erase", "sure": "yes"})
+    world.post(world.manage(ANN["email"]), {"act": "erase", "sure": "yes"})
     assert head()[0] == 2
     with reading() as session:
         connection = session.connection().connection.driver_connection

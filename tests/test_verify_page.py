@@ -93,7 +93,7 @@ def test_a_rehearsals_document_was_served_on_nobody(world: World) -> None:
 
 
 def test_what_is_held_about_a_person_is_told_to_be_no_receipt(served_world: World) -> None:
-    manage = served_world.link(served_world.letter(ANN["email"], "Your signature counts"), "manage")
+    manage = served_world.manage(ANN["email"])
     export = served_world.post(manage, {"act": "export"}).data
     page = checked(served_world, ("what-we-hold.json", export))
     assert "it is a copy of everything that is held about a person, and proves nothing" in page

@@ -17,12 +17,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from service import notices, officials, organisers, queue, sources
+from service.addresses import mailbox
 from service.app import create_app
 from service.config import Settings
 from service.db import reading, transaction
+from service.models import Letter, Message
 from service.tables import judge, lines_of
 from tests import people
 from workers import clock
@@ -144,6 +147,15 @@ class World:
         response = self.post(self.link(self.letters(email, "confirm")[-1], "confirm"))
         self.work()
         return response
+
+    def manage(self, email: str) -> str:
+        """Asks for a fresh link to what we hold about a mailbox, and reads it in its letter, which may still wait."""
+        self.post("/manage", {"email": email})
+        mine = (Message.mailbox == mailbox(email), Message.kind == "manage_link")
+        text = self.rows(select(Letter.text).join(Message, Message.id == Letter.message_id).where(*mine))[-1]
+        found = re.search(rf"{re.escape(self.settings.base_url)}(/manage/\S+)", text)
+        assert found, text
+        return found[1]
 
     def sign_in(self, email: str) -> FlaskClient:
         """By the link of a letter, and with the second factor where it is asked for: set up at the first time."""

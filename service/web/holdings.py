@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from service import addresses, holdings, limits, links, proofs, reactivations, requests, signatures, subscriptions
 from service.db import reading, transaction
 from service.errors import NotFound, Refused, SpoiltLink
-from service.models import Edition, Signature, Subscription
+from service.models import Edition, Request, Signature, Subscription
 from service.proof.encoding import encode
 from service.web.guards import now, steady
 
 blueprint = Blueprint("holdings", __name__)
+WITHDRAWN = "Your signature is withdrawn and counts no more. Officials keep the letters that they have."
+LEFT = "You have left the list."
 
 
 @blueprint.get("")
@@ -40,11 +42,17 @@ def ask() -> ResponseReturnValue:
 def show(token: str) -> ResponseReturnValue:
     with reading() as session:
         try:
-            mailbox = holdings.from_request(session, token, now())
+            opened = holdings.opened_by(session, token, now())
         except NotFound:
             _address_behind(session, token)
             return render_template("pages/manage_offer.html", token=token)
-        return render_template("pages/manage.html", held=holdings.of(session, mailbox), displays=signatures.DISPLAYS, done="")
+        if (taken_back := holdings.taken_back_by(session, opened)) is not None:
+            return render_template("pages/take_back.html", taken_back=taken_back, done="")
+        return _page(session, opened.mailbox, "")
+
+
+def _page(session: Session, mailbox: str, done: str) -> str:
+    return render_template("pages/manage.html", held=holdings.of(session, mailbox), displays=signatures.DISPLAYS, done=done)
 
 
 def _address_behind(session: Session, token: str) -> str:
@@ -65,10 +73,13 @@ def _address_behind(session: Session, token: str) -> str:
 def act(token: str) -> ResponseReturnValue:
     with transaction() as session:
         try:
-            mailbox = holdings.from_request(session, token, now())
+            opened = holdings.opened_by(session, token, now())
         except NotFound:
             reactivations.manage_link(session, _address_behind(session, token), now())
             return render_template("pages/look_in_your_mailbox.html")
+        if (taken_back := holdings.taken_back_by(session, opened)) is not None:
+            return _take_back(session, opened, taken_back)
+        mailbox = opened.mailbox
         match request.form.get("act", ""):
             case "export":
                 return _file(holdings.export(holdings.of(session, mailbox)))
@@ -81,20 +92,41 @@ def act(token: str) -> ResponseReturnValue:
                 return render_template("pages/erased.html")
             case what:
                 done = _change(session, mailbox, what)
-        return render_template("pages/manage.html", held=holdings.of(session, mailbox), displays=signatures.DISPLAYS, done=done)
+        return _page(session, mailbox, done)
+
+
+def _take_back(session: Session, opened: Request, taken_back: holdings.TakenBack) -> ResponseReturnValue:
+    """The buttons of a receipt's link. Whatever shows or changes what we hold is for the mailbox itself: by a fresh link."""
+    act, chosen = request.form.get("act", ""), request.form.get("id", "")
+    for signature, _ in taken_back.signatures:
+        if (act, chosen) == ("withdraw", str(signature.id)):
+            signatures.withdraw(session, signature, now())
+            return _taken_back(session, opened, WITHDRAWN)
+    for subscription in taken_back.subscriptions:
+        if (act, chosen) == ("leave", str(subscription.id)):
+            subscriptions.leave(session, subscription.id, now())
+            return _taken_back(session, opened, LEFT)
+    if act in {"withdraw", "leave"}:
+        return _taken_back(session, opened, "That is so already: nothing was changed.")
+    reactivations.manage_link(session, opened.email, now())
+    return render_template("pages/look_in_your_mailbox.html")
+
+
+def _taken_back(session: Session, opened: Request, done: str) -> str:
+    return render_template("pages/take_back.html", taken_back=holdings.taken_back_by(session, opened), done=done)
 
 
 def _change(session: Session, mailbox: str, what: str) -> str:
     chosen = request.form.get("id", "")
     if what == "withdraw":
         signatures.withdraw(session, holdings.signature(session, mailbox, chosen), now())
-        return "Your signature is withdrawn and counts no more. Officials keep the letters that they have."
+        return WITHDRAWN
     if what == "display":
         signatures.show(session, holdings.signature(session, mailbox, chosen), request.form.get("display", ""))
         return "Saved. From now on your name is shown in the way you chose; officials keep the letters that they have."
     if what == "leave":
         subscriptions.leave(session, holdings.subscription(session, mailbox, chosen).id, now())
-        return "You have left the list."
+        return LEFT
     if what == "erase":
         return "Nothing was erased: tick the box first."
     raise Refused("Choose one of the buttons.")

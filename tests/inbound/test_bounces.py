@@ -132,7 +132,7 @@ def test_a_bounce_that_nobody_understands_waits_for_a_person(world: World) -> No
     assert suppressed(world, "p0@example.org") is None
     assert "Suppression lifted" in world.get(where, olive).get_data(as_text=True)
     acts = world.rows(select(AuditEntry.act).where(AuditEntry.subject.startswith("person ")).order_by(AuditEntry.id))
-    assert acts == ["give up", "lift"]
+    assert [act for act in acts if act != "look at"] == ["give up", "lift"]
 
 
 @pytest.mark.parametrize("kind", ["abuse", "fraud", "opt-out"])
@@ -242,7 +242,7 @@ def test_an_erasure_takes_what_came_in_with_it(world: World) -> None:
     to = f"notices@{DOMAIN}"
     receive(world, letter(ANN["email"], to, "Re: The first week", "I agree with you."), to, ANN["email"])
     assert "arrivals" in holding(ANN["email"])
-    manage = world.link(world.letter(ANN["email"], "Your signature counts"), "manage")
+    manage = world.manage(ANN["email"])
     assert "I agree with you." in world.post(manage, {"act": "export"}).get_data(as_text=True)
     world.post(manage, {"act": "erase", "sure": "yes"})
     assert holding(ANN["email"]) == set()
