@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from service import queue
 from tests import crowd
 from tests.smtp_server import Act, SmtpServer
 from tests.world import World
@@ -67,3 +68,11 @@ def test_one_domain_has_no_more_connections_than_its_ceiling(world: World, relay
     for at in (first, second):
         assert min(after - before for before, after in pairwise(at)) > 0.045
     assert min(second) < max(first) - 0.2  # side by side
+
+
+@pytest.mark.settings(LIMIT_MESSAGES="60")
+def test_a_clock_that_was_put_back_stops_no_mailing(world: World, relay: SmtpServer) -> None:
+    later = datetime.now(UTC).timestamp() + 3_600
+    queue.redis().zadd("pace:all", {str(number): later for number in range(60)})
+    send(world, 30)
+    assert len(times(relay)) == 27

@@ -30,6 +30,7 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 for at, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - ARGV[2])
+  redis.call('ZREMRANGEBYSCORE', key, string.format('(%.6f', now), '+inf')
   if redis.call('ZCARD', key) >= tonumber(ARGV[at + 2]) then
     local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
     return {at, tostring(oldest[2] + ARGV[2] - now)}
@@ -41,7 +42,10 @@ for _, key in ipairs(KEYS) do
 end
 return {0, '0'}
 """
-"""One place under every ceiling or under none: {0, 0}, or which ceiling is reached, and in how many seconds there is room."""
+"""One place under every ceiling or under none: {0, 0}, or which ceiling is reached, and in how many seconds there is room.
+
+What was counted in the future, before the clock was put back, counts for nothing: it would close a ceiling for that long.
+"""
 
 
 class Pace:
