@@ -20,7 +20,7 @@ from service.letters import environment
 from service.links import again_address
 from service.requests import Settled
 from service.states import NotThatWay
-from service.web import BLUEPRINTS, shown
+from service.web import BLUEPRINTS, forgotten_proxy, shown
 from service.web.guards import KEY, may, now
 from service.web.imports import LARGEST as LARGEST_FILE
 from service.web.letter_links import LetterToken
@@ -64,6 +64,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.context_processor(lambda: {"may": may, "at": shown.at, "again_address": again_address})
     app.context_processor(lambda: {"people": shown.people, "count_of": shown.count_of, "counted_note": shown.counted_note})
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
+    forgotten_proxy.watch(app)
     app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)
     app.after_request(_headers)

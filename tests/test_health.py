@@ -32,7 +32,8 @@ def test_metrics_count_what_is_on_its_way_and_want_their_token(world: World) -> 
     world.publish()
     world.sign(ANN)
     assert world.get("/metrics").status_code == 404
-    assert world.client.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 404
+    for wrong in ("Bearer another", "Bearer é", "é"):
+        assert world.client.get("/metrics", headers={"Authorization": wrong}).status_code == 404
     text = world.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).get_data(as_text=True)
     assert 'undersigned_messages{queue="prompt",state="queued"} 1.0' in text
     assert 'undersigned_bells{queue="prompt"} 1.0' in text
@@ -43,3 +44,18 @@ def test_metrics_count_what_is_on_its_way_and_want_their_token(world: World) -> 
 
 def test_without_a_token_there_are_no_metrics(world: World) -> None:
     assert world.client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+
+
+def test_a_proxy_that_nobody_counted_is_remarked(world: World) -> None:
+    forwarded = {"X-Forwarded-For": "192.0.2.7"}
+    world.client.get("/", headers=forwarded, environ_base={"REMOTE_ADDR": "8.8.8.8"})
+    world.client.get("/")
+    assert "proxy" not in (world.get("/readyz").json or {})
+    world.client.get("/", headers=forwarded)
+    assert "TRUSTED_PROXIES" in (world.get("/readyz").json or {})["proxy"]
+
+
+@pytest.mark.settings(TRUSTED_PROXIES="1")
+def test_a_proxy_that_is_counted_is_well(world: World) -> None:
+    world.client.get("/", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert "proxy" not in (world.get("/readyz").json or {})

@@ -182,7 +182,8 @@ def test_postmark_reports_with_our_password_alone(world: World) -> None:
         "Details": "smtp;550 5.1.1 user unknown", "Content": f"Message-ID: {links.message_id(message.id)}\r\n",
     }  # fmt: skip
     assert post(world, "postmark", said) == 403
-    assert post(world, "postmark", said, Authorization=basic("another-password-here")) == 403
+    for wrong in (basic("another-password-here"), "Basic é", "é", "Basic Zg"):
+        assert post(world, "postmark", said, Authorization=wrong) == 403
     assert suppressed(world, "p0@example.org") is None
     assert [post(world, "postmark", said, Authorization=basic(PASSWORD)) for _ in range(2)] == [200, 200]
     assert suppressed(world, "p0@example.org") == "bounced: no such mailbox"
