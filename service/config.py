@@ -140,7 +140,7 @@ class Settings:
     refused_share: int = setting("10", "Per cent of refusals above which a mailing pauses itself.", amount)
 
     limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.", rate)
-    limit_verify: str = setting("30 per 10 minutes", "Checks of files that one visitor may ask for at /verify.", rate)
+    limit_verify: str = setting("30 per 10 minutes", "Checks at /verify, and lists of leaves, of one visitor.", rate)
     limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.", rate)
     limit_code: str = setting("10 per 10 minutes", "Codes, or passwords, that may be tried for one organiser.", rate)
     limit_domain: str = setting("2000 per hour", "Confirmations to one receiving domain; the rest wait.", rate)

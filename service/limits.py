@@ -69,7 +69,7 @@ def visitor(remote_address: str) -> None:
 
 
 def verify(remote_address: str) -> None:
-    """Each file is read in a process of its own, which costs more than a form. Raises TooMany."""
+    """Reading a file takes a process of its own, and all leaves of a tree may be a million. Raises TooMany."""
     if not _hit(settings().limit_verify, "verify", _network(remote_address)):
         raise TooMany("verify")
 

@@ -119,3 +119,9 @@ def test_what_is_no_file_of_ours_is_told_with_what_to_do(world: World, content: 
     page = checked(world, ("something", content))
     assert reason in page
     assert "Traceback" not in page
+
+
+@pytest.mark.settings(LIMIT_VERIFY="3 per 10 minutes")
+def test_all_leaves_may_be_a_million_and_are_read_so_many_times_alone(served_world: World) -> None:
+    statuses = [served_world.get(f"/notices/{SLUG}/editions/1/leaves.txt").status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]

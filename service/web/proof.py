@@ -50,6 +50,7 @@ def manifest(slug: str, number: int) -> ResponseReturnValue:
 @blueprint.get("/notices/<slug>/editions/<int:number>/leaves.txt")
 def all_leaves(slug: str, number: int) -> ResponseReturnValue:
     """Every leaf of an edition's tree, so that anybody can count them and take the head again."""
+    limits.verify(request.remote_addr or "")
     with reading() as session:
         edition = _edition(session, slug, number)
         lines = leaves.write(edition.hash, _entries(edition.id, edition.tree_size))
