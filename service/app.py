@@ -20,7 +20,7 @@ from service.letters import environment
 from service.links import again_address
 from service.requests import Settled
 from service.states import NotThatWay
-from service.web import BLUEPRINTS, forgotten_proxy, shown
+from service.web import BLUEPRINTS, forgotten_proxy, robots, shown
 from service.web.guards import KEY, may, now
 from service.web.imports import LARGEST as LARGEST_FILE
 from service.web.letter_links import LetterToken
@@ -68,6 +68,7 @@ def create_app(settings: config.Settings) -> Flask:
     app.before_request(_no_nul)
     app.before_request(lambda: guards[request.blueprint]() if request.blueprint in guards else None)
     app.after_request(_headers)
+    app.after_request(robots.keep_names_out)
     _error_pages(app)
     cli.register(app)
     return app

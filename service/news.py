@@ -1,6 +1,11 @@
-"""Story: updates as the public reads them, at /news and in its feed, from when they go."""
+"""Story: updates as the public reads them, at /news and in its feed, from when they go.
+
+An update to some people of a list only, those who signed, of one local party, is for these and is not published.
+"""
 
 from __future__ import annotations
+
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,13 +28,14 @@ def as_text(mailing: Mailing) -> str:
 
 
 def published(session: Session, limit: int = 50) -> list[Mailing]:
-    """What stands at /news: every update from when it goes, the newest first."""
-    wanted = select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc()).limit(limit)
-    return list(session.scalars(wanted))
+    """What stands at /news, the newest first."""
+    newest = select(Mailing).where(Mailing.state.in_(PUBLISHED)).order_by(Mailing.approved_at.desc())
+    with session.scalars(newest.execution_options(yield_per=limit)) as mailings:
+        return list(islice((mailing for mailing in mailings if not mailing.is_narrowed), limit))
 
 
 def find_published(session: Session, slug: str) -> Mailing:
     mailing = session.scalar(select(Mailing).where(Mailing.slug == slug, Mailing.state.in_(PUBLISHED)))
-    if mailing is None:
+    if mailing is None or mailing.is_narrowed:
         raise NotFound(f"there is no update called {slug}")
     return mailing

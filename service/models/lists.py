@@ -74,6 +74,12 @@ class Mailing(Base):
     """SHA-256 over what was approved: subject, text, sender, audience, time. Something else never goes out."""
     audience: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Who gets it, as service.audience reads it; empty: all of the list."""
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it goes to some people of its lists only: it was written for them, and stands on no public page."""
+        return any(value for key, value in (self.audience or {}).items() if key != "lists")
+
     because: Mapped[str] = mapped_column(Text, default="")
     """Why its readers get it, as each copy says: "you are on the list …"."""
     send_at: Mapped[datetime | None]
