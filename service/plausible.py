@@ -15,6 +15,8 @@ from limits import parse as parse_rate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from service.weak_secrets import is_guessable
+
 SHORTEST_KEY = 16
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 NAME_SERVER = re.compile(r"([\d.]+|[0-9a-fA-F:]+)|([\d.]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
@@ -84,6 +86,8 @@ def rate(text: str) -> str:
 def secret(text: str) -> str:
     if len(line(text)) < SHORTEST_KEY:
         raise ValueError(f"should have at least {SHORTEST_KEY} characters")
+    if is_guessable(text):
+        raise ValueError("would be guessed; `openssl rand -hex 32` makes a good one")
     return text
 
 
@@ -91,7 +95,7 @@ def keys(text: str) -> tuple[str, ...]:
     found = tuple(key.strip() for key in text.split(",") if key.strip())
     if not found or any(len(key) < SHORTEST_KEY for key in found):
         raise ValueError(f"should hold keys of at least {SHORTEST_KEY} characters, with commas between them")
-    return found
+    return tuple(secret(key) for key in found)
 
 
 def database(text: str) -> str:

@@ -54,8 +54,9 @@ BELOW_STORIES = {
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
     "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
-    "sender_refusals", "sending_domain", "signing", "small_counts", "sources", "speed", "states", "subscribing", "suppressions",
-    "tables", "tallies", "text", "times", "trees", "typesetting", "verifying", "writing",
+    "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources",
+    "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text", "times", "trees", "typesetting",
+    "verifying", "weak_secrets", "writing",
     "brakes", "fates", "outcome_counts", "reply_patterns",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")

@@ -51,7 +51,7 @@ class Site:
         self.environment = {
             "VAR_DIR": str(folder), "SECRET_KEY": "a-key-for-these-tests-alone", "APPROVALS": "0",
             "DATABASE_URL": database if isinstance(database, str) and database else f"sqlite:///{folder / 'undersigned.db'}",
-            "MAIL_SERVER": address, "MAIL_PORT": str(self.sink.port),
+            "MAIL_SERVER": address, "MAIL_PORT": str(self.sink.port), "ALLOW_PLAIN_RELAY": "1",
         } | settings  # fmt: skip
         self.socket = Path(tempfile.mkdtemp(prefix="undersigned-faults-"))
         self.environment["REDIS_URL"] = f"unix://{self.socket}/valkey.sock"
