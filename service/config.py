@@ -19,6 +19,8 @@ from service import machine_secret
 from service.plausible import SHORTEST_KEY
 from service.settings_table import SECRETS, Settings
 
+__all__ = ["SettingRefused", "Settings", "load", "runtime_folder", "settings", "use"]
+
 
 class SettingRefused(ValueError):
     """A setting that cannot be meant; the text says which, and what would do."""

@@ -15,7 +15,7 @@ from tests.odd_server import NO_TLS, OddServer
 from tests.smtp_server import answer
 from tests.three_servers import publish, tiers
 from tests.world import World
-from workers.outbound import exchangers
+from workers.outbound import exchangers, public_hosts
 
 pytestmark = pytest.mark.settings(CLEAR_NETWORKS="none", MAIL_TIMEOUT_SECONDS="1")
 
@@ -93,3 +93,47 @@ def test_a_name_that_is_none_is_a_server_that_is_away(world: World, names: DnsSe
     [message] = world.rows(select(Message).where(Message.kind == "serving"))
     assert message.state == "queued"
     assert message.reply_text == "the server takes no connections"
+
+
+PRIVATE = ("127.0.0.1", "localhost")
+
+
+@pytest.mark.settings(CLEAR_NETWORKS="127.0.0.0/8", MAIL_TIMEOUT_SECONDS="1", MAIL_ROUTES="")
+@pytest.mark.parametrize("server_name", PRIVATE)
+def test_an_mx_that_leads_into_our_own_network_is_not_spoken_to(
+    world: World, names: DnsServer, servers: list[OddServer], monkeypatch: pytest.MonkeyPatch, server_name: str
+) -> None:
+    monkeypatch.setattr(exchangers, "SMTP_PORT", servers[0].port)
+    servers[0].always("connect", answer("550 internal secret: user=root"))
+    names.zones["own.example"] = [f"10 {server_name}."]
+    publish({"Leader": "own.example"})
+    world.work()
+    [message] = world.rows(select(Message).where(Message.kind == "serving"))
+    assert (message.state, message.reply_text) == ("queued", "the server has no public address")
+    assert "internal secret" not in world.get("/notices/open-the-books/deliveries").text
+
+
+@pytest.mark.settings(CLEAR_NETWORKS="127.0.0.0/8", MAIL_TIMEOUT_SECONDS="1", ALLOW_PRIVATE_MX="1")
+def test_a_setting_lets_letters_go_to_a_private_network(
+    world: World, names: DnsServer, servers: list[OddServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchangers, "SMTP_PORT", servers[0].port)
+    names.zones["own.example"] = ["10 localhost."]
+    publish({"Leader": "own.example"})
+    world.work()
+    assert tiers(world) == {"Leader": "recipient"}
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True), ("2606:4700:4700::1111", True), ("::ffff:8.8.8.8", True), ("64:ff9b::808:808", True),
+        ("127.0.0.1", False), ("10.0.0.1", False), ("172.16.0.1", False), ("192.168.1.1", False), ("169.254.169.254", False),
+        ("100.64.0.1", False), ("0.0.0.0", False), ("255.255.255.255", False), ("224.0.0.1", False), ("192.0.2.1", False),
+        ("::1", False), ("::", False), ("fe80::1%eth0", False), ("fc00::1", False), ("ff02::1", False), ("2001:db8::1", False),
+        ("::ffff:127.0.0.1", False), ("::ffff:169.254.169.254", False), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
+        ("2002:a9fe:a9fe::1", False), ("64:ff9b:1::a00:1", False), ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
+    ],
+)  # fmt: skip
+def test_an_address_is_public_whatever_it_wraps(address: str, public: bool) -> None:
+    assert public_hosts.is_public(address) is public

@@ -120,5 +120,5 @@ def test_a_domain_without_mx_is_its_own_server(world: World, names: DnsServer, s
     assert exchangers.exchangers("bare.example") == ["bare.example"]
     assert exchangers.exchangers("nec.example") == [MX, "mx2.nec.example"]
     [route] = exchangers.routes("bare.example", direct=True)
-    assert route == ("bare.example", "bare.example", 25)
+    assert route == ("bare.example", "bare.example", 25, True)
     assert exchangers.routes("bare.example", direct=False) == []

@@ -15,6 +15,7 @@ OUT_OF_STEP = "the server answered what nobody had asked"
 ENDED = "the server ended the connection"
 LATE = "the server did not answer in time"
 NO_SUCH_SERVER = "the server's name cannot be found"
+NOT_PUBLIC = "the server has no public address"
 NO_CONNECTIONS = "the server takes no connections"
 UNREACHABLE = "the server cannot be reached"
 NO_SUCH_DOMAIN = "there is no domain of that name"
@@ -33,6 +34,7 @@ IN_PUBLIC = {
     ENDED: "The server ended the connection.",
     LATE: "The server did not answer in time.",
     NO_SUCH_SERVER: "The server’s name cannot be found.",
+    NOT_PUBLIC: "The server has no public address.",
     NO_CONNECTIONS: "The server takes no connections.",
     UNREACHABLE: "The server cannot be reached.",
     NO_SUCH_DOMAIN: "There is no domain of that name.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import smtplib
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 from service import links
 from service.text import mail_troubles
-from workers.outbound import pipe, replies, trouble
+from workers.outbound import pipe, public_hosts, replies, trouble
 from workers.outbound.exchange import Copy, Outcome
 from workers.outbound.replies import Command, readable
 from workers.outbound.trouble import OutOfStep, words
@@ -25,13 +26,19 @@ MOST_LINES, LONGEST_LINE = 100, 4_096
 class Conversation(smtplib.SMTP):
     """smtplib, keeping each reply; commands are noted without the addresses in them."""
 
-    def __init__(self, *args: Any, replies: list[dict[str, Any]], **options: Any) -> None:
-        self.replies = replies
+    def __init__(self, *args: Any, replies: list[dict[str, Any]], public_only: bool = False, **options: Any) -> None:
+        self.replies, self.public_only = replies, public_only
         self.unverified = ""
         self.tls_broken = False
         """TLS is offered, and could not be made: this is another connection, in the clear."""
         self.asked = "connect"
         super().__init__(*args, **options)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """smtplib's seam for how a connection is made."""
+        if self.public_only:
+            return public_hosts.connect(host, port, timeout)
+        return super()._get_socket(host, port, timeout)  # type: ignore[misc,no-any-return]
 
     def putcmd(self, cmd: str, args: str = "") -> None:
         password_follows = bool(self.replies) and self.replies[-1]["code"] == 334

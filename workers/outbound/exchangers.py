@@ -25,6 +25,8 @@ class Route(NamedTuple):
     name: str
     host: str
     port: int
+    public_only: bool = False
+    """Whether DNS named it, so that it may lead to the public network only; a place of MAIL_ROUTES is our operator's word."""
 
 
 class TakesNoMail(RuntimeError):
@@ -41,7 +43,13 @@ def routes(domain: str, *, direct: bool) -> list[Route]:
         return [Route(domain, *place)]
     if not direct or settings().dns_server == "off":
         return []
-    return [Route(name, *settings().mail_routes.get(name, (name, SMTP_PORT))) for name in exchangers(domain)]
+    return [_route(name) for name in exchangers(domain)]
+
+
+def _route(name: str) -> Route:
+    if (place := settings().mail_routes.get(name)) is not None:
+        return Route(name, *place)
+    return Route(name, name, SMTP_PORT, public_only=not settings().allow_private_mx)
 
 
 def exchangers(domain: str) -> list[str]:

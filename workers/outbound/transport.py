@@ -81,7 +81,8 @@ class VerifiedConnection(Connection):
         if implicit is not None:
             host: Conversation = TlsConversation(self.server, self.port, context=implicit, replies=self.replies, **options)
         else:
-            host = Conversation(self.server, self.port, replies=self.replies, **options)
+            public_only = self.route is not None and self.route.public_only
+            host = Conversation(self.server, self.port, replies=self.replies, public_only=public_only, **options)
         if host.sock is not None:
             host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return host

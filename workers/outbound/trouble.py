@@ -8,6 +8,7 @@ import ssl
 
 from service.text import mail_troubles
 from service.text.mail_troubles import ENDED, LATE, OUT_OF_STEP
+from workers.outbound.public_hosts import NotPublic
 from workers.outbound.replies import readable
 
 __all__ = ["ANY", "ENDED", "LATE", "OUT_OF_STEP", "NotEncrypted", "OutOfStep", "code", "words"]
@@ -31,6 +32,7 @@ SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (smtplib.SMTPNotSupportedError, mail_troubles.NOT_OFFERED),
     (OutOfStep, OUT_OF_STEP),
     (smtplib.SMTPServerDisconnected, ENDED),
+    (NotPublic, mail_troubles.NOT_PUBLIC),
     (socket.gaierror, mail_troubles.NO_SUCH_SERVER),
     (TimeoutError, LATE),
     (ConnectionRefusedError, mail_troubles.NO_CONNECTIONS),
