@@ -77,7 +77,7 @@ class VerifiedConnection(Connection):
         return ssl.create_default_context(cafile=self.known.mail_ca_file or None)
 
     def _connect(self, implicit: ssl.SSLContext | None = None) -> Conversation:
-        options = {"local_hostname": self.known.mail_domain, "timeout": self.known.mail_timeout_seconds}
+        options: dict[str, Any] = {"local_hostname": self.known.mail_domain, "timeout": self.known.mail_timeout_seconds}
         if implicit is not None:
             host: Conversation = TlsConversation(self.server, self.port, context=implicit, replies=self.replies, **options)
         else:
