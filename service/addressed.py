@@ -26,11 +26,13 @@ BY_NAME: dict[str, Role] = {"postmaster": "inbox", "abuse": "complaints", "fbl":
 
 
 class Destination(NamedTuple):
-    """`row_id`: the message, subscription or request that a token names; `slug`: the list of a command."""
+    """`row_id`: the message, subscription or request that a token names; `slug`: the list of a command; `former`: a bounce
+    address as it was when its token stood in the Message-ID, too, where everybody could read it."""
 
     role: Role
     row_id: int = 0
     slug: str = ""
+    former: bool = False
 
 
 def find(session: Session, address: str) -> Destination | None:
@@ -85,11 +87,18 @@ def own_mailboxes() -> set[str]:
 def _tagged(purpose: str, token: str) -> Destination | None:
     try:
         if purpose == "bounce":
-            return Destination("bounce", links.read_message_token(token))
+            return _bounce(token)
         row_id = links.read_compact(PURPOSES[purpose], token)
         return Destination("unsubscribe" if purpose == "unsubscribe" else "confirm", row_id)
     except NotFound:
         return None
+
+
+def _bounce(token: str) -> Destination:
+    try:
+        return Destination("bounce", links.read_envelope_token(token))
+    except NotFound:
+        return Destination("bounce", links.read_message_token(token), former=True)
 
 
 def _command(session: Session, slug: str, verb: str) -> Destination | None:

@@ -24,6 +24,8 @@ from service.suppressions import Cause, Due, keyed_hash, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
 """Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""
+COMPLAINT_FLOOR = 5
+"""Readers: one who is angry, or forges reports, stops nobody's mailing."""
 ENOUGH = 20
 """Messages after which a share of those turned away means something."""
 FINAL = ("hard", "soft", "blocked", "unknown")
@@ -159,6 +161,12 @@ def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, i
     return [row._tuple() for row in session.execute(wanted)]
 
 
+def has_complained(session: Session, message: Message) -> bool:
+    """Whether its reader called it spam before: each reader counts once, whatever is sent again."""
+    known = exists().where(Bounce.message_id == message.id, Bounce.kind == "complaint")
+    return bool(session.scalar(select(known)))
+
+
 def complained(session: Session, message: Message, text: str, now: datetime) -> str | None:
     """Its reader called it spam: suppressed at once; returns the mailbox, whose subscriptions the caller ends."""
     mailbox = mailbox_of(session, message)
@@ -222,7 +230,7 @@ def why_pause(session: Session, mailing_id: int) -> str | None:
     counts = tallies.read(session, mailing_id)
     taken = sum(counts.get(state, 0) for state in ("accepted", "bounced", "complained"))
     complaints = counts.get("complained", 0)
-    if complaints and complaints >= taken * COMPLAINT_SHARE:
+    if complaints >= COMPLAINT_FLOOR and complaints >= taken * COMPLAINT_SHARE:
         return f"{complaints:,} of {taken:,} readers called it spam"
     blocked = session.scalar(
         select(func.count()).select_from(Bounce).where(Bounce.mailing_id == mailing_id, Bounce.kind == "blocked")

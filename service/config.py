@@ -58,6 +58,7 @@ def _derive(values: dict[str, Any]) -> None:
     values["database_url"] = values["database_url"] or f"sqlite:///{var / 'undersigned.db'}"
     values["redis_url"] = values["redis_url"] or f"unix://{runtime_folder(var) / 'valkey.sock'}"
     values["mail_routes"] = values["mail_routes"] or {}
+    values["feedback_domains"] = values["feedback_domains"] or ()
     values["secret_key"] = values["secret_key"] or (_generated(var / "secret.key"),)
     values["hash_key"] = values["hash_key"] or values["secret_key"][-1]
     values["mail_port"] = values["mail_port"] or values["postbox_smtp_port"]

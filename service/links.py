@@ -183,7 +183,8 @@ def unsubscribe_address(subscription_id: int) -> str:
 
 
 def bounce_address(message_id: int) -> str:
-    return f"bounce+{message_token(message_id)}@{settings().mail_domain}"
+    """The envelope's sender of one message. Nothing else that we write holds its token, or lets anybody compute it."""
+    return f"bounce+{coder('envelope', settings().hash_key).token(message_id)}@{settings().mail_domain}"
 
 
 def confirm_address(request_id: int) -> str:
@@ -200,12 +201,19 @@ def message_id(row_id: int) -> str:
 
 
 def message_token(row_id: int) -> str:
-    """Names a message row in its Message-ID and its bounce address: the same on every attempt, whatever SECRET_KEY does."""
+    """Names a message row in its Message-ID, which is public: it proves nothing. The same on every attempt."""
     return coder("message", settings().hash_key).token(row_id)
 
 
 def read_message_token(token: str) -> int:
-    """The message row that a bounce address or a Message-ID of ours names. Raises NotFound."""
+    """The message row that a Message-ID of ours names. Raises NotFound."""
     if (row_id := coder("message", settings().hash_key).row_id(token)) is None:
+        raise NotFound("this token is not one of ours")
+    return row_id
+
+
+def read_envelope_token(token: str) -> int:
+    """The message row whose envelope had this token, in either case. Raises NotFound."""
+    if (row_id := coder("envelope", settings().hash_key).row_id(token)) is None:
         raise NotFound("this token is not one of ours")
     return row_id

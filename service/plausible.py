@@ -150,6 +150,10 @@ def domain_name(text: str) -> str:
     return text.lower()
 
 
+def domains(text: str) -> tuple[str, ...]:
+    return tuple(domain_name(part.strip()) for part in text.split(",") if part.strip())
+
+
 def label(text: str) -> str:
     if not re.fullmatch(rf"{LABEL}(?:\.{LABEL})*", text):
         raise ValueError("should be made of letters, digits and dashes")

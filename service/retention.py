@@ -54,6 +54,7 @@ RULES: dict[str, str] = {
     "attempts": "with their message",
     "arrivals": "90 days after they came in",
     "raw_mail": "30 days after it came in",
+    "former_tokens": KEPT + "one number, no personal data",
     "bounces": "a year; whose they are is a keyed hash; the receiving domain: 30 days",
     "suppressions": KEPT + "a keyed hash alone",
     "holds": "until an organiser has looked at the failures; a keyed hash alone, with the receiving domain",

@@ -13,6 +13,7 @@ from service.plausible import (
     amount,
     database,
     domain_name,
+    domains,
     existing_file,
     flag,
     folder,
@@ -94,6 +95,9 @@ class Settings:
     inbound_smtp_port: int = setting("8026", "Port of the SMTP receiver.", port)
     inbound_host: str = setting("127.0.0.1", "Address that both receivers listen on.", host)
     inbound_authserv_id: str = setting("", "Our mail server's name in Authentication-Results; empty: MAIL_DOMAIN.", host)
+    feedback_domains: tuple[str, ...] = setting(
+        "", "Domains whose complaints, signed with DKIM, are believed: of providers whose feedback loop you joined.", domains
+    )
     inbox_forward_to: str = setting("", "Where people's replies are sent on to; empty: they stay on the page.", mail_address)
     soft_bounces: int = setting(
         "5", "Temporary failures, one a day counted, after which an address is written to no more.", positive

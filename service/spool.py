@@ -36,6 +36,7 @@ class Mail(NamedTuple):
     recipients: Sequence[str]
     content: bytes
     external_id: str | None = None
+    peer: str | None = None
 
 
 def store(session: Session, mails: Sequence[Mail], now: datetime) -> None:
@@ -44,6 +45,7 @@ def store(session: Session, mails: Sequence[Mail], now: datetime) -> None:
     ids = session.scalars(insert(RawMail).returning(RawMail.id, sort_by_parameter_order=True), contents)
     rows = [
         NEW | {"source": mail.source, "sender": mail.sender, "recipient": recipient, "external_id": mail.external_id,
+               "peer": mail.peer,
                "raw_id": raw_id, "due_at": now, "received_at": now}
         for mail, raw_id in zip(mails, ids, strict=True)
         for recipient in mail.recipients

@@ -51,6 +51,7 @@ NONSENSE = {
     "OFFICIALS_DIRECT": ["maybe"],
     "CLEAR_NETWORKS": ["everywhere", "10.0.0.1/8", "127.0.0.0/8;::1"],
     "DNS_SERVER": ["192.0.2.53:dns", ":53", "dns.example.org"],
+    "FEEDBACK_DOMAINS": ["yahoo", "arf.mail.yahoo.com;b.example"],
     "ADDRESS_DAYS": ["0", "old"],
     "ATTACH_NAMES": ["-1", "all"],
     "CORRECTION_HOURS": ["-1", "soon"],

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, replace
 from typing import Any
 
-from service.incoming import automatic, failures, letters, reports, undelivered
+from service.incoming import automatic, failures, letters, origin, reports, undelivered
 from service.incoming.contents import contents, is_file
 from service.incoming.judgement import Judgement, Kind
 from service.incoming.reading import Hostile, Part, embedded, glimpse, read
@@ -26,6 +26,7 @@ def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judge
     return replace(
         found, tokens=tokens, answered=letters.answered_tokens(message),
         failed_authentication=letters.failed_authentication(message, authserv_id),
+        handed_over_by=origin.handed_over_by(message), vouched_for=origin.vouched_for(message, authserv_id),
     )  # fmt: skip
 
 

@@ -48,6 +48,10 @@ class Judgement:
     answered: list[str] = field(default_factory=list)
     """What may be our own tokens, in the headers that say what it answers."""
     failed_authentication: bool = False
+    handed_over_by: str = ""
+    """The address of the machine that gave it to our mail server; empty for what was written here."""
+    vouched_for: list[str] = field(default_factory=list)
+    """The domains that our mail server says it is proved to come from."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -3,7 +3,7 @@
 from service.models.audit import AuditEntry, Import, ImportLine
 from service.models.base import Base
 from service.models.brakes import Brake, BrakeDecision, Hold, OutcomeCount, ReplyPattern
-from service.models.incoming import Arrival, Bounce, RawMail
+from service.models.incoming import Arrival, Bounce, FormerTokens, RawMail
 from service.models.lists import (
     Day,
     Mailing,
@@ -25,7 +25,7 @@ from service.models.standing import Asking, Correction, Proposal
 
 __all__ = [
     "Arrival", "Asking", "Attempt", "AuditEntry", "Base", "Bounce", "Brake", "BrakeDecision", "Complaint", "Consent",
-    "Correction", "Day", "Delivery", "Demand", "Edition", "Enclosure", "Evidence", "Failure", "Hold", "Import",
+    "Correction", "Day", "Delivery", "Demand", "Edition", "Enclosure", "Evidence", "Failure", "FormerTokens", "Hold", "Import",
     "ImportLine", "Leaf", "Letter", "Mailing", "MailingList", "MailingReport", "MailingSeen", "MailingVersion", "Manifest",
     "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "OutcomeCount", "ProofKey", "Proposal",
     "RawMail", "RecoveryCode", "ReplyPattern", "Request", "RequestItem", "Serving", "SignInLink", "Signature",

@@ -42,6 +42,8 @@ class Arrival(Base):
     sender: Mapped[str | None] = mapped_column(Text)
     """The envelope's: empty is the null return path, None unknown."""
     recipient: Mapped[str] = mapped_column(Text)
+    peer: Mapped[str | None]
+    """The address of another machine that connected straight to our SMTP door; None: a mail server of ours handed it over."""
     raw_id: Mapped[int | None] = mapped_column(ForeignKey("raw_mail.id", ondelete="SET NULL"), type_=Ref, index=True)
     state: Mapped[State]
     due_at: Mapped[datetime]
@@ -108,3 +110,11 @@ class Bounce(Base):
     """When its message was settled: a failure is counted among the messages of that time."""
     brake_id: Mapped[int | None] = mapped_column(Ref)
     """Which brake it fell under, and with it what organisers decided; None: it acted at once."""
+
+
+class FormerTokens(Base):
+    """One row: up to which message the token of a Message-ID stood in the bounce address, too, before both were separate."""
+
+    __tablename__ = "former_tokens"
+    id: Mapped[Id]
+    last_message_id: Mapped[int] = mapped_column(Ref)

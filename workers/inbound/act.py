@@ -28,7 +28,7 @@ from service.incoming.consequence import SUCCESSES
 from service.incoming.judgement import Judgement
 from service.models import Arrival, Mailing, Message, Subscription
 from service.models.mail import TO_OFFICIALS
-from workers.inbound import leave
+from workers.inbound import leave, sources
 from workers.inbound.command import command
 from workers.inbound.confirm import confirm
 from workers.inbound.outcome import Outcome, folder_of, mailbox_of
@@ -64,7 +64,7 @@ def _what_came(session: Session, arrival: Arrival, said: Judgement, to: Destinat
     if said.quarantined:
         return Outcome("it was not safe to read", "quarantine", mailbox_of(said))
     if said.kind == "complaint":
-        return _complaint(session, said, now)
+        return _complaint(session, arrival, said, now)
     if arrival.external_id is not None or (to is not None and to.role == "bounce"):
         return _returned(session, arrival, said, to, now)
     return _astray(session, arrival, said, now) if said.kind == "bounce" else _wrote(session, said, to, now)
@@ -82,22 +82,35 @@ def _leave(session: Session, subscription_id: int, now: datetime) -> Outcome:
     return Outcome("left the list" if left else "had left the list already", mailbox=row.mailbox if row else None)
 
 
-def _complaint(session: Session, said: Judgement, now: datetime) -> Outcome:
+def _complaint(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> Outcome:
     message = _named(session, said.tokens)
     if message is None:
         return Outcome("the message that it complains of is not known here", "unclear")
+    if not sources.knows_of_complaints(arrival, said, message, bounces.mailbox_of(session, message)):
+        return _somebody_says(session, message, "that its reader calls it spam")
     return _complained(session, message, said, now)
 
 
 def _named(session: Session, tokens: Sequence[str]) -> Message | None:
     """By our own tokens, whose MACs prove that they are ours, never by the addresses that a report names."""
     for token in tokens:
-        with suppress(NotFound):
-            return bounces.find(session, links.read_message_token(token))
+        for read in (links.read_envelope_token, links.read_message_token):
+            with suppress(NotFound):
+                return bounces.find(session, read(token))
     return None
 
 
+def _somebody_says(session: Session, message: Message, what: str) -> Outcome:
+    """A claim: it changes nothing, and one of them for each message is shown to organisers."""
+    waiting = (Arrival.message_id == message.id, Arrival.folder == "unclear", Arrival.put_away_at.is_(None))
+    is_first = session.scalar(select(Arrival.id).where(*waiting).limit(1)) is None
+    sentence = f"somebody says {what}; nothing proves it, and nothing was changed"
+    return Outcome(sentence, "unclear" if is_first else "", bounces.mailbox_of(session, message), message.id)
+
+
 def _complained(session: Session, message: Message, said: Judgement, now: datetime) -> Outcome:
+    if bounces.has_complained(session, message):
+        return Outcome("it was known already", message_id=message.id)
     mailbox = bounces.complained(session, message, said.reason, now)
     if mailbox is None:
         return Outcome("its reader was erased meanwhile", message_id=message.id)
@@ -111,14 +124,28 @@ def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destinati
     message = _named(session, said.tokens) if to is None else session.get(Message, to.row_id)
     if message is None:
         return _of_no_message(arrival, said)
+    is_proved = _is_proved(session, arrival, message, said, to)
     if said.kind == "bounce":
-        return _failed(session, arrival, message, said, now)
+        return _failed(session, arrival, message, said, now) if is_proved else _somebody_says(session, message, _failure(said))
     if said.action in SUCCESSES:
+        if not is_proved:
+            return _somebody_says(session, message, f"that it was {said.action}")
         _notified(session, message.id, said, now)
-    if (left := leave.by_token(session, message, said, now)) is not None:
+    left = leave.asked_back(session, said, now) if to and to.former else leave.by_token(session, message, said, now)
+    if left is not None:
         return left
     folder = "" if said.action in SUCCESSES else "automatic" if said.machine else "replies"
     return Outcome(said.reason or "an answer to a message of ours", folder, bounces.mailbox_of(session, message), message.id)
+
+
+def _is_proved(session: Session, arrival: Arrival, message: Message, said: Judgement, to: Destination | None) -> bool:
+    """Whether it came to the secret address of the envelope, or by a provider's hook, and from somebody who can know."""
+    has_secret = to is None or not to.former or sources.is_former(session, message)
+    return has_secret and sources.knows_of_failures(arrival, said, bounces.mailbox_of(session, message))
+
+
+def _failure(said: Judgement) -> str:
+    return f"that it failed ({said.bounce_class or 'unknown'}{': ' if said.reason else ''}{said.reason})"
 
 
 def _of_no_message(arrival: Arrival, said: Judgement) -> Outcome:
@@ -130,11 +157,14 @@ def _of_no_message(arrival: Arrival, said: Judgement) -> Outcome:
 
 
 def _astray(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> Outcome:
-    """A bounce that came to our From or to a list's address: it counts where our own token says of which message it is."""
+    """A bounce that came to our From or to a list's address: it counts where it returns the secret of the envelope."""
     message = _named(session, [*said.tokens, *said.answered]) if not arrival.sender else None
     if message is None:
         return Outcome("it names no message of ours: nothing was changed", "unclear")
-    return _failed(session, arrival, message, said, now)
+    mailbox = bounces.mailbox_of(session, message)
+    if sources.holds_secret(said, message) and sources.knows_of_failures(arrival, said, mailbox):
+        return _failed(session, arrival, message, said, now)
+    return _somebody_says(session, message, _failure(said))
 
 
 def _failed(session: Session, arrival: Arrival, message: Message, said: Judgement, now: datetime) -> Outcome:
@@ -143,7 +173,8 @@ def _failed(session: Session, arrival: Arrival, message: Message, said: Judgemen
         _notified(session, message.id, said, now)
     kind, wait = said.bounce_class or "unknown", now - arrival.received_at < PATIENCE
     new = bounces.returned(session, message, kind, said.status or "", said.text or said.reason, now, wait=wait)
-    _pause(session, message, now)
+    if new:
+        _pause(session, message, now)
     sentence = f"{kind}: {said.reason}" if new else "it was known already"
     return Outcome(sentence, "unclear" if kind == "unknown" and new else "", mailbox, message.id)
 

@@ -20,6 +20,7 @@ from service import addressed, queue, spool
 from service.db import reading, transaction
 from service.incoming.reading import LARGEST
 from service.spool import Mail
+from workers.inbound import sources
 
 log = logging.getLogger(__name__)
 
@@ -96,13 +97,19 @@ class Handler:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
         if b"\0" in content or bare_line_ends(content):
             return self._reply(envelope, "554 5.6.0 A bare CR or LF, or a NUL, stands in this message")
         sender = "" if envelope.mail_from in {None, "<>"} else clean(envelope.mail_from or "")
-        stored = await self.spool.store(Mail(self.source, sender, [clean(to) for to in envelope.rcpt_tos], content))
+        recipients = [clean(to) for to in envelope.rcpt_tos]
+        stored = await self.spool.store(Mail(self.source, sender, recipients, content, peer=self._peer(session)))
         return self._reply(envelope, "250 2.0.0 Stored" if stored else "451 4.3.0 It could not be stored; try again later")
+
+    def _peer(self, session: Session) -> str | None:
+        """Behind LMTP, and on this machine, there is a mail server of ours, whose headers tell whence a message came."""
+        address = str(session.peer[0]) if session.peer else ""
+        return address if not self.per_recipient and sources.is_outside(address) else None
 
     def _reply(self, envelope: Envelope, reply: str) -> str:
         return "\r\n".join([reply] * (len(envelope.rcpt_tos) if self.per_recipient else 1))
