@@ -83,3 +83,12 @@ def mailbox(address: str) -> str:
     for dot in DOTS_IGNORED.get(host, ""):
         local = local.replace(dot, "") or local
     return f"{local}@{host}"
+
+
+def counted_as(address: str) -> str:
+    """Whose letters are counted together: the mailbox without its tag, since most domains deliver name+anything to name.
+
+    Only for counting: where tags mean nothing, two people named so would share what one of them may be written to.
+    """
+    local, _, host = mailbox(address).rpartition("@")
+    return f"{local.partition('+')[0] or local}@{host}"

@@ -26,6 +26,7 @@ from service.models import (
     Official,
     Organiser,
     Request,
+    RequestItem,
     Serving,
     Signature,
     SignInLink,
@@ -36,15 +37,25 @@ from service.text.slots import slot
 
 
 def confirm(
-    session: Session, request: Request, name: str, now: datetime, due_at: datetime, answering: str | None = None
+    session: Session, request: Request, now: datetime, due_at: datetime, answering: str | None = None
 ) -> Message | None:  # fmt: skip
-    """Asks the mailbox's owner to confirm all that one form asked; who asked by e-mail may answer by e-mail."""
+    """Asks the mailbox's owner to confirm what a form asked; who asked by e-mail may answer by e-mail.
+
+    It holds nothing that whoever filled in the form wrote, who may be a stranger: that is shown behind the link.
+    """
     by_reply = {"Reply-To": links.confirm_address(request.id)} if answering is not None else {}
     return store(
-        session, "confirm", request.email, now, due_at=due_at, to_name=name, letter={"request_id": request.id},
+        session, "confirm", request.email, now, due_at=due_at, letter={"request_id": request.id},
         headers=answer_headers(answering) | by_reply, by_reply=bool(by_reply),
-        url=links.confirm_url(request.key), request=request, editions=_editions(session, request),
+        url=links.confirm_url(request.key), request=request, asked=_asked(request), editions=_editions(session, request),
     )  # fmt: skip
+
+
+def _asked(request: Request) -> list[RequestItem]:
+    """What its forms asked, each edition and each list once."""
+    rows = {(item.signature and item.signature.edition_id, item.subscription and item.subscription.list_id): item
+            for item in request.items}  # fmt: skip
+    return list(rows.values())
 
 
 def _editions(session: Session, request: Request) -> dict[int, Edition]:

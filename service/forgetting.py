@@ -9,13 +9,15 @@ from sqlalchemy.orm import Session
 
 from service.models import Attempt, Letter, Message
 
+NOTHING: dict[str, str | None] = {"email": None, "mailbox": None, "counted_as": None, "reply_text": ""}
+
 
 def forget_letters(session: Session, ids: list[int]) -> list[int]:
     """What these messages said and to whom, and what servers answered, for that may repeat the address."""
     for part in batched(ids):
         session.execute(delete(Letter).where(Letter.message_id.in_(part)))
         session.execute(delete(Attempt).where(Attempt.message_id.in_(part)))
-        session.execute(update(Message).where(Message.id.in_(part)).values(email=None, mailbox=None, reply_text=""))
+        session.execute(update(Message).where(Message.id.in_(part)).values(**NOTHING))
     return ids
 
 

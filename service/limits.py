@@ -1,7 +1,7 @@
 """Named rate limits. Windows live in Redis; without Redis they live in this process, and the page never fails.
 
-Per visitor and per receiving domain: windows. Per address: counted in SQL, since it must survive a wiped Redis, and silent: the
-page looks the same and the letter is held back, not dropped.
+Per visitor: windows. Per mailbox, whatever tag it is written with: counted in SQL, since it must survive a wiped Redis, and
+silent: the page looks the same and the letter is held back, not dropped.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from redis.retry import Retry
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from service.addresses import domain
+from service import domain_breakers
+from service.addresses import counted_as, domain
 from service.config import settings
 from service.errors import TooMany
 from service.models import Message
 from service.models.mail import REACTIVATE
+from service.suppressions import keyed_hash
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,13 @@ def sign_in(remote_address: str) -> None:
         raise TooMany("sign-in")
 
 
+def commands(server: str, host: str, now: datetime) -> datetime:
+    """When the answer to a command by e-mail may go: later, where a server, or a domain that is claimed, asks too much."""
+    asked_too_much = not _hit(settings().limit_commands, "commands of a server", server)
+    asked_too_much |= not _hit(settings().limit_commands, "commands of a domain", host)
+    return now + timedelta(hours=1) if asked_too_much else now
+
+
 def code(organiser_id: int) -> None:
     """Codes of six digits are soon tried out. Raises TooMany."""
     if not _hit(settings().limit_code, "code", str(organiser_id)):
@@ -103,7 +112,7 @@ def _network(remote_address: str) -> str:
 def one_at_a_time(session: Session, mailbox: str) -> None:
     """Forms for one mailbox wait for each other until the commit: counting and storing are two steps. SQLite has one writer."""
     if session.get_bind().dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.sha256(mailbox.encode()).digest()[:8], "big", signed=True)
+        number = int.from_bytes(hashlib.sha256(counted_as(mailbox).encode()).digest()[:8], "big", signed=True)
         session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
@@ -127,8 +136,10 @@ def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> dat
         earliest = max(earliest, times[0] + gap)
     if len(times) == settings().limit_day:
         earliest = max(earliest, times[-1] + day)
-    if not _hit(settings().limit_domain, "domain", domain(email)):
+    if settings().limit_domain and not _hit(settings().limit_domain, "domain", domain(email)):
         earliest = max(earliest, now + timedelta(minutes=10))
+    if domain_breakers.is_open(session, domain(email), now):
+        earliest = max(earliest, now + domain_breakers.LOOK_AGAIN)
     return earliest
 
 
@@ -141,8 +152,13 @@ def room_at(session: Session, email: str, mailbox: str, now: datetime) -> dateti
 
 
 def _asked_for(mailbox: str, kinds: Sequence[str] = ASKING) -> tuple[ColumnElement[bool], ...]:
-    """Never a mailing's copy: to say so lets the database use its index of the letters to one mailbox."""
-    return Message.mailbox == mailbox, Message.mailing_id.is_(None), Message.kind.in_(kinds)
+    """All that was asked for one mailbox, under whatever tag. Never a mailing's copy, which has no such mark."""
+    return Message.counted_as == counted_mark(mailbox), Message.kind.in_(kinds)
+
+
+def counted_mark(address: str) -> str:
+    """A keyed hash of whose letters are counted together."""
+    return keyed_hash(counted_as(address))
 
 
 def held_back(session: Session, mailbox: str, now: datetime, kinds: Sequence[str] = ASKING) -> int:

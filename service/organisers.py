@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from service import emails, limits, links, passwords
 from service.addresses import mailbox, parse
+from service.config import settings
 from service.errors import NotFound, Refused
-from service.models import Organiser, OrganiserSession, SignInLink
+from service.models import Message, Organiser, OrganiserSession, SignInLink
 from service.roles import ROLES
 
 LINK_LASTS = timedelta(minutes=30)
@@ -112,8 +113,16 @@ def ask(session: Session, email: str, now: datetime) -> None:
     if organiser is None:
         return
     session.refresh(organiser, with_for_update=True)
-    if len(_alive(session, organiser, now)) < MOST_LINKS:
+    has_room = _mailed_today(session, organiser, now) < settings().limit_sign_in_day
+    if has_room and len(_alive(session, organiser, now)) < MOST_LINKS:
         emails.sign_in(session, organiser, new_link(session, email, now), now)
+
+
+def _mailed_today(session: Session, organiser: Organiser, now: datetime) -> int:
+    """How many links went by e-mail in 24 hours: anybody who knows the address can ask for them."""
+    mine = (Message.mailbox == organiser.mailbox, Message.mailing_id.is_(None), Message.kind == "sign_in")
+    lately = select(func.count()).select_from(Message).where(*mine, Message.created_at > now - timedelta(days=1))
+    return session.scalar(lately) or 0
 
 
 def find_link(session: Session, token: str, now: datetime) -> SignInLink:

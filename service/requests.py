@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, exists, insert, literal, select
 from sqlalchemy.orm import Session
 
-from service import emails, limits, links, states
+from service import emails, limits, links, request_forms, states
 from service.addresses import mailbox
 from service.config import settings
 from service.db import among
@@ -42,23 +42,41 @@ class Item:
 
 
 def ask(
-    session: Session, email: str, name: str, items: Sequence[Item], now: datetime, answering: str | None = None
+    session: Session, email: str, items: Sequence[Item], now: datetime, answering: str | None = None
 ) -> Request | None:  # fmt: skip
     """One request for everything on one form, and its letter; held back while the address has had enough for now.
 
-    `answering`: the Message-ID of the e-mail that asked, empty where it had none; None for a form.
+    Where a letter waits for its time, this one takes its place, with all that the other asks: a stranger who fills in forms
+    with somebody's address keeps her own form from no letter. None where one that asks the very same already waits.
 
-    None where a letter that asks the very same already waits, or too many wait.
+    `answering`: the Message-ID of the e-mail that asked, empty where it had none; None for a form.
     """
     key = mailbox(email)
     limits.one_at_a_time(session, key)
-    if limits.held_back(session, key, now) >= settings().limit_day or _waits_already(session, items, now):
+    if _waits_already(session, items, now):
         return None
     request = _open(session, "confirm", email, now, timedelta(days=settings().unconfirmed_days))
     request.items = [_row(item) for item in items]
+    due_at = limits.hold_until(session, email, key, now)
+    for waiting, earlier in _waiting(session, key, now):
+        if states.claim(session, Message, "queued", "cancelled", Message.id == waiting.id, settled_at=now):
+            due_at = min(due_at, waiting.due_at)
+            request.items += [request_forms.moved(item) for item in earlier.items if item.form + 1 < request_forms.MOST]
     session.flush()
-    emails.confirm(session, request, name, now, limits.hold_until(session, email, key, now), answering)
+    emails.confirm(session, request, now, due_at, answering)
     return request
+
+
+def _waiting(session: Session, key: str, now: datetime) -> list[tuple[Message, Request]]:
+    """Letters to this mailbox that ask to confirm and wait for their time, with their requests."""
+    rows = session.execute(
+        select(Message, Request)
+        .join(Letter, Letter.message_id == Message.id)
+        .join(Request, Request.id == Letter.request_id)
+        .where(Request.mailbox == key, Request.purpose == "confirm", Request.reactivates.is_(False))
+        .where(Message.state == "queued", Message.kind == "confirm", Message.due_at > now)
+    )
+    return [row._tuple() for row in rows]
 
 
 def tell(session: Session, email: str, what: str, now: datetime, answering: str | None = None) -> None:
@@ -172,8 +190,10 @@ def _row(item: Item) -> RequestItem:
     return RequestItem(subscription=item.row, details=item.details)
 
 
-def _asked(request: Request) -> list[Item]:
-    return [Item(row, item.details) for item in request.items if (row := item.signature or item.subscription)]
+def _asked(request: Request, form: int | None = None) -> list[Item]:
+    """What all its forms asked, or one of them."""
+    items = [item for item in request.items if form is None or item.form == form]
+    return [Item(row, item.details) for item in items if (row := item.signature or item.subscription)]
 
 
 def _waits_already(session: Session, items: Sequence[Item], now: datetime) -> bool:
@@ -185,7 +205,7 @@ def _waits_already(session: Session, items: Sequence[Item], now: datetime) -> bo
         .where(Message.state == "queued", Message.due_at > now, Request.mailbox == items[0].row.mailbox)
     )
     mine = [(item.identity, item.details) for item in items]
-    return any([(item.identity, item.details) for item in _asked(other)] == mine for other in waiting)
+    return any([(item.identity, item.details) for item in _asked(other, form=0)] == mine for other in waiting)
 
 
 def _cancel_waiting(session: Session, request: Request, now: datetime) -> None:

@@ -74,7 +74,7 @@ def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: st
         return
     wishes = store_wishes()
     if wishes:
-        requests.ask(session, form.email, form.name, wishes, now)
+        requests.ask(session, form.email, wishes, now)
     if not any(isinstance(wish.row, Signature) for wish in wishes):
         why_not = signing.why_not(session, edition, addresses.mailbox(form.email), form.name)
         requests.tell(session, form.email, why_not, now)

@@ -68,7 +68,7 @@ def ask(
     if barred := reactivations.answer(session, form.email, now, store_wishes, answering):
         return barred
     if wishes := store_wishes():
-        requests.ask(session, form.email, form.name, wishes, now, answering)
+        requests.ask(session, form.email, wishes, now, answering)
     else:
         titles = ", ".join(f"“{one.title}”" for one in lists)
         what = f"Your mailbox is on the list {titles} already, so nothing was changed."

@@ -96,6 +96,8 @@ NONSENSE = {
     "TYPED_COUNT_ABOVE": ["-1"],
     "ALERT_URL": ["alerts", "ftp://alerts.example.org/"],
     "LIMIT_DOMAIN": ["10 per moon"],
+    "LIMIT_COMMANDS": ["ten an hour"],
+    "LIMIT_SIGN_IN_DAY": ["0", "few"],
     "LIMIT_GAP_MINUTES": ["-1", "x"],
     "LIMIT_DAY": ["0", "x"],
 }  # fmt: skip

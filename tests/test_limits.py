@@ -26,11 +26,8 @@ def minutes_of(world: World, email: str) -> list[int]:
 def test_one_letter_in_fifteen_minutes_and_three_a_day_the_rest_held_back(world: World) -> None:
     world.publish()
     for number in range(5):
-        sign_at(ANN, T0 + number * MINUTE, name=f"Ann {'ABCDE'[number]}")
-    due = minutes_of(world, ANN["email"])
-    assert due[:3] == [0, 15, 30]
-    assert all(later >= 24 * 60 for later in due[3:])
-    assert all(b - a >= 15 for a, b in pairwise(due))
+        sign_at(ANN, T0 + 20 * number * MINUTE, name=f"Ann {'ABCDE'[number]}")
+    assert minutes_of(world, ANN["email"]) == [0, 20, 40, 24 * 60]
 
 
 def test_limits_are_per_mailbox_over_everything_asked_for(world: World) -> None:
@@ -117,8 +114,8 @@ def test_forms_that_arrive_together_make_one_letter(either_world: World) -> None
 
     people = [ANN | {"name": f"Ann {letter}"} for letter in "ABCDEFGHIJKLMNOP"]
     assert asking.at_one_time([lambda one=one: _sign_from(world, one) for one in people]) == [200] * 16
-    due = sorted(due_at for _, _, due_at in asked_for(world, ANN["email"]))
-    assert len(due) <= 5
+    due = sorted(due_at for _, state, due_at in asked_for(world, ANN["email"]) if state != "cancelled")
+    assert len(due) <= 2
     assert all(b - a >= 14.9 * MINUTE for a, b in pairwise(due))
     world.work("prompt")
     assert len(world.letters(ANN["email"])) == 1

@@ -49,11 +49,12 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
-    "documents", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
+    "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
     "failed_codes", "findings", "fonts", "forgetting", "incoming",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
-    "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "requests", "roles", "schedule", "sealed",
+    "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "request_forms",
+    "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources",
     "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text", "times", "trees", "typesetting",
     "verifying", "weak_secrets", "writing",

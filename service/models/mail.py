@@ -44,6 +44,8 @@ class Message(Base):
         Index("ix_messages_leased", "leased_until", postgresql_where=SENDING, sqlite_where=SENDING),
         Index("ix_messages_troubled", "mailing_id", "state", "subscription_id", postgresql_where=TROUBLED,
               sqlite_where=TROUBLED),
+        Index("ix_messages_counted_as", "counted_as", "created_at", postgresql_where=text("counted_as IS NOT NULL"),
+              sqlite_where=text("counted_as IS NOT NULL")),
         Index("ix_messages_mailbox", "mailbox", "created_at", postgresql_where=text("mailing_id IS NULL"),
               sqlite_where=text("mailing_id IS NULL")),
     )  # fmt: skip
@@ -54,6 +56,8 @@ class Message(Base):
     email: Mapped[Address | None]
     """None for a mailing's copy: it goes to what its subscription says, so that an erased address is nowhere else."""
     mailbox: Mapped[Mailbox | None]
+    counted_as: Mapped[str | None]
+    """Of a letter that anybody can ask for: a keyed hash of the mailbox without its tag (service/limits.py)."""
     mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailings.id"), type_=Ref)
     subscription_id: Mapped[int | None] = mapped_column(Ref)
     """No foreign key: it would have to look through ten million rows whenever a subscription is erased."""

@@ -87,6 +87,8 @@ class RequestItem(Base):
     subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id", ondelete="CASCADE"), type_=Ref)
     details: Mapped[dict[str, str]] = mapped_column(JSON)
     """What this form said about the row; a link confirms its own form, not one that somebody sent later."""
+    form: Mapped[int] = mapped_column(default=0, server_default="0")
+    """0 for the form that the letter answers; 1, 2, … for those before it whose letters waited, and that it lists as well."""
     signature: Mapped[Signature | None] = relationship()
     subscription: Mapped[Subscription | None] = relationship()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from service import asking_again, requests, signatures, subscriptions
+from service import asking_again, request_forms, requests, signatures, subscriptions
 from service.db import reading, transaction
 from service.models import Edition
 from service.web.guards import now
@@ -23,6 +23,7 @@ def show(token: str = "") -> ResponseReturnValue:
         return render_template(
             "pages/confirm.html",
             found=found,
+            several=request_forms.forms(found),
             offices_asked_about=offices,
             nothing_left=bool(found.items)
             and not any(item.signature is None or offices.get(item.signature.id, "not asked about") for item in found.items),
@@ -34,6 +35,7 @@ def show(token: str = "") -> ResponseReturnValue:
 def confirm(token: str) -> ResponseReturnValue:
     with transaction() as session:
         found = requests.find(session, "confirm", token, now())
+        request_forms.choose(found, request.form.get("form", type=int))
         reactivated = requests.use(session, found, now())
         signed = signatures.confirm(session, found, now())
         agreed = asking_again.agree(session, found, now())

@@ -40,7 +40,7 @@ PATIENCE = timedelta(hours=1)
 def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> None:
     """Does what one message asks, in the caller's transaction. Raises bounces.NotYet where it came too early."""
     to = addressed.find(session, arrival.recipient)
-    said = _by_a_person(session, said)
+    said = _by_a_person(session, replace(said, handed_over_by=arrival.peer or said.handed_over_by))
     outcome = _what_came(session, arrival, said, to, now)
     about = {"mailbox": outcome.mailbox, "message_id": outcome.message_id}
     spool.finish(session, arrival, said, outcome.sentence, outcome.folder, **about)

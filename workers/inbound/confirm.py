@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import requests, signatures, subscriptions
+from service import request_forms, requests, signatures, subscriptions
 from service.addressed import Destination
 from service.config import settings
 from service.errors import NotFound
@@ -41,6 +41,8 @@ def _answered(session: Session, said: Judgement, request_id: int, now: datetime)
         return _asked_back(session, said, session.get(Request, request_id), str(error), now)
     if why:
         return _asked_back(session, said, request, why, now)
+    if len(request_forms.forms(request)) > 1:
+        return _asked_back(session, said, request, "several forms were filled in with this address", now)
     return Outcome(_confirmed(session, request, now), mailbox=request.mailbox)
 
 
@@ -51,6 +53,7 @@ def _our_letters(session: Session, request_id: int) -> Ours:
 
 
 def _confirmed(session: Session, request: Request, now: datetime) -> str:
+    request_forms.choose(request, None)
     requests.use(session, request, now)
     done = [*signatures.confirm(session, request, now), *subscriptions.confirm(session, request, now, "email")]
     return "confirmed by reply" if done else "had been confirmed already"

@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import answers, links, providers, queue, suppressions
+from service import answers, domain_breakers, limits, links, providers, queue, suppressions
 from service.addresses import domain
 from service.config import settings
 from service.db import transaction
@@ -128,6 +128,9 @@ def _must_not_go(session: Session, message: Message, delivery: Delivery | None, 
     """Ends the claim of a letter that its reader wants no more, and puts off one whose reader waits for an organiser."""
     if delivery is not None and answers.objected(session, delivery):
         ledger.settle(session, [message.id], "suppressed", mail_troubles.OBJECTED, now)
+        return True
+    if message.kind in limits.ASKING and domain_breakers.is_open(session, domain(message.email or ""), now):
+        ledger.release(session, ledger.token(), [message.id], due_at=now + domain_breakers.LOOK_AGAIN)
         return True
     barrier = suppressions.barrier_of(session, message.mailbox or "") if message.queue != queue.NOTICES else None
     if barrier is None or not barrier.bars(message.kind, message.created_at):
