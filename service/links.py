@@ -187,6 +187,16 @@ def bounce_address(message_id: int) -> str:
     return f"bounce+{coder('envelope', settings().hash_key).token(message_id)}@{settings().mail_domain}"
 
 
+def complaint_token(message_id: int) -> str:
+    """Comes back with a complaint, in the header that RFC 9477 has for it, and is good for nothing else."""
+    return coder("complaint", settings().hash_key).token(message_id)
+
+
+def complaint_address() -> str:
+    """Where, and in which form, complaints are wanted (RFC 9477 §5.1)."""
+    return f"fbl@{settings().mail_domain}; report=arf"
+
+
 def confirm_address(request_id: int) -> str:
     return f"confirm+{compact('confirm by mail', request_id)}@{settings().mail_domain}"
 
@@ -207,13 +217,20 @@ def message_token(row_id: int) -> str:
 
 def read_message_token(token: str) -> int:
     """The message row that a Message-ID of ours names. Raises NotFound."""
-    if (row_id := coder("message", settings().hash_key).row_id(token)) is None:
-        raise NotFound("this token is not one of ours")
-    return row_id
+    return _read_lasting("message", token)
 
 
 def read_envelope_token(token: str) -> int:
     """The message row whose envelope had this token, in either case. Raises NotFound."""
-    if (row_id := coder("envelope", settings().hash_key).row_id(token)) is None:
+    return _read_lasting("envelope", token)
+
+
+def read_complaint_token(token: str) -> int:
+    """The message row whose complaints bear this token, in either case. Raises NotFound."""
+    return _read_lasting("complaint", token)
+
+
+def _read_lasting(purpose: str, token: str) -> int:
+    if (row_id := coder(purpose, settings().hash_key).row_id(token)) is None:
         raise NotFound("this token is not one of ours")
     return row_id

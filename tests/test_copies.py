@@ -120,7 +120,7 @@ def test_a_test_copy_is_byte_for_byte_what_members_get(world: World) -> None:
 
 def told(letter: EmailMessage) -> bytes:
     """A letter without what differs from copy to copy: whose it is, when, its tokens, the boundary; and the mark of a test."""
-    own = {"received", "to", "date", "message-id", "dkim-signature", "return-path"}
+    own = {"received", "to", "date", "message-id", "dkim-signature", "return-path", "cfbl-feedback-id"}
     head = "".join(f"{name}: {value}\n" for name, value in letter.items() if name.lower() not in own)
     whole = (head + text_of(letter) + html_of(letter)).encode()
     whole = whole.replace(b"[Test] ", b"").replace(str(letter.get_boundary()).encode(), b"")

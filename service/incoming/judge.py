@@ -26,7 +26,8 @@ def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judge
     return replace(
         found, tokens=tokens, answered=letters.answered_tokens(message),
         failed_authentication=letters.failed_authentication(message, authserv_id),
-        handed_over_by=origin.handed_over_by(message), vouched_for=origin.vouched_for(message, authserv_id),
+        hops=origin.hops(message), vouched_for=origin.vouched_for(message, authserv_id, sender),
+        feedback_ids=_feedback_ids(message),
     )  # fmt: skip
 
 
@@ -52,6 +53,11 @@ def _tokens(message: Part) -> list[str]:
     inner = _returned(message)
     named = letters.TOKEN.findall((reports.feedback(message) or {}).get("original-mail-from", ""))
     return [one.lower() for one in named] + (letters.tokens(inner) if inner else [])
+
+
+def _feedback_ids(message: Part) -> list[str]:
+    inner = _returned(message)
+    return letters.feedback_ids(inner) if inner else []
 
 
 def of(message: Part, sender: str | None) -> Judgement:

@@ -45,11 +45,13 @@ class Judgement:
     beside: str = ""
     """A file or a picture that came with the text."""
     message_id: str = ""
+    feedback_ids: list[str] = field(default_factory=list)
+    """What may be our own secrets for complaints, in the headers of a message that came back (RFC 9477)."""
     answered: list[str] = field(default_factory=list)
     """What may be our own tokens, in the headers that say what it answers."""
     failed_authentication: bool = False
-    handed_over_by: str = ""
-    """The address of the machine that gave it to our mail server; empty for what was written here."""
+    hops: list[str] = field(default_factory=list)
+    """Who connected to each server on its way, the nearest first: an IP address, "unknown", or empty for what began there."""
     vouched_for: list[str] = field(default_factory=list)
     """The domains that our mail server says it is proved to come from."""
 

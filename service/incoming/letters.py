@@ -24,6 +24,8 @@ AWAY_NOW = phrase("somebody is away now")
 UNTIL = phrase("until when")
 ACKNOWLEDGES = phrase("an acknowledgement")
 TOKEN = re.compile(r"(?:\b(?:bounce|unsubscribe)\+|<)([a-z2-7]{26})@", re.IGNORECASE)
+WHOLE_TOKEN = re.compile(r"[a-z2-7]{26}", re.IGNORECASE)
+FEEDBACK_ID = "cfbl-feedback-id"
 FIRST_LINES = 5
 LONGEST_WRITER = 320
 MOST_LINES = 30
@@ -95,6 +97,11 @@ def away(body: str) -> bool:
 def tokens(message: Part) -> list[str]:
     """Our own tokens in the headers of a message, of which we may have sent the original: MACs tell whether they are ours."""
     return _tokens_in(" ".join(value for name, value in message.headers if name in ADDRESS_HEADERS))
+
+
+def feedback_ids(message: Part) -> list[str]:
+    """Our own secrets for complaints, in the headers of a message of ours."""
+    return [value.strip().lower() for value in message.all(FEEDBACK_ID)[:5] if WHOLE_TOKEN.fullmatch(value.strip())]
 
 
 def answered_tokens(message: Part) -> list[str]:

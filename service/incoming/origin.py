@@ -7,53 +7,86 @@ after it took out any that a stranger had put there (RFC 8601 §5). Both mean so
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 from service.incoming.reading import Part
 
 UNKNOWN = "unknown"
+MOST_HOPS = 20
 LONGEST = 1_000
-FROM = re.compile(r"^\s*from\s", re.IGNORECASE)
-BY = re.compile(r"\sby\s", re.IGNORECASE)
-IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})(?![\w.:])", re.IGNORECASE)
-PASSED = re.compile(r"\b(dkim|spf)\s*=\s*pass\b([^;]{0,500})", re.IGNORECASE)
-DOMAIN = re.compile(
-    r"\b(?:header\.d|header\.i|smtp\.helo|smtp\.mailfrom)\s*=\s*\"?(?:[^\s@;\"]{0,100}@)?([a-z0-9.-]{1,253})", re.IGNORECASE
-)
+FROM = re.compile(r"\s*from\s+(\S{1,300})(?:\s+\(([^()]{0,400})\))?", re.IGNORECASE)
+SEEN = re.compile(r"(?!(?:helo|ehlo)\b)(?:[^\s\[\]=]{1,300}\s+)?\[(?:IPv6:)?([0-9a-f.:]{3,45})\]", re.IGNORECASE)
+LITERAL = re.compile(r"\[(?:IPv6:)?([0-9a-f.:]{3,45})\]", re.IGNORECASE)
+GREETING = re.compile(r"(?:port=\d{1,5}\s+)?helo=", re.IGNORECASE)
+RESULT = re.compile(r"\s*(dkim|spf)\s*=\s*pass\b(.{0,600})", re.IGNORECASE | re.DOTALL)
+PROPERTY = re.compile(r"\b(header\.[di]|smtp\.helo|smtp\.mailfrom)\s*=\s*(?:[^\s@]{0,200}@)?([a-z0-9.-]{1,253})", re.IGNORECASE)
+DECIDES = {"dkim": ("header.d", "header.i"), "spf": ("smtp.mailfrom", "smtp.helo")}
+"""What a result is about: the first of these that is there. The other was not proved by it (RFC 7208 §2.3, RFC 8601 §2.7)."""
+LOOKS_LIKE_A_RESULT = re.compile(r"[\s;\"()]")
 
 
-def handed_over_by(message: Part) -> str:
-    """The address of the machine that gave it to ours; empty for a message that a program here wrote; UNKNOWN."""
-    for line in message.all("received"):
-        if not FROM.match(line):
-            continue
-        address = _address(BY.split(line[:LONGEST], maxsplit=1)[0])
-        if address == UNKNOWN or not ip_address(address).is_loopback:
-            return address
-    return ""
+def hops(message: Part) -> list[str]:
+    """Of each Received line, the newest first, who connected: an IP address, UNKNOWN, or nothing for what was written there."""
+    return [_hop(line[:LONGEST]) for line in message.all("received")[:MOST_HOPS]]
 
 
-def _address(words: str) -> str:
-    """Mail servers write it last, in brackets: from what.it.says (its.name [192.0.2.1])."""
-    found = [text for text in IP.findall(words.replace("IPv6:", "")) if _is_address(text)]
-    return found[-1] if found else UNKNOWN
+def handed_over_by(hops: Sequence[str]) -> str:
+    """The first of them on another machine; empty for what a program here wrote."""
+    return next((hop for hop in hops if hop == UNKNOWN or (hop and not ip_address(hop).is_loopback)), "")
 
 
-def _is_address(text: str) -> bool:
+def _hop(line: str) -> str:
+    """What the server saw stands in brackets behind what the client called itself, which may look like an address:
+    `from name (name [192.0.2.1])` (Postfix, Sendmail), `from name ([192.0.2.1] helo=…)` and `from [192.0.2.1] (helo=…)` (Exim).
+    """
+    clause = FROM.match(line)
+    if clause is None:
+        return "" if not re.match(r"\s*from\b", line, re.IGNORECASE) else UNKNOWN
+    greeting, seen = clause[1], clause[2] or ""
+    found = LITERAL.fullmatch(greeting) if GREETING.match(seen) else SEEN.match(seen)
     try:
-        ip_address(text)
+        return str(ip_address(found[1])) if found else UNKNOWN
     except ValueError:
-        return False
-    return True
+        return UNKNOWN
 
 
-def vouched_for(message: Part, authserv_id: str) -> list[str]:
-    """The domains that it is proved to come from, by SPF or DKIM, as our own mail server says."""
+def vouched_for(message: Part, authserv_id: str, sender: str | None) -> list[str]:
+    """The domains that it is proved to come from, by SPF or DKIM, as our own mail server says.
+
+    None where the envelope's sender could be read as a result of its own: servers quote it there, some without quotes.
+    """
+    if not authserv_id or LOOKS_LIKE_A_RESULT.search(sender or ""):
+        return []
     domains: list[str] = []
-    for said in message.all("authentication-results"):
-        identity, _, results = said.partition(";")
-        if identity.strip().split(" ")[0].lower() != authserv_id.lower():
-            continue
-        for passed in PASSED.finditer(results[:4_000]):
-            domains += [name.lower().rstrip(".") for name in DOMAIN.findall(passed[2])]
+    for line in message.all("authentication-results"):
+        identity, *results = _plain(line[:4_000]).split(";")
+        if identity.strip().split(" ")[0].lower() == authserv_id.lower():
+            domains += [domain for result in results if (domain := _proved(result))]
     return list(dict.fromkeys(domains))[:20]
+
+
+def _proved(result: str) -> str:
+    """The domain that one result proves; empty where it proves none."""
+    passed = RESULT.match(result)
+    if passed is None:
+        return ""
+    properties = {name.lower(): domain.lower().rstrip(".") for name, domain in PROPERTY.findall(passed[2])}
+    return next((properties[name] for name in DECIDES[passed[1].lower()] if name in properties), "")
+
+
+def _plain(line: str) -> str:
+    """Without comments and quoted strings, which may hold a stranger's words (RFC 5322 §3.2.2, §3.2.4)."""
+    kept, depth, is_quoted, is_escaped = [], 0, False, False
+    for character in line:
+        if is_escaped:
+            is_escaped = False
+        elif character == "\\" and (depth or is_quoted):
+            is_escaped = True
+        elif character == '"' and not depth:
+            is_quoted = not is_quoted
+        elif not is_quoted and character in "()":
+            depth = max(0, depth + (1 if character == "(" else -1))
+        elif not depth and not is_quoted:
+            kept.append(character)
+    return "".join(kept)

@@ -11,6 +11,10 @@ from service.db import transaction
 from tests.world import World
 
 DOMAIN = "lists.example.org"
+STRANGER = b"Received: from evil.example (evil.example [203.0.113.66])\r\n\tby mx.lists.example.org with ESMTP id 1;\r\n"
+"""What our own mail server writes above a letter from outside."""
+VOUCHED = b"Authentication-Results: lists.example.org; %s\r\n"
+"""What it writes of who proved to be its sender."""
 
 
 def letter(author: str, to: str, subject: str = "", text: str = "Hello.", **headers: str) -> bytes:
@@ -55,8 +59,9 @@ Diagnostic-Code: smtp; {diagnostic}
 """.replace("\n", "\r\n").encode()
 
 
-def complaint(message_row: int, kind: str = "abuse") -> bytes:
-    """A feedback report (RFC 5965), with the headers of our own message in it."""
+def complaint(message_row: int, kind: str = "abuse", *, secret: bool = True) -> bytes:
+    """A feedback report (RFC 5965), with the headers of our own message in it; without `secret`, those that replies show."""
+    known = f"CFBL-Feedback-ID: {links.complaint_token(message_row)}\n" if secret else ""
     return f"""\
 From: <feedback@provider.example>
 Subject: complaint about message from 192.0.2.1
@@ -80,7 +85,7 @@ Version: 1
 Content-Type: message/rfc822
 
 Message-ID: {links.message_id(message_row)}
-Subject: The first week
+{known}Subject: The first week
 
 --=_edge--
 """.replace("\n", "\r\n").encode()

@@ -166,7 +166,7 @@ def test_other_feedback_is_no_complaint(world: World, kind: str) -> None:
 
 def test_a_complaint_of_a_message_that_is_not_ours_does_nothing(world: World) -> None:
     (message,) = readers(world)
-    forged = complaint(message.id).replace(
+    forged = complaint(message.id, secret=False).replace(
         links.message_id(message.id).encode(), b"<aaaaaaaaaaaaaaaaaaaaaaaaaa@lists.example.org>"
     )
     receive(world, forged, f"fbl@{DOMAIN}", "feedback@provider.example")

@@ -120,7 +120,8 @@ def test_every_case_does_what_was_foretold(world: World, name: str) -> None:
 def test_a_complaint_in_hotmails_older_form_ends_everything(world: World) -> None:
     (message,) = readers(world)
     raw = messages.CASES["a complaint in Hotmail's older form"].raw
-    ours = raw.replace(b"<aaaaaaaaaaaaaaaaaaaaaaaaaa@lists.example.org>", links.message_id(message.id).encode())
+    named = f"{links.message_id(message.id)}\r\nCFBL-Feedback-ID: {links.complaint_token(message.id)}"
+    ours = raw.replace(b"<aaaaaaaaaaaaaaaaaaaaaaaaaa@lists.example.org>", named.encode())
     receive(world, raw, f"fbl@{DOMAIN}", "staff@provider.example")  # a token that is not ours
     assert suppressed(world, "p0@example.org") is None
     receive(world, ours, f"fbl@{DOMAIN}", "staff@provider.example")

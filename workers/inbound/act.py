@@ -40,7 +40,7 @@ PATIENCE = timedelta(hours=1)
 def act(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> None:
     """Does what one message asks, in the caller's transaction. Raises bounces.NotYet where it came too early."""
     to = addressed.find(session, arrival.recipient)
-    said = _by_a_person(session, replace(said, handed_over_by=arrival.peer or said.handed_over_by))
+    said = _by_a_person(session, sources.with_peer(arrival, said))
     outcome = _what_came(session, arrival, said, to, now)
     about = {"mailbox": outcome.mailbox, "message_id": outcome.message_id}
     spool.finish(session, arrival, said, outcome.sentence, outcome.folder, **about)
@@ -83,10 +83,10 @@ def _leave(session: Session, subscription_id: int, now: datetime) -> Outcome:
 
 
 def _complaint(session: Session, arrival: Arrival, said: Judgement, now: datetime) -> Outcome:
-    message = _named(session, said.tokens)
+    message = _named(session, [*said.feedback_ids, *said.tokens])
     if message is None:
         return Outcome("the message that it complains of is not known here", "unclear")
-    if not sources.knows_of_complaints(arrival, said, message, bounces.mailbox_of(session, message)):
+    if not sources.knows_of_complaints(session, arrival, said, message, bounces.mailbox_of(session, message)):
         return _somebody_says(session, message, "that its reader calls it spam")
     return _complained(session, message, said, now)
 
@@ -94,7 +94,7 @@ def _complaint(session: Session, arrival: Arrival, said: Judgement, now: datetim
 def _named(session: Session, tokens: Sequence[str]) -> Message | None:
     """By our own tokens, whose MACs prove that they are ours, never by the addresses that a report names."""
     for token in tokens:
-        for read in (links.read_envelope_token, links.read_message_token):
+        for read in (links.read_complaint_token, links.read_envelope_token, links.read_message_token):
             with suppress(NotFound):
                 return bounces.find(session, read(token))
     return None
@@ -124,7 +124,7 @@ def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destinati
     message = _named(session, said.tokens) if to is None else session.get(Message, to.row_id)
     if message is None:
         return _of_no_message(arrival, said)
-    is_proved = _is_proved(session, arrival, message, said, to)
+    is_proved = _is_proved(session, arrival, message, said, to, now)
     if said.kind == "bounce":
         return _failed(session, arrival, message, said, now) if is_proved else _somebody_says(session, message, _failure(said))
     if said.action in SUCCESSES:
@@ -138,10 +138,13 @@ def _returned(session: Session, arrival: Arrival, said: Judgement, to: Destinati
     return Outcome(said.reason or "an answer to a message of ours", folder, bounces.mailbox_of(session, message), message.id)
 
 
-def _is_proved(session: Session, arrival: Arrival, message: Message, said: Judgement, to: Destination | None) -> bool:
+def _is_proved(
+    session: Session, arrival: Arrival, message: Message, said: Judgement, to: Destination | None, now: datetime
+) -> bool:
     """Whether it came to the secret address of the envelope, or by a provider's hook, and from somebody who can know."""
-    has_secret = to is None or not to.former or sources.is_former(session, message)
-    return has_secret and sources.knows_of_failures(arrival, said, bounces.mailbox_of(session, message))
+    mailbox = bounces.mailbox_of(session, message)
+    has_secret = to is None or not to.former or sources.is_just_former(session, message, said, mailbox, now)
+    return has_secret and sources.can_know(arrival, said, mailbox)
 
 
 def _failure(said: Judgement) -> str:
@@ -162,7 +165,7 @@ def _astray(session: Session, arrival: Arrival, said: Judgement, now: datetime) 
     if message is None:
         return Outcome("it names no message of ours: nothing was changed", "unclear")
     mailbox = bounces.mailbox_of(session, message)
-    if sources.holds_secret(said, message) and sources.knows_of_failures(arrival, said, mailbox):
+    if sources.holds_secret(said, message) and sources.can_know(arrival, said, mailbox):
         return _failed(session, arrival, message, said, now)
     return _somebody_says(session, message, _failure(said))
 

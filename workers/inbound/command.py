@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service import addresses, limits, reactivations, requests, spool, subscriptions
 from service.addressed import Destination
 from service.errors import Refused
-from service.incoming import letters
+from service.incoming import letters, origin
 from service.incoming.consequence import BY_ADDRESS
 from service.incoming.judgement import Judgement
 from service.reactivations import Barred
@@ -30,7 +30,7 @@ def command(session: Session, said: Judgement, to: Destination, now: datetime) -
     asked = BY_ADDRESS.get(to.role) or letters.command(said.subject, said.own)
     if not asked and letters.away(said.own):
         return Outcome("not answered: it says that somebody is away", "automatic", mailbox)
-    at = limits.commands(said.handed_over_by, addresses.domain(email), now)
+    at = limits.commands(origin.handed_over_by(said.hops), addresses.domain(email), now)
     barred = _answer(session, asked, to, email, at, said.message_id)
     if barred is not None:
         return Outcome(barred, "replies" if barred is Barred.BY_ORGANISER else _folder(said, asked), mailbox)

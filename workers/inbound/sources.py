@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from sqlalchemy.orm import Session
 
-from service import links
-from service.addresses import domain
+from service import addresses, links
 from service.config import settings
 from service.errors import NotFound
 from service.incoming.judgement import Judgement
+from service.incoming.origin import UNKNOWN
 from service.models import Arrival, FormerTokens, Message
 
 KEPT_SECONDS = 300
+FORMER_COUNT = timedelta(days=7)
 
 
 @dataclass
@@ -47,51 +50,72 @@ def _addresses(server: str) -> frozenset[str]:
 _relay = _Relay()
 
 
-def is_by_our_relay(arrival: Arrival, said: Judgement) -> bool:
-    """A program of this machine, or the relay that we hand our mail to."""
-    address = arrival.peer or said.handed_over_by
-    return not address or _relay.has(address)
+def with_peer(arrival: Arrival, said: Judgement) -> Judgement:
+    """With whoever connected straight to our SMTP door, whose own words Received lines are then."""
+    return replace(said, hops=[arrival.peer, *said.hops]) if arrival.peer else said
+
+
+def is_by_our_relay(said: Judgement) -> bool:
+    """Whether a program of this machine wrote it, or the relay that we hand our mail to; not what either only handed on."""
+    for hop in said.hops:
+        if not hop:
+            return True  # a server that we trust wrote it, and nobody connected
+        if hop == UNKNOWN or (is_outside(hop) and not _relay.has(hop)):
+            return False
+    return True
 
 
 def is_named_provider(arrival: Arrival, said: Judgement) -> bool:
-    """One that proved itself at its hook, or by DKIM as a domain of FEEDBACK_DOMAINS."""
+    """One that proved itself at its hook, or by SPF or DKIM as a domain of FEEDBACK_DOMAINS."""
     return arrival.external_id is not None or (not arrival.peer and bool({*settings().feedback_domains} & {*said.vouched_for}))
 
 
 def is_of_the_recipients_domain(arrival: Arrival, said: Judgement, mailbox: str) -> bool:
     """SPF or DKIM of the domain that the message went to, or of a part of it. A person there sends no mail without a sender."""
-    if arrival.peer or arrival.sender:
+    if arrival.peer or arrival.sender != "":
         return False
-    host = domain(mailbox)
+    host = addresses.domain(mailbox)
     return any(
         name == host or name.endswith(f".{host}") or host.endswith(f".{name}") for name in said.vouched_for if "." in name
     )
 
 
-def knows_of_failures(arrival: Arrival, said: Judgement, mailbox: str | None) -> bool:
-    """Whether its word on what became of a message to this mailbox counts, once it has the secret of the envelope."""
-    if is_by_our_relay(arrival, said) or is_named_provider(arrival, said):
+def can_know(arrival: Arrival, said: Judgement, mailbox: str | None) -> bool:
+    """Whether its word on what became of a message to this mailbox counts, once it has the secret that this takes."""
+    if is_by_our_relay(said) or is_named_provider(arrival, said):
         return True
     return mailbox is not None and is_of_the_recipients_domain(arrival, said, mailbox)
 
 
-def knows_of_complaints(arrival: Arrival, said: Judgement, message: Message, mailbox: str | None) -> bool:
-    """As before; the recipient's domain needs the secret too, since anybody with an account there could write in its name."""
-    if is_by_our_relay(arrival, said) or is_named_provider(arrival, said):
+def knows_of_complaints(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str | None) -> bool:
+    """A provider's hook; else the secret for complaints, from who can know. Letters of before had none: a named provider."""
+    if arrival.external_id is not None:
         return True
-    return mailbox is not None and holds_secret(said, message) and is_of_the_recipients_domain(arrival, said, mailbox)
+    if message.id in {_row(links.read_complaint_token, token) for token in said.feedback_ids}:
+        return can_know(arrival, said, mailbox)
+    return is_former(session, message) and is_named_provider(arrival, said)
 
 
 def holds_secret(said: Judgement, message: Message) -> bool:
     """Whether the report returns the envelope's sender of this message."""
-    return any(_envelope(token) == message.id for token in said.tokens)
+    return message.id in {_row(links.read_envelope_token, token) for token in said.tokens}
 
 
-def _envelope(token: str) -> int | None:
+def _row(read: Callable[[str], int], token: str) -> int | None:
     try:
-        return links.read_envelope_token(token)
+        return read(token)
     except NotFound:
         return None
+
+
+def is_just_former(session: Session, message: Message, said: Judgement, mailbox: str | None, now: datetime) -> bool:
+    """Whether a report to a bounce address of before may be about its message: it names the reader, and mail is tried for days.
+
+    The address is public. Later, anybody who has a server return a letter of their own to it would be believed.
+    """
+    is_recent = now - (message.settled_at or message.created_at) < FORMER_COUNT
+    is_theirs = said.recipient is not None and addresses.mailbox(said.recipient) == mailbox
+    return is_recent and is_theirs and is_former(session, message)
 
 
 def is_former(session: Session, message: Message) -> bool:

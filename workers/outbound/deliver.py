@@ -21,6 +21,7 @@ from service.addresses import domain
 from service.config import settings
 from service.db import transaction
 from service.models import Attempt, Delivery, Enclosure, Letter, Mailing, MailingList, Manifest, Message
+from service.models.mail import TO_OFFICIALS, TO_ORGANISERS
 from service.text import mail_troubles
 from workers.outbound import dkim, exchangers, journal, ledger, mime, replies
 from workers.outbound.exchange import Answer, Copy, Encryption, Outcome
@@ -162,7 +163,7 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         mime.header("Subject", letter.subject),
         mime.header("Date", format_datetime(original.created_at)),
         mime.header("Message-ID", links.message_id(original.id)),
-        *(_header(key, value) for key, value in headers.items()),
+        *(_header(key, value) for key, value in (headers | _feedback(original)).items()),
     ]
     files = session.execute(
         select(Enclosure.filename, Enclosure.content_type, Enclosure.content)
@@ -179,6 +180,13 @@ def write(session: Session, message: Message, letter: Letter) -> bytes:
         sender=settings().mail_default_sender,
     ).as_bytes()  # fmt: skip
     return signed(letter_bytes)
+
+
+def _feedback(message: Message) -> dict[str, str]:
+    """How complaints come back (RFC 9477): not from officials and organisers, whom no complaint would silence."""
+    if message.kind in (*TO_OFFICIALS, *TO_ORGANISERS):
+        return {}
+    return {"CFBL-Address": links.complaint_address(), "CFBL-Feedback-ID": links.complaint_token(message.id)}
 
 
 def _as_members_get_it(session: Session, message: Message, letter: Letter) -> bytes:

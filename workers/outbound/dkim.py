@@ -22,6 +22,7 @@ from service.config import SettingRefused, Settings
 SIGNED = (
     "From", "To", "Subject", "Date", "Message-ID", "Reply-To", "MIME-Version", "Content-Type", "List-Id", "List-Unsubscribe",
     "List-Unsubscribe-Post", "List-Help", "List-Subscribe", "List-Owner", "List-Archive", "List-Post", "Feedback-ID",
+    "CFBL-Address", "CFBL-Feedback-ID",
 )  # fmt: skip
 """Each is named once more than it stands in the message, so that nobody can add another (RFC 6376 §8.15)."""
 PADDING, HASH = padding.PKCS1v15(), hashes.SHA256()

@@ -27,7 +27,7 @@ SLOT = re.compile(f"{plain_text.OPEN.pattern}|{slots.SLOT.pattern}")
 PLAIN_NAME = re.compile(r"[A-Za-z](?: ?[A-Za-z0-9'-]){1,58}\Z")
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,60}@[A-Za-z0-9.-]{1,60}\Z")
 PART_HEAD = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-OWN = ("To", "Message-ID", "List-Unsubscribe")
+OWN = ("To", "Message-ID", "List-Unsubscribe", "CFBL-Feedback-ID")
 """Headers that differ from copy to copy, in the order in which they are signed."""
 
 
@@ -46,8 +46,12 @@ class Recipient(NamedTuple):
     clp: str
     office: str
     token: str
-    """Names the message in its Message-ID and its bounce address."""
+    """Names the message in its Message-ID, which everybody may read."""
     leave_token: str
+    envelope_token: str
+    """Stands in the bounce address alone."""
+    complaint_token: str
+    """Comes back with a complaint (RFC 9477)."""
 
 
 class Stencil:
@@ -90,14 +94,18 @@ class Stencil:
         to = _to(reader.name, reader.email)
         named = f"<{reader.token}@{self.mail_domain}>\r\n".encode()
         ways = f"<{leave}>", f"<mailto:unsubscribe+{reader.leave_token}@{self.mail_domain}>\r\n"
+        complaint = b"CFBL-Feedback-ID: %b\r\n" % reader.complaint_token.encode()
         content = b"".join(
-            (to, b"Message-ID: ", named, b"List-Unsubscribe: ", ",\r\n ".join(ways).encode(), self.head, body)
+            (to, b"Message-ID: ", named, b"List-Unsubscribe: ", ",\r\n ".join(ways).encode(), complaint, self.head, body)
         )  # fmt: skip
         if self.signers:
-            own = dkim.canonical_header(to)[1], b"message-id:" + named, b"list-unsubscribe:" + ", ".join(ways).encode()
+            own = (
+                dkim.canonical_header(to)[1], b"message-id:" + named, b"list-unsubscribe:" + ", ".join(ways).encode(),
+                dkim.canonical_header(complaint)[1],
+            )  # fmt: skip
             signatures = [signer.sign(self.canonical % own, self.names, body) for signer in self.signers]
             content = b"".join((*signatures, content))
-        return Copy(reader.message_id, f"bounce+{reader.token}@{self.mail_domain}", reader.email, content)
+        return Copy(reader.message_id, f"bounce+{reader.envelope_token}@{self.mail_domain}", reader.email, content)
 
 
 def _whole(literal: bytes) -> bytes:
@@ -127,6 +135,7 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, bytes, tuple
         "Date": mime.header("Date", format_datetime(at)),
         "List-Id": mime.address_header("List-Id", mailing_list.title, f"{mailing_list.slug}.{settings().mail_domain}"),
         **{key: mime.header(key, value) for key, value in (lists | providers.headers()).items()},
+        "CFBL-Address": mime.header("CFBL-Address", links.complaint_address()),
         "MIME-Version": b"MIME-Version: 1.0\r\n",
         "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
     }
@@ -138,9 +147,13 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, bytes, tuple
 
 def readers(rows: Sequence[Person]) -> list[Recipient]:
     """Recipients with their tokens, made for the whole batch at once."""
-    tokens = links.coder("message", settings().hash_key).tokens([row[0] for row in rows])
+    messages = [row[0] for row in rows]
     leave = links.coder("unsubscribe", settings().secret_key[0]).tokens([row[1] for row in rows])
-    return [Recipient(*row, token, out) for row, token, out in zip(rows, tokens, leave, strict=True)]
+    named, returned, complained = (
+        links.coder(purpose, settings().hash_key).tokens(messages) for purpose in ("message", "envelope", "complaint")
+    )
+    tokens = zip(named, leave, returned, complained, strict=True)
+    return [Recipient(*row, *own) for row, own in zip(rows, tokens, strict=True)]
 
 
 def _to(name: str, email: str) -> bytes:
