@@ -17,8 +17,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table('request_items') as batch_op:
-        batch_op.drop_column('form')
+    op.drop_column('request_items', 'form')
     op.drop_index('ix_messages_counted_as', 'messages')
-    with op.batch_alter_table('messages') as batch_op:
-        batch_op.drop_column('counted_as')
+    op.drop_column('messages', 'counted_as')
