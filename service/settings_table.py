@@ -96,7 +96,9 @@ class Settings:
     inbound_host: str = setting("127.0.0.1", "Address that both receivers listen on.", host)
     inbound_authserv_id: str = setting("", "Our mail server's name in Authentication-Results; empty: MAIL_DOMAIN.", host)
     feedback_domains: tuple[str, ...] = setting(
-        "", "Domains whose complaints, signed with DKIM, are believed: of providers whose feedback loop you joined.", domains
+        "",
+        "Domains whose reports of complaints and failures are believed, by SPF or DKIM.",
+        domains,
     )
     inbox_forward_to: str = setting("", "Where people's replies are sent on to; empty: they stay on the page.", mail_address)
     soft_bounces: int = setting(

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from service import answers, states
 from service.db import transaction
-from service.models import Message
+from service.models import Evidence, Message
 from service.text import mail_troubles
 from service.text.mail_troubles import BY_STATE, IN_PUBLIC, in_public
 from tests import crowd
@@ -65,6 +65,21 @@ def test_a_server_is_quoted_where_it_spoke(world: World, relay: SmtpServer) -> N
     assert "The server said: 550 5.1.1" in world.get(PUBLIC[2]).text
 
 
+LINKS = (
+    "see https://evil.example/expose", "see evil.example/expose", "see www.evil.example", "see HTTP://evil.example",
+    "see <a href=https://evil.example>here</a>", "call tel:+44900123", "(evil.example:8080/x)", "javascript:alert(1)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LINKS)
+def test_what_a_server_said_to_us_is_shown_without_links(words: str) -> None:
+    shown, by_server = in_public("refused", 550, f"5.7.1 mx1.nec.example says {words}, no")
+    assert by_server
+    assert shown.startswith("550 5.7.1 mx1.nec.example says")
+    assert "evil" not in shown
+    assert not re.search(r"://|tel:\+|javascript:a", shown)
+
+
 def test_what_a_report_says_is_a_claim_and_not_published(world: World) -> None:
     """Anybody may have written it."""
     served(world)
@@ -79,6 +94,9 @@ def test_what_a_report_says_is_a_claim_and_not_published(world: World) -> None:
     for path in PUBLIC:
         assert "evil.example" not in world.get(path).text
         assert "We were told afterwards that it did not arrive." in world.get(path).text
+    records = world.rows(select(Evidence.record).where(Evidence.record.contains('"notified"')))
+    assert len(records) == 1
+    assert '"text":"550 5.1.1"' in records[0]
 
 
 def test_a_lost_answer_is_told_in_a_sentence(world: World, relay: SmtpServer) -> None:

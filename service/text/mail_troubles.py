@@ -6,7 +6,7 @@ sentences; whatever else was stored, a program's exception or a report that anyb
 
 from __future__ import annotations
 
-from service.text.redact import without_addresses
+from service.text.redact import without_addresses, without_links
 
 NO_ENCRYPTION = "no encrypted connection could be made"
 BAD_CERTIFICATE = "the server's certificate does not verify"
@@ -62,4 +62,4 @@ def in_public(state: str, code: int | None, text: str) -> tuple[str, bool]:
     """What the public may read of a letter, and whether a mail server said it. `text` is stored; a code is a server's."""
     if state == "bounced" or text in IN_PUBLIC or code is None:
         return IN_PUBLIC.get(text, BY_STATE[state]), False
-    return without_addresses(f"{code} {text}"), True
+    return without_links(without_addresses(f"{code} {text}")), True
