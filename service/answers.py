@@ -3,20 +3,22 @@ follows for the official's address. Each leaves its record in the chain of evide
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from service import emails, evidence, letters, states
+from service import emails, evidence, fallbacks, states
 from service.errors import NotFound, Refused
-from service.models import Delivery, Evidence, Letter, Message, Official, Organiser, Serving
+from service.models import Delivery, Evidence, Message, Organiser, Serving
 from service.text import mail_troubles
 
 ACTIONS = {"delivered", "relayed", "expanded", "delayed", "failed"}
 """What a delivery status notification can say (RFC 3464 §2.3.3)."""
 ARRIVED = (("unsure", "accepted"),)
+CODES = re.compile(r"(?<![\d.])[245]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?(?![\d.])|(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 AFTER = {
     "delivered": ARRIVED, "relayed": ARRIVED, "expanded": ARRIVED,
     "failed": (("accepted", "bounced"), ("unsure", "bounced")),
@@ -51,7 +53,7 @@ def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, 
 
 
 def given_up(session: Session, message_id: int, now: datetime) -> None:
-    """After an attempt: a letter that was refused, or is tried no more, flags its address, and goes to the fallback.
+    """After an attempt: a letter that was refused, or is tried no more, flags its address.
 
     Where what it says, or who we are, was refused, the address may be right: it is not flagged.
     """
@@ -77,7 +79,7 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
         states.claim(
             session, Message, before, after, Message.id == message_id, settled_at=now, reply_code=None, reply_text=text[:500]
         )
-    evidence.append(session, delivery, "notified", {"action": action, "text": text[:2000]}, now)
+    evidence.append(session, delivery, "notified", {"action": action, "text": _codes(text)}, now)
     if action == "failed" and not again:
         _bounced(session, delivery, text, now)
     if action == "delivered":
@@ -85,6 +87,12 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
     session.flush()
     session.refresh(session.get_one(Message, message_id))
     return True
+
+
+def _codes(text: str) -> str:
+    """The reply code and the enhanced one (RFC 3463): nobody can prove a report's own words."""
+    found = CODES.search(text[:2_000])
+    return " ".join(found[0].split()) if found else ""
 
 
 def _said_before(session: Session, delivery: Delivery, action: str) -> bool:
@@ -152,24 +160,17 @@ def recover(session: Session, now: datetime) -> None:
 
 
 def _bounced(session: Session, delivery: Delivery, why: str, now: datetime, *, of_address: bool = True) -> None:
-    """Flags the address, tells the organisers, and sends the same letter to the other address where there is one."""
+    """Flags the address and tells the organisers. The same letter goes to the other address if two of them let it."""
     official, serving = delivery.official, session.get_one(Serving, delivery.serving_id)
     message = session.get_one(Message, delivery.message_id)
     if official is None or serving.rehearsal:
         return
     if of_address:
         official.bounced_at, official.bounced_because = now, why[:500]
-    fallback = official.fallback_email if message.email == official.email and official.objected_at is None else ""
+    is_first = message.email == official.email and official.objected_at is None
+    on_record = official.fallback_email if is_first else ""
+    fallback = on_record if official.fallback_since is not None else ""
     for organiser in session.scalars(select(Organiser).where(Organiser.removed_at.is_(None)).order_by(Organiser.id)):
-        emails.official_bounced(session, organiser, official, why[:500], fallback, now, of_address=of_address)
+        emails.official_bounced(session, organiser, official, why[:500], fallback, on_record, now, of_address=of_address)
     if fallback:
-        _to_fallback(session, delivery, official, now)
-
-
-def _to_fallback(session: Session, delivery: Delivery, official: Official, now: datetime) -> None:
-    """The same letter, word for word and with the same Message-ID, to the official's other address."""
-    letter = session.get(Letter, delivery.message_id)
-    if letter is not None:
-        first = letter.original_id or delivery.message_id
-        evidence.append(session, delivery, "fallback", {"original": first}, now)
-        delivery.message_id = letters.copy_letter(session, letter, official.fallback_email, first, now).id
+        fallbacks.send_again(session, delivery, official, now)

@@ -187,11 +187,14 @@ def counts(session: Session, official: Official, email: str, context: dict[str, 
 
 
 def official_bounced(
-    session: Session, organiser: Organiser, official: Official, why: str, fallback: str, now: datetime, *, of_address: bool
+    session: Session, organiser: Organiser, official: Official, why: str, fallback: str, on_record: str, now: datetime, *,
+    of_address: bool,
 ) -> Message | None:  # fmt: skip
-    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere."""
+    """Tells an organiser that a letter to an official came back; `fallback` is where it goes now, if anywhere,
+    `on_record` where it would if two organisers said so."""
     return store(
-        session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback, of_address=of_address,
+        session, "official_bounced", organiser.email, now, official=official, why=why, fallback=fallback, on_record=on_record,
+        of_address=of_address,
         page=links.url("/organise/officials"),
     )  # fmt: skip
 

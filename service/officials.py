@@ -80,6 +80,8 @@ def take_in(session: Session, lines: Iterable[dict[str, object]], now: datetime)
         changed += 1
         if official.email != line["email"]:
             official.bounced_at, official.bounced_because = None, ""
+        if (official.email, official.fallback_email) != (line["email"], line.get("fallback_email", official.fallback_email)):
+            official.fallback_since = None
         has_successor = official.name != line["name"] and official.objected_at is not None
         for field, value in line.items():
             setattr(official, field, value)

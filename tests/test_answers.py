@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
-from service import answers
+from service import answers, officials
 from service.db import transaction
-from service.models import Delivery, Evidence, Message, Official, Serving
+from service.models import Delivery, Evidence, Message, Official, Proposal, Serving
 from service.proof.verify import verify
 from tests import crowd
-from tests.people import OLIVE
+from tests.people import OLIVE, PETRA
 from tests.smtp_server import DROP, SmtpServer, answer
 from tests.three_servers import (
     HOUR,
@@ -75,9 +75,10 @@ def test_a_lost_answer_is_settled_by_hand_with_the_same_message_id(world: World,
     assert kinds == ["attempt", "settled", "attempt"]
 
 
-def test_a_refused_letter_goes_to_the_other_address_and_the_organisers_hear_of_it(
-    world: World, servers: dict[str, SmtpServer]
+def test_a_refused_letter_goes_to_the_other_address_once_two_organisers_said_so(
+    either_world: World, servers: dict[str, SmtpServer]
 ) -> None:
+    world = either_world
     world.add_organisers()
     servers[STERN].will("RCPT", answer("550 5.1.1 unknown"))
     take_in({"Secretary": STERN})
@@ -85,14 +86,43 @@ def test_a_refused_letter_goes_to_the_other_address_and_the_organisers_hear_of_i
         session.execute(update(Official).values(fallback_email="office@willing.example"))
     publish({})
     world.work()
+    assert servers[WILLING].taken == []
+    assert tiers(world) == {"Secretary": "refused"}
+    assert "It is used once two organisers have said so" in " ".join(text_of(world.letter(OLIVE, "did not arrive")).split())
+    olive, petra = world.sign_in(OLIVE), world.sign_in(PETRA)
+    assert world.post("/organise/officials/1/fallback", {}, olive, page="/organise/officials").status_code == 303
+    proposal = {"act": "approve"}
+    assert world.post("/organise/proposals/1", proposal, olive, page="/organise/officials").status_code == 409
+    world.work()
+    assert servers[WILLING].taken == []
+    assert world.post("/organise/proposals/1", proposal, petra, page="/organise/officials").status_code == 303
+    world.work()
     [taken] = servers[WILLING].taken
     assert taken.recipients == ["office@willing.example"]
     said = verify([("letter.eml", taken.content)], datetime.now(UTC))
     assert all(one.holds is not False for one in said), said
     assert "550 5.1.1 unknown" in text_of(world.letter(OLIVE, "did not arrive"))
     assert tiers(world) == {"Secretary": "recipient"}
+    page = world.get("/organise/officials", olive).get_data(as_text=True)
+    assert "A letter did not arrive" in page
+    assert "its letters go to office@willing.example since" in page
+    with transaction() as session:  # another address: what they said was about this one
+        row = {name: str(getattr(session.get_one(Official, 1), name)) for name in officials.FIELDS}
+        officials.take_in(session, [officials.read(row | {"fallback_email": "other@willing.example"})], datetime.now(UTC))
+    assert world.rows(select(Official.fallback_since)) == [None]
+
+
+def test_the_other_address_is_for_a_first_one_that_failed(world: World, servers: dict[str, SmtpServer]) -> None:
+    world.add_organisers()
+    take_in({"Secretary": STERN})
     olive = world.sign_in(OLIVE)
-    assert "A letter did not arrive" in world.get("/organise/officials", olive).get_data(as_text=True)
+    refused = world.post("/organise/officials/1/fallback", {}, olive, page="/organise/officials")
+    assert "No other address is on record" in refused.get_data(as_text=True)
+    with transaction() as session:
+        session.execute(update(Official).values(fallback_email="office@willing.example"))
+    refused = world.post("/organise/officials/1/fallback", {}, olive, page="/organise/officials")
+    assert "have not failed" in refused.get_data(as_text=True)
+    assert world.rows(select(Proposal.id)) == []
 
 
 def test_a_letter_that_was_tried_for_five_days_counts_as_not_arrived(world: World, servers: dict[str, SmtpServer]) -> None:

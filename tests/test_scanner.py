@@ -64,7 +64,7 @@ def about_notices(session: Session, olive: Organiser) -> None:
     """What takes an accident, or an organiser's act: official_bounced, correction, counts, asked_again, reactivate, …"""
     now = datetime.now(UTC)
     official, edition = session.get_one(Official, 1), session.get_one(Edition, 1)
-    emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", now, of_address=True)
+    emails.official_bounced(session, olive, official, "550 5.1.1 unknown", "", "office@nec.example", now, of_address=True)
     emails.correction(session, official, edition, [1], [2], now)
     asked = requests.open_for(session, CHI["email"], [], timedelta(days=7), now)
     chiara = Signature(**CHI, sequence=7)

@@ -34,6 +34,7 @@ STORIES = {
     "answers",
     "asking_again",
     "officials",
+    "other_addresses",
     "mailings",
     "organisers",
     "complaints",
@@ -50,7 +51,7 @@ STORIES = {
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
     "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
-    "failed_codes", "findings", "fonts", "forgetting", "incoming",
+    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "incoming",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
     "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "request_forms",

@@ -108,7 +108,9 @@ class Official(Base):
     """Names of people who signed before this are not given to this official."""
     removed_at: Mapped[datetime | None]
     fallback_email: Mapped[str] = mapped_column(String(320), default="", server_default="")
-    """Where a letter goes that the first address did not take."""
+    """Where letters may go when the first address fails: once two organisers have said so."""
+    fallback_since: Mapped[datetime | None]
+    """When they did; a change of either address takes it back."""
     bounced_at: Mapped[datetime | None]
     """When a letter to the address came back, or was refused; a new address takes it away."""
     bounced_because: Mapped[str] = mapped_column(Text, default="", server_default="")
@@ -119,5 +121,5 @@ class Official(Base):
 
     @property
     def address(self) -> str:
-        """Where letters go now: the other address, where there is one and the first has failed."""
-        return self.fallback_email if self.bounced_at is not None and self.fallback_email else self.email
+        """Where letters go now: the other address, where there is one and two organisers have said so."""
+        return self.fallback_email if self.fallback_since is not None and self.fallback_email else self.email

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import g
 from sqlalchemy.orm import Session
 
-from service import audit, moderation, notices, officials
+from service import audit, moderation, notices, officials, other_addresses
 from service.config import settings
 from service.models import Proposal
 from service.web.guards import may_at_once, noted, now
@@ -33,6 +33,7 @@ def _signatures(database: Session, proposal: Proposal) -> None:
 
 APPROVE: dict[str, Callable[[Session, Proposal], None]] = {
     "official": lambda database, proposal: officials.approve(database, proposal, g.organiser, now()),
+    "fallback": lambda database, proposal: other_addresses.approve(database, proposal, g.organiser, now()),
     "live": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
     "schedule": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
 } | dict.fromkeys(moderation.KINDS, _signatures)

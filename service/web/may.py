@@ -67,6 +67,7 @@ MAY: dict[str, May] = {
     "organise_notices.chain": APPROVING,
     "organise_notices.all_officials": AUTHORS,
     "organise_notices.propose_official": CHANGING,
+    "organise_notices.propose_fallback": CHANGING,
     "organise_notices.remove_official": CHANGING,
     "organise_notices.choose_counts": STOPPING,
     "inbox.show": LOOKING_AT_PEOPLE,

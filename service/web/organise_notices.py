@@ -9,7 +9,18 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import answers, counts_alone, deliveries, evidence, notices, officials, proposals, servings, sources
+from service import (
+    answers,
+    counts_alone,
+    deliveries,
+    evidence,
+    notices,
+    officials,
+    other_addresses,
+    proposals,
+    servings,
+    sources,
+)
 from service.db import reading
 from service.errors import Refused
 from service.models import Notice
@@ -19,6 +30,7 @@ from service.web.approvals import approve, approve_alone
 from service.web.guards import acting, now
 
 blueprint = Blueprint("organise_notices", __name__)
+OF_OFFICIALS = {"official", "fallback"}
 COUNTS = {"send counts alone": True, "send names again": False}
 SETTLES = {"send again": "queued", "it arrived": "accepted", "it did not arrive": "bounced"}
 
@@ -114,7 +126,7 @@ def decide(number: int) -> ResponseReturnValue:
                 proposals.decide(database, proposal, "refused", g.organiser, now())
             case _:
                 raise Refused("Choose one of the buttons.")
-    where = "organise_notices.all_officials" if proposal.kind == "official" else "organise_notices.index"
+    where = "organise_notices.all_officials" if proposal.kind in OF_OFFICIALS else "organise_notices.index"
     return redirect(url_for(where), 303)
 
 
@@ -158,7 +170,7 @@ def _officials(database: Session, entered: dict[str, str], errors: dict[str, str
         entered = {field: str(getattr(one, field)) for field in officials.FIELDS}
     return render_template(
         "organise/officials.html", officials=officials.present(database), stale=officials.stale(database, now()),
-        waiting=[one for one in proposals.waiting(database) if one.kind == "official"],
+        waiting=[one for one in proposals.waiting(database) if one.kind in OF_OFFICIALS],
         about=proposals.described(database), entered=entered, errors=errors,
     )  # fmt: skip
 
@@ -180,6 +192,14 @@ def propose_official() -> ResponseReturnValue:
 def remove_official(number: int) -> ResponseReturnValue:
     with acting("remove", f"official {number}") as database:
         officials.remove(database, number, now())
+    return redirect(url_for("organise_notices.all_officials"), 303)
+
+
+@blueprint.post("/officials/<int:number>/fallback")
+def propose_fallback(number: int) -> ResponseReturnValue:
+    """Letters to an office that did not arrive go to its other address, once two organisers have said so."""
+    with acting("propose", f"official {number}", kind="fallback") as database:
+        approve_alone(database, other_addresses.propose(database, number, g.organiser, now()))
     return redirect(url_for("organise_notices.all_officials"), 303)
 
 

@@ -1,0 +1,19 @@
+"""A letter that failed goes to the other address of its office; whether it may is decided elsewhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service import evidence, letters
+from service.models import Delivery, Letter, Official
+
+
+def send_again(session: Session, delivery: Delivery, official: Official, now: datetime) -> None:
+    """The same letter, word for word and with the same Message-ID, to the official's other address."""
+    letter = session.get(Letter, delivery.message_id)
+    if letter is not None:
+        first = letter.original_id or delivery.message_id
+        evidence.append(session, delivery, "fallback", {"original": first}, now)
+        delivery.message_id = letters.copy_letter(session, letter, official.fallback_email, first, now).id
