@@ -40,6 +40,12 @@ def objected(session: Session, delivery: Delivery) -> bool:
     )
 
 
+def is_held_back(session: Session, delivery: Delivery) -> bool:
+    """Whether an organiser holds back what goes to this office. A rehearsal goes to organisers."""
+    official = delivery.official
+    return official is not None and official.held_at is not None and not session.get_one(Serving, delivery.serving_id).rehearsal
+
+
 def attempted(session: Session, message_id: int, verdict: str, facts: dict[str, Any], *, direct: bool, now: datetime) -> None:
     """Writes an attempt into the evidence. `direct`: the server that answered is the recipient's own.
 

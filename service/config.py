@@ -72,6 +72,7 @@ def _derive(values: dict[str, Any]) -> None:
         f"Published and promoted by {values['organisation']}, {values['postal_address']}."
     )
     _protect_the_relay(values)
+    _want_two_people(values)
     if bool(values["dkim_domain"]) != bool(values["dkim_key_file"]):
         raise SettingRefused("DKIM_DOMAIN and DKIM_KEY_FILE go together: set both or neither.")
 
@@ -91,6 +92,15 @@ def _protect_the_relay(values: dict[str, Any]) -> None:
         raise SettingRefused(
             "MAIL_USE_TLS is off, and letters would cross the network in the clear: set it on, or ALLOW_PLAIN_RELAY=1."
         )
+
+
+def _want_two_people(values: dict[str, Any]) -> None:
+    """Of a service that people reach, whose address says https."""
+    if not values["base_url"].startswith("https://") or values["allow_one_person"]:
+        return
+    for name, said in (("approvals", "0"), ("second_factor", "off")):
+        if not values[name]:
+            raise SettingRefused(f"{name.upper()} is {said}, so one person could do it all: ALLOW_ONE_PERSON=1 if you mean it.")
 
 
 def _is_this_machine(server: str) -> bool:

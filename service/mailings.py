@@ -105,6 +105,7 @@ def approve(
             raise Refused("Approving takes an approver or an administrator.")
         if approver.id == mailing.author_id:
             raise Refused("Another organiser must approve what you wrote.")
+        writing.refuse_newcomer(session, mailing, approver, now)
     goes_at = mailing.send_at
     if approver is not None:
         _judge(session, mailing, typed, now, dns)

@@ -101,6 +101,17 @@ def _ask_signers(session: Session, now: datetime) -> None:
             session.add(Asking(edition_id=notice.edition.id, officials_added_at=now, created_at=now))
 
 
+def hold_back(session: Session, number: int, now: datetime) -> Official:
+    """Letters to this office wait from now on."""
+    official = find(session, number)
+    official.held_at = official.held_at or now
+    return official
+
+
+def send_again(session: Session, number: int) -> None:
+    find(session, number).held_at = None
+
+
 def remove(session: Session, number: int, now: datetime) -> None:
     """Gets nothing more from now on; the register keeps what was."""
     official = find(session, number)

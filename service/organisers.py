@@ -22,8 +22,8 @@ SESSION_LASTS = timedelta(hours=12)
 NOT_RIGHT = "The address or the password is not right. Leave the password empty, and we mail you a link."
 
 
-def add(session: Session, email: str, role: str, now: datetime) -> Organiser:
-    """A new organiser, or a new role for one that is known; a changed role ends the sessions at once."""
+def checked(email: str, role: str) -> str:
+    """The address, as it is written. Raises Refused, all errors at once."""
     errors = {} if role in ROLES else {"role": f"Choose a role: {', '.join(ROLES)}."}
     try:
         email = parse(email)
@@ -31,15 +31,36 @@ def add(session: Session, email: str, role: str, now: datetime) -> Organiser:
         errors = refused.errors | errors
     if errors:
         raise Refused(**errors)
+    return email
+
+
+def is_raised(session: Session, email: str, role: str) -> bool:
+    """Whether this role would give the address more than it has."""
+    organiser = known(session, email)
+    return organiser is None or list(ROLES).index(role) > list(ROLES).index(organiser.role)
+
+
+def add(session: Session, email: str, role: str, now: datetime, invited_by_id: int | None = None) -> Organiser:
+    """A new organiser, or a new role for one that is known; a changed role ends the sessions at once.
+
+    `invited_by_id`: who proposed it, so that the new one approves nothing of theirs for now. Raises Refused.
+    """
+    email = checked(email, role)
     organiser = session.scalar(select(Organiser).where(Organiser.mailbox == mailbox(email)))
     if organiser is None:
         organiser = Organiser(email=email, mailbox=mailbox(email), role=role, created_at=now)
         session.add(organiser)
+        _note_inviter(organiser, invited_by_id, now)
     elif organiser.role != role or organiser.removed_at:
         organiser.role, organiser.removed_at = role, None
+        _note_inviter(organiser, invited_by_id, now)
         _end_all(session, organiser)
     session.flush()
     return organiser
+
+
+def _note_inviter(organiser: Organiser, invited_by_id: int | None, now: datetime) -> None:
+    organiser.invited_by_id, organiser.role_since = invited_by_id, now if invited_by_id is not None else None
 
 
 def remove(session: Session, organiser: Organiser, now: datetime) -> None:

@@ -48,7 +48,7 @@ class Papers:
 
 
 def cohorts(session: Session, serving: Serving) -> list[Cohort]:
-    written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None))
+    written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None), Official.held_at.is_(None))
     officials = list(
         session.scalars(select(Official).where(*written_to).order_by(Official.added_at, Official.counts_alone, Official.id))
     )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import states
+from service import newcomers, states
 from service.config import settings
 from service.errors import NotFound, Refused
 from service.models import Edition, Notice, Organiser, Proposal, Signature
@@ -51,6 +51,7 @@ def decide(session: Session, proposal: Proposal, verdict: str, organiser: Organi
             raise Refused("Approving takes an approver or an administrator.")
         if organiser.id == proposal.proposed_by_id:
             raise Refused("Another organiser must approve what you proposed.")
+        newcomers.refuse(organiser, proposal.proposed_by_id, proposal.proposed_at, now)
     decided = {"decided_by_id": organiser.id, "decided_at": now}
     if not states.claim(session, Proposal, "open", verdict, Proposal.id == proposal.id, **decided):
         raise Refused("Somebody has decided this meanwhile: reload the page.")

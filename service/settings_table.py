@@ -121,6 +121,8 @@ class Settings:
     imprint: str = setting("", "Digital imprint (Elections Act 2022 s.41); empty: made from the two above.")
     contact_email: str = setting("", "Where people write to us; empty: contact@MAIL_DOMAIN.", mail_address)
     approvals: int = setting("1", "How many other organisers must approve what cannot be undone: 1 or 0.", none_or_one)
+    newcomer_hours: int = setting("24", "For how long somebody who was made an organiser approves nothing.", amount)
+    allow_one_person: bool = setting("off", "Whether one person may do everything on a service that people reach.", flag)
     second_factor: bool = setting("on", "Whether organisers need a second factor.", flag)
     cooling_seconds: int = setting("60", "How long an approved update can be recalled before it goes.", amount)
     typed_count_above: int = setting("1000", "More recipients than this are typed by whoever approves.", amount)

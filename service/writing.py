@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import audience, emails_to_organisers, names, placeholders, small_counts, times
+from service import audience, emails_to_organisers, names, newcomers, placeholders, small_counts, times
 from service.config import settings
 from service.errors import Refused
 from service.models import Mailing, MailingSeen, MailingVersion, Organiser
@@ -106,6 +106,17 @@ def versions(session: Session, mailing: Mailing) -> list[MailingVersion]:
     """All that was saved, the newest first."""
     mine = select(MailingVersion).where(MailingVersion.mailing_id == mailing.id)
     return list(session.scalars(mine.order_by(MailingVersion.number.desc())))
+
+
+def refuse_newcomer(session: Session, mailing: Mailing, approver: Organiser, now: datetime) -> None:
+    """Raises Refused for somebody who was made an organiser lately, and for what their inviter wrote then."""
+    newcomers.refuse(approver, mailing.author_id, _last_saved(session, mailing), now)
+
+
+def _last_saved(session: Session, mailing: Mailing) -> datetime:
+    """When its words were last changed."""
+    last = select(MailingVersion.saved_at).where(MailingVersion.mailing_id == mailing.id).order_by(MailingVersion.number.desc())
+    return session.scalar(last.limit(1)) or mailing.created_at
 
 
 def version(session: Session, mailing: Mailing, number: int) -> MailingVersion | None:

@@ -195,7 +195,7 @@ def test_every_other_page_is_for_everybody(visitor: Visitor) -> None:
     assert re.search(r"C-\d{4}-", visitor.page.locator("main").inner_text())
 
 
-@pytest.mark.settings(SECOND_FACTOR="off")
+@pytest.mark.settings(SECOND_FACTOR="off", APPROVALS="0")
 @wide_or_narrow
 def test_a_complaint_and_a_waiting_serving_stand_on_the_dashboard(visitor: Visitor) -> None:
     page, world = visitor.page, visitor.world

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from service import notices, officials, proposals, sources
 from service.db import transaction
 from service.errors import Refused
-from service.models import AuditEntry, Edition, Notice, Official, Organiser, OrganiserSession, Proposal, Serving
+from service.models import AuditEntry, Notice, Official, Organiser, OrganiserSession, Proposal, Serving
 from tests import crowd
 from tests.people import AUGUST, NOTICE, OLIVE, PETRA, SLUG
 from tests.world import World
@@ -164,9 +164,11 @@ def test_alone_or_not_approving_wants_the_second_factor_again(world: World) -> N
 def test_a_notice_is_served_stopped_and_closed_from_its_page(world: World) -> None:
     world.publish(milestones=(100,), wait=15)
     world.add_organisers()
-    olive = world.sign_in(OLIVE)
+    olive, petra = world.sign_in(OLIVE), world.sign_in(PETRA)
     crowd.sign(range(1))
     assert world.post(PAGE, {"act": "serve"}, olive).status_code == 303
+    assert world.rows(select(Serving.id)) == []
+    assert decide(world, "approve", petra) == 303
     assert "Stop it" in world.get(PAGE, olive).get_data(as_text=True)
     world.post(PAGE, {"act": "demand", "demand": "1", "on": "2026-11-20"}, olive)
     assert "Met on 20 November 2026" in world.get(PAGE, olive).get_data(as_text=True)
@@ -174,6 +176,8 @@ def test_a_notice_is_served_stopped_and_closed_from_its_page(world: World) -> No
     assert world.post(PAGE, {"act": "demand", "demand": "1", "on": "soon"}, olive).status_code == 409
     assert world.post(PAGE, {"act": "dance"}, olive).status_code == 409
     world.post(PAGE, {"act": "close"}, olive)
+    assert world.rows(select(Notice.state)) == ["live"]
+    assert decide(world, "approve", petra) == 303
     assert world.rows(select(Notice.state)) == ["closed"]
     entries = world.rows(select(AuditEntry).where(AuditEntry.subject == f"notice {SLUG}").order_by(AuditEntry.id))
     assert [(one.act, one.details) for one in entries] == [
@@ -231,20 +235,3 @@ def test_a_removed_official_gets_nothing_more(world: World) -> None:
     world.work("notices")
     assert world.letters("secretary@nec.example") == []
     assert len(world.rows(select(Serving))) == 1
-
-
-def test_a_new_text_is_served_once_two_organisers_made_it_an_edition(world: World) -> None:
-    world.publish(milestones=(100,))
-    world.add_organisers()
-    petra, olive = world.sign_in(PETRA), world.sign_in(OLIVE)
-    crowd.sign(range(1))
-    with transaction() as session:
-        notices.take_in(session, sources.read_file(NOTICE.replace("every month", "every week")), datetime.now(UTC))
-    assert "is not published" in world.get(PAGE, olive).get_data(as_text=True)
-    world.post(PAGE, {"act": "serve"}, olive)
-    assert world.rows(select(Edition.number)) == [1]
-    assert world.rows(select(Serving.edition_id)) == [1]
-    world.post(PAGE, {"act": "live"}, petra)
-    assert decide(world, "approve", olive) == 303
-    assert world.rows(select(Edition.number).order_by(Edition.number)) == [1, 2]
-    assert "is not published" not in world.get(PAGE, olive).get_data(as_text=True)

@@ -53,7 +53,7 @@ BELOW_STORIES = {
     "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
     "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "incoming",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
-    "models", "name_server", "names", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
+    "models", "name_server", "names", "newcomers", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
     "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "request_forms",
     "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources",

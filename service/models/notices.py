@@ -116,6 +116,8 @@ class Official(Base):
     bounced_because: Mapped[str] = mapped_column(Text, default="", server_default="")
     counts_alone: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether letters to this office leave the names out, because its mail server takes none of them encrypted."""
+    held_at: Mapped[datetime | None]
+    """Since when an organiser holds back what goes to this office."""
     objected_at: Mapped[datetime | None]
     """When this official asked, by the link in a letter, to get nothing more."""
 

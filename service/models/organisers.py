@@ -27,6 +27,10 @@ class Organiser(Base):
     totp_step: Mapped[int] = mapped_column(default=0)
     """The last time step whose code was taken: each code works once (RFC 6238 §5.2)."""
     created_at: Mapped[datetime]
+    invited_by_id: Mapped[int | None] = mapped_column(Ref)
+    """Who proposed this organiser, or this role; None: a command, as for the first two."""
+    role_since: Mapped[datetime | None]
+    """When an approved proposal gave the role."""
     removed_at: Mapped[datetime | None]
     """Since when they sign in no more; the row stays, for what they wrote and approved names it."""
 

@@ -7,10 +7,10 @@ from zoneinfo import available_timezones
 from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from service import failed_codes, organisers, second_factor
-from service.db import reading, transaction
+from service import organisers, second_factor
+from service.db import reading
 from service.errors import Refused
-from service.web.guards import KEY, acting, now, signed_here
+from service.web.guards import KEY, acting, note_wrong_code, now, signed_here
 
 blueprint = Blueprint("account", __name__)
 ZONES = sorted(available_timezones())
@@ -45,8 +45,7 @@ def show_second_factor() -> ResponseReturnValue:
             second_factor.show(database, signed.organiser, signed, request.form.get("code", ""), now())
             session[KEY] = organisers.rotate(database, signed)
     except Refused as refused:
-        with transaction() as database:
-            failed_codes.note(database, signed_here(database).organiser, "code", request.remote_addr or "", now())
+        note_wrong_code()
         return render_template("organise/second_factor.html", then=_then(), entered={}, errors=refused.errors), 422
     return redirect(_then(), 303)
 

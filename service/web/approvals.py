@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import g
 from sqlalchemy.orm import Session
 
-from service import audit, moderation, notices, officials, other_addresses
+from service import (
+    audit,
+    deliveries,
+    mailings,
+    moderation,
+    notices,
+    officials,
+    organisers,
+    other_addresses,
+    proposals,
+    second_factor,
+)
 from service.config import settings
-from service.models import Proposal
+from service.models import Notice, Proposal
 from service.web.guards import may_at_once, noted, now
 
 
 def approve(database: Session, proposal: Proposal) -> None:
     """Raises Refused where it takes somebody else, or can be done no more."""
     APPROVE[proposal.kind](database, proposal)
+
+
+def propose(database: Session, kind: str, content: dict[str, Any], notice: Notice | None = None) -> str:
+    """Proposes it, and does it at once where one organiser may (APPROVALS=0); returns its name in the audit."""
+    proposal = proposals.propose(database, kind, notice, content, g.organiser, now())
+    approve_alone(database, proposal)
+    return f"proposal {proposal.id}"
 
 
 def approve_alone(database: Session, proposal: Proposal) -> None:
@@ -31,9 +50,43 @@ def _signatures(database: Session, proposal: Proposal) -> None:
         noted(database, act, audit.person(signature.mailbox), signature=signature.id, reason=reason)
 
 
+def _decided(act: Callable[[Session, Proposal], None]) -> Callable[[Session, Proposal], None]:
+    def approve_and_act(database: Session, proposal: Proposal) -> None:
+        proposals.decide(database, proposal, "approved", g.organiser, now())
+        act(database, proposal)
+
+    return approve_and_act
+
+
+def _organiser(database: Session, proposal: Proposal) -> None:
+    inviter = proposal.proposed_by_id if settings().approvals else None
+    organisers.add(database, proposal.content["email"], proposal.content["role"], now(), inviter)
+
+
+def _take_off_second_factor(database: Session, proposal: Proposal) -> None:
+    organiser = organisers.find(database, proposal.content["organiser"])
+    second_factor.take_off(database, organiser)
+    organisers.end_all_sessions(database, organiser)
+
+
+def _serve(database: Session, proposal: Proposal) -> None:
+    notice = database.get_one(Notice, proposal.notice_id)
+    deliveries.order(database, notice, notices.to_serve(database, notice, now()), now())
+
+
+def _cancel(database: Session, proposal: Proposal) -> None:
+    mailings.cancel(database, mailings.hold(database, proposal.content["mailing"]), now())
+
+
 APPROVE: dict[str, Callable[[Session, Proposal], None]] = {
     "official": lambda database, proposal: officials.approve(database, proposal, g.organiser, now()),
     "fallback": lambda database, proposal: other_addresses.approve(database, proposal, g.organiser, now()),
     "live": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
     "schedule": lambda database, proposal: notices.approve(database, proposal, g.organiser, now()),
+    "organiser": _decided(_organiser),
+    "second factor": _decided(_take_off_second_factor),
+    "serve": _decided(_serve),
+    "close": _decided(lambda database, proposal: notices.end(database, database.get_one(Notice, proposal.notice_id), now())),
+    "cancel": _decided(_cancel),
+    "remove official": _decided(lambda database, proposal: officials.remove(database, proposal.content["official"], now())),
 } | dict.fromkeys(moderation.KINDS, _signatures)

@@ -10,16 +10,18 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import abort, g, redirect, request, session, url_for
+from flask import abort, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import audit, organisers, second_factor
+from service import audit, failed_codes, organisers, second_factor
 from service.db import reading, transaction
+from service.errors import Refused
 from service.models import OrganiserSession
 from service.web.may import MAY, WITHOUT_SECOND_FACTOR
 
 KEY = "organiser"
+CODE = "code_again"
 P = ParamSpec("P")
 R = TypeVar("R")
 STEP_SECONDS = 0.04
@@ -43,9 +45,36 @@ def needs_organiser() -> ResponseReturnValue | None:
         return redirect(url_for("account.second_factor", then=_here()), 303)
     if not may(what := _what()):
         abort(403)
-    if not may_at_once(what):
+    return None if may_at_once(what) else _asked_again()
+
+
+def _asked_again() -> ResponseReturnValue | None:
+    """The code again. Its page holds all that was entered, and what was pressed is done as soon as the code is right.
+
+    A file would have to be sent twice; whoever has no second factor signs in again.
+    """
+    if request.method == "GET" or request.files or g.organiser.totp_since is None:
         return redirect(url_for("account.second_factor", then=_here()), 303)
-    return None
+    errors: dict[str, str] = {}
+    if CODE in request.form:
+        try:
+            with acting("show second factor", f"organiser {g.organiser.id}") as database:
+                signed = signed_here(database)
+                second_factor.show(database, signed.organiser, signed, request.form[CODE], now())
+                session[KEY] = organisers.rotate(database, signed)
+            return None
+        except Refused as refused:
+            note_wrong_code()
+            errors = {CODE: str(refused)}
+    fields = [(name, value) for name, values in request.form.lists() for value in values if name != CODE]
+    page = render_template("organise/second_factor_again.html", fields=fields, errors=errors)
+    return page, 422 if errors else 200
+
+
+def note_wrong_code() -> None:
+    """In a transaction of its own: that of the press is rolled back."""
+    with transaction() as database:
+        failed_codes.note(database, signed_here(database).organiser, "code", request.remote_addr or "", now())
 
 
 def _what() -> str:

@@ -26,12 +26,16 @@ from service.errors import Refused
 from service.models import Notice
 from service.operations import problems
 from service.proof.encoding import encode
-from service.web.approvals import approve, approve_alone
+from service.web.approvals import approve, approve_alone, propose
 from service.web.guards import acting, now
 
 blueprint = Blueprint("organise_notices", __name__)
-OF_OFFICIALS = {"official", "fallback"}
+OF_OFFICIALS = ("official", "fallback", "remove official")
 COUNTS = {"send counts alone": True, "send names again": False}
+DECIDED_AT = dict.fromkeys(OF_OFFICIALS, "organise_notices.all_officials") | {
+    "organiser": "team.team", "second factor": "team.team", "cancel": "organise.dashboard",
+}  # fmt: skip
+"""The page on which a proposal of this kind was decided; else that of all notices."""
 SETTLES = {"send again": "queued", "it arrived": "accepted", "it did not arrive": "bounced"}
 
 
@@ -85,7 +89,12 @@ def _unknown(_database: Session, _notice: Notice) -> None:
 
 
 def _serve(database: Session, notice: Notice) -> None:
-    deliveries.order(database, notice, notices.to_serve(database, notice, now()), now())
+    """A rehearsal goes to organisers, and takes one of them."""
+    edition = notices.to_serve(database, notice, now())
+    if notice.state == "rehearsal":
+        deliveries.order(database, notice, edition, now())
+    else:
+        propose(database, "serve", {"notice": notice.title}, notice)
 
 
 def _meet(database: Session, notice: Notice) -> None:
@@ -104,12 +113,12 @@ def _propose(kind: str) -> Callable[[Session, Notice], None]:
     return propose
 
 
-ACTS: dict[str, Callable[[Session, Notice], None]] = {
+ACTS: dict[str, Callable[[Session, Notice], object]] = {
     "serve": _serve,
     "demand": _meet,
     "schedule": _propose("schedule"),
     "live": _propose("live"),
-    "close": lambda database, notice: notices.end(database, notice, now()),
+    "close": lambda database, notice: propose(database, "close", {"notice": notice.title}, notice),
 }
 
 
@@ -126,8 +135,7 @@ def decide(number: int) -> ResponseReturnValue:
                 proposals.decide(database, proposal, "refused", g.organiser, now())
             case _:
                 raise Refused("Choose one of the buttons.")
-    where = "organise_notices.all_officials" if proposal.kind in OF_OFFICIALS else "organise_notices.index"
-    return redirect(url_for(where), 303)
+    return redirect(url_for(DECIDED_AT.get(proposal.kind, "organise_notices.index")), 303)
 
 
 @blueprint.get("/servings/<int:number>")
@@ -190,8 +198,24 @@ def propose_official() -> ResponseReturnValue:
 
 @blueprint.post("/officials/<int:number>/remove")
 def remove_official(number: int) -> ResponseReturnValue:
+    """Nothing more goes there from now on; whether that is final, two decide."""
     with acting("remove", f"official {number}") as database:
-        officials.remove(database, number, now())
+        official = officials.hold_back(database, number, now())
+        propose(database, "remove official", {"official": number, "office": official.office})
+    return redirect(url_for("organise_notices.all_officials"), 303)
+
+
+@blueprint.post("/officials/<int:number>/hold")
+def hold_official(number: int) -> ResponseReturnValue:
+    """A brake, which takes one: letters to this office wait, or go again."""
+    name = request.form.get("act", "")
+    if name not in {"hold back", "send again"}:
+        raise Refused("Choose one of the buttons.")
+    with acting(name, f"official {number}") as database:
+        if name == "hold back":
+            officials.hold_back(database, number, now())
+        else:
+            officials.send_again(database, number)
     return redirect(url_for("organise_notices.all_officials"), 303)
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from service import audit, organisers, second_factor
+from service import audit, organisers, proposals
 from service.db import reading
 from service.errors import Refused
 from service.roles import ROLES
+from service.web.approvals import propose
 from service.web.guards import acting, now
 
 blueprint = Blueprint("team", __name__)
@@ -26,18 +27,30 @@ def team() -> ResponseReturnValue:
 
 def _team(entered: dict[str, str], errors: dict[str, str]) -> str:
     with reading() as database:
+        waiting = [one for one in proposals.waiting(database) if one.kind in {"organiser", "second factor"}]
         found = [(one, len(organisers.sessions(database, one, now()))) for one in organisers.all_of_them(database)]
-        return render_template("organise/team.html", found=found, roles=ROLES, entered=entered, errors=errors)
+        return render_template(
+            "organise/team.html",
+            found=found,
+            roles=ROLES,
+            entered=entered,
+            errors=errors,
+            waiting=waiting,
+            about=proposals.described(database),
+        )
 
 
 @blueprint.post("/organisers")
 def add() -> ResponseReturnValue:
-    """A new organiser, or another role for one."""
+    """A new organiser, or another role for one: more than they have takes a second organiser, less is given at once."""
     form = request.form
     try:
         with acting("add organiser", "organiser", role=form.get("role", "")) as database:
-            organiser = organisers.add(database, form.get("email", ""), form.get("role", ""), now())
-            database.info["subject"] = f"organiser {organiser.id}"
+            email, role = organisers.checked(form.get("email", ""), form.get("role", "")), form.get("role", "")
+            if organisers.is_raised(database, email, role):
+                database.info["subject"] = propose(database, "organiser", {"email": email, "role": role})
+            else:
+                database.info["subject"] = f"organiser {organisers.add(database, email, role, now()).id}"
     except Refused as refused:
         return _team(form.to_dict(), refused.errors), 422
     return redirect(url_for("team.team"), 303)
@@ -56,8 +69,8 @@ def act(number: int) -> ResponseReturnValue:
                 case "end sessions":
                     organisers.end_all_sessions(database, organiser)
                 case "take off second factor":
-                    second_factor.take_off(database, organiser)
-                    organisers.end_all_sessions(database, organiser)
+                    about = {"organiser": organiser.id, "email": organiser.email}
+                    database.info["subject"] = propose(database, "second factor", about)
                 case _:
                     raise Refused("Choose one of the buttons.")
     except Refused as refused:

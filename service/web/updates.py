@@ -16,6 +16,7 @@ from service.errors import NotFound, Refused
 from service.findings import Findings
 from service.models import Mailing
 from service.operations import problems
+from service.web.approvals import propose
 from service.web.guards import acting, now
 
 blueprint = Blueprint("updates", __name__)
@@ -150,6 +151,13 @@ def _again(database: Session, mailing: Mailing) -> None:
     database.info["go to"] = mailings.again(database, mailing, g.organiser, now()).id
 
 
+def _cancel(database: Session, mailing: Mailing) -> None:
+    """It pauses at once, which one may; whether it ends for good, two decide."""
+    if mailing.state == "sending" and settings().approvals:
+        mailings.pause(database, mailing.id, "an organiser wants to cancel it")
+    propose(database, "cancel", {"mailing": mailing.id, "subject": mailing.subject})
+
+
 ACTS: dict[str, Callable[[Session, Mailing], str | None]] = {
     "test": _test,
     "submit": _submit,
@@ -158,6 +166,6 @@ ACTS: dict[str, Callable[[Session, Mailing], str | None]] = {
     "recall": mailings.recall,
     "pause": _pause,
     "resume": _resume,
-    "cancel": lambda database, mailing: mailings.cancel(database, mailing, now()),
+    "cancel": _cancel,
     "again": _again,
 }

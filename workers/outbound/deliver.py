@@ -130,8 +130,9 @@ def _must_not_go(session: Session, message: Message, delivery: Delivery | None, 
     if delivery is not None and answers.objected(session, delivery):
         ledger.settle(session, [message.id], "suppressed", mail_troubles.OBJECTED, now)
         return True
-    if message.kind in limits.ASKING and domain_breakers.is_open(session, domain(message.email or ""), now):
-        ledger.release(session, ledger.token(), [message.id], due_at=now + domain_breakers.LOOK_AGAIN)
+    held = delivery is not None and answers.is_held_back(session, delivery)
+    if held or (message.kind in limits.ASKING and domain_breakers.is_open(session, domain(message.email or ""), now)):
+        ledger.release(session, ledger.token(), [message.id], due_at=now + suppressions.LOOK_AGAIN)
         return True
     barrier = suppressions.barrier_of(session, message.mailbox or "") if message.queue != queue.NOTICES else None
     if barrier is None or not barrier.bars(message.kind, message.created_at):
