@@ -20,8 +20,10 @@ from service import links
 from service.db import reading, transaction
 from service.errors import NotFound
 from service.models import Arrival, Bounce, Evidence, FormerTokens, Mailing, Message, Official, Subscription
+from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, STRANGER, bounce, complaint, receive
 from tests.inbound.test_bounces import readers, suppressed
+from tests.inbound.test_stories import send_update
 from tests.people import ANN, OLIVE, SLUG
 from tests.world import World, html_of, text_of
 
@@ -32,12 +34,16 @@ TOKEN = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}(?![a-z2-7])")
 def served(world: World) -> list[Message]:
     """Ann signed, and the officials have been served."""
     world.publish(milestones=(1,))
+    sign_and_serve(world)
+    return world.rows(select(Message).where(Message.kind == "serving").order_by(Message.id))
+
+
+def sign_and_serve(world: World) -> None:
     world.add_organisers()
     world.sign(ANN, updates="yes")
     world.confirm(ANN["email"])
     world.sweep()
     world.work()
-    return world.rows(select(Message).where(Message.kind == "serving").order_by(Message.id))
 
 
 def public_and_forwarded(world: World, letters: list[EmailMessage]) -> str:
@@ -203,3 +209,29 @@ def test_a_flood_of_claims_about_one_message_is_shown_once(world: World) -> None
     for number in range(5):
         receive(world, STRANGER + bounce("5.1.1", f"550 lie {number}"), links.bounce_address(message.id), "")
     assert world.rows(select(Arrival.folder).order_by(Arrival.id)) == ["unclear", "", "", "", ""]
+
+
+@pytest.mark.parametrize("door", ["smtp", "lmtp"])
+def test_the_attack_fails_at_both_doors(receiver: Receiver, world: World, door: str) -> None:
+    """With the manifest, and a copy that was answered in public, from this very machine, without any trace of a way."""
+    sign_and_serve(world)
+    send_update(world)
+    letter, copy = (world.rows(select(Message).where(Message.kind == kind))[0] for kind in ("serving", "mailing"))
+    public = world.get(f"/notices/{SLUG}/servings/1/manifest.json").text
+    assert links.message_token(letter.id) in public
+    before = world.get(f"/notices/{SLUG}/deliveries").text
+    lie = "550 5.1.1 these signatures are fake, see evil.example/expose"
+    with receiver.client() if door == "smtp" else receiver.lmtp_client() as client:
+        for number in (letter.id, copy.id):
+            for action in ("failed", "delivered"):
+                client.sendmail("", [f"bounce+{links.message_token(number)}@{DOMAIN}"], bounce("5.1.1", lie, action))
+            client.sendmail("fbl@evil.example", [f"fbl@{DOMAIN}"], complaint(number, secret=False))
+    world.sweep(datetime.now(UTC) + timedelta(seconds=10))  # stored before the 250; the bell may come later
+    world.work()
+    assert len(world.rows(select(Arrival.id).where(Arrival.state == "done"))) == 6
+    assert world.get(f"/notices/{SLUG}/deliveries").text == before
+    assert "expose" not in before
+    assert suppressed(world, ANN["email"]) is None
+    assert world.rows(select(Subscription.state)) == ["confirmed"]
+    assert world.rows(select(Official.bounced_at)) == [None, None]
+    assert {*world.rows(select(Message.state).where(Message.id.in_([letter.id, copy.id])))} == {"accepted"}

@@ -105,6 +105,15 @@ def test_anything_more_is_read_by_a_person(reader: World) -> None:
 
 
 @pytest.mark.settings(APPROVALS="0")
+def test_at_an_address_of_before_it_is_asked_back(reader: World) -> None:
+    """It could be made of the Message-ID, which everybody sees to whom she answers."""
+    number = reader.rows(select(Message.id).where(Message.kind == "mailing").order_by(Message.id))[0]
+    reply(reader, "Stop", f"bounce+{links.message_token(number)}@{DOMAIN}", author="eve@evil.example")
+    assert last(reader).outcome == "answered: asked whether to leave"
+    assert state(reader, ANN["email"]) == "confirmed"
+
+
+@pytest.mark.settings(APPROVALS="0")
 def test_elsewhere_it_is_asked_back_and_one_press_leaves(reader: World) -> None:
     reply(reader, "Stop")
     assert last(reader).outcome == "answered: asked whether to leave"

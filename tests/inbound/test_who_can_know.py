@@ -4,16 +4,18 @@ provider's; by what our own mail server wrote above it, whatever its author put 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from service import links, spool
 from service.db import transaction
-from service.models import Arrival, Subscription
+from service.models import Arrival, Attempt, Message, Subscription
+from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, STRANGER, VOUCHED, bounce, complaint, receive
 from tests.inbound.test_bounces import readers, suppressed
+from tests.people import ANN
 from tests.world import World
 
 pytestmark = pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off")
@@ -81,3 +83,30 @@ def test_a_complaint_counts_from_a_provider_that_we_named(world: World, results:
     receive(world, VOUCHED % results + STRANGER + complaint(message.id), f"fbl@{DOMAIN}", "feedback@provider.example")
     assert bool(suppressed(world, "p0@example.org")) is counts
     assert world.rows(select(Subscription.state)) == (["left"] if counts else ["confirmed"])
+
+
+@pytest.mark.parametrize(("domain", "counts"), [("hosting.example", True), ("mx.hosting.example", True), ("example", False),
+                                                ("eve.hosting.example", False), ("ting.example", False)])  # fmt: skip
+def test_the_server_that_took_a_letter_can_know_what_became_of_it(world: World, domain: str, *, counts: bool) -> None:
+    """Many domains have their mail at a provider, whose reports bear the provider's name."""
+    (message,) = readers(world)
+    with transaction() as session:
+        session.add(
+            Attempt(message_id=message.id, at=datetime.now(UTC), host="MX.hosting.example", replies=[], outcome="accepted")
+        )
+    signed = VOUCHED % f"dkim=pass header.d={domain}".encode()
+    receive(world, signed + STRANGER + bounce(), links.bounce_address(message.id), "")
+    assert bool(suppressed(world, "p0@example.org")) is counts
+
+
+def test_a_server_that_hands_on_by_our_smtp_door_is_seen_as_what_it_is(receiver: Receiver, world: World) -> None:
+    """By the front door: what a mail server in front of us writes above is all that counts."""
+    world.subscribe(ANN)
+    world.work()
+    (message,) = world.rows(select(Message).where(Message.email == ANN["email"]))
+    for head, expected in ((STRANGER, None), (b"", "bounced: no such mailbox")):
+        with receiver.client() as client:
+            client.sendmail("", [links.bounce_address(message.id)], head + bounce())
+        world.sweep(datetime.now(UTC) + timedelta(seconds=10))  # stored before the 250; the bell may come later
+        world.work()
+        assert suppressed(world, ANN["email"]) == expected

@@ -144,7 +144,7 @@ def _is_proved(
     """Whether it came to the secret address of the envelope, or by a provider's hook, and from somebody who can know."""
     mailbox = bounces.mailbox_of(session, message)
     has_secret = to is None or not to.former or sources.is_just_former(session, message, said, mailbox, now)
-    return has_secret and sources.can_know(arrival, said, mailbox)
+    return has_secret and sources.can_know(session, arrival, said, message, mailbox)
 
 
 def _failure(said: Judgement) -> str:
@@ -165,7 +165,7 @@ def _astray(session: Session, arrival: Arrival, said: Judgement, now: datetime) 
     if message is None:
         return Outcome("it names no message of ours: nothing was changed", "unclear")
     mailbox = bounces.mailbox_of(session, message)
-    if sources.holds_secret(said, message) and sources.can_know(arrival, said, mailbox):
+    if sources.holds_secret(said, message) and sources.can_know(session, arrival, said, message, mailbox):
         return _failed(session, arrival, message, said, now)
     return _somebody_says(session, message, _failure(said))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import addresses, links
@@ -19,7 +20,7 @@ from service.config import settings
 from service.errors import NotFound
 from service.incoming.judgement import Judgement
 from service.incoming.origin import UNKNOWN
-from service.models import Arrival, FormerTokens, Message
+from service.models import Arrival, Attempt, FormerTokens, Message
 
 KEPT_SECONDS = 300
 FORMER_COUNT = timedelta(days=7)
@@ -70,21 +71,25 @@ def is_named_provider(arrival: Arrival, said: Judgement) -> bool:
     return arrival.external_id is not None or (not arrival.peer and bool({*settings().feedback_domains} & {*said.vouched_for}))
 
 
-def is_of_the_recipients_domain(arrival: Arrival, said: Judgement, mailbox: str) -> bool:
-    """SPF or DKIM of the domain that the message went to, or of a part of it. A person there sends no mail without a sender."""
-    if arrival.peer or arrival.sender != "":
+def is_of_their_server(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str) -> bool:
+    """SPF or DKIM of the domain that it went to, or of a server that took it. A person there sends no mail without a sender."""
+    if arrival.peer or arrival.sender != "" or not said.vouched_for:
         return False
-    host = addresses.domain(mailbox)
-    return any(
-        name == host or name.endswith(f".{host}") or host.endswith(f".{name}") for name in said.vouched_for if "." in name
-    )
+    took_it = session.scalars(select(Attempt.host).where(Attempt.message_id == message.id))
+    hosts = {addresses.domain(mailbox), settings().mail_server.lower(), *(host.lower() for host in took_it)}
+    return any(_belongs(name, host) for name in said.vouched_for for host in hosts)
 
 
-def can_know(arrival: Arrival, said: Judgement, mailbox: str | None) -> bool:
+def _belongs(name: str, host: str) -> bool:
+    """Whether one of them is a part of the other; not of all that ends in one label."""
+    return "." in name and "." in host and (name == host or name.endswith(f".{host}") or host.endswith(f".{name}"))
+
+
+def can_know(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str | None) -> bool:
     """Whether its word on what became of a message to this mailbox counts, once it has the secret that this takes."""
     if is_by_our_relay(said) or is_named_provider(arrival, said):
         return True
-    return mailbox is not None and is_of_the_recipients_domain(arrival, said, mailbox)
+    return mailbox is not None and is_of_their_server(session, arrival, said, message, mailbox)
 
 
 def knows_of_complaints(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str | None) -> bool:
@@ -92,7 +97,7 @@ def knows_of_complaints(session: Session, arrival: Arrival, said: Judgement, mes
     if arrival.external_id is not None:
         return True
     if message.id in {_row(links.read_complaint_token, token) for token in said.feedback_ids}:
-        return can_know(arrival, said, mailbox)
+        return can_know(session, arrival, said, message, mailbox)
     return is_former(session, message) and is_named_provider(arrival, said)
 
 
