@@ -66,14 +66,19 @@ def is_by_our_relay(said: Judgement) -> bool:
     return True
 
 
+def vouched_for(arrival: Arrival, said: Judgement) -> list[str]:
+    """The domains that it is proved to come from; not where a stranger connected straight to our SMTP door and wrote that."""
+    return said.vouched_for if arrival.peer is None or _relay.has(arrival.peer) else []
+
+
 def is_named_provider(arrival: Arrival, said: Judgement) -> bool:
     """One that proved itself at its hook, or by SPF or DKIM as a domain of FEEDBACK_DOMAINS."""
-    return arrival.external_id is not None or (not arrival.peer and bool({*settings().feedback_domains} & {*said.vouched_for}))
+    return arrival.external_id is not None or bool({*settings().feedback_domains} & {*vouched_for(arrival, said)})
 
 
 def is_of_their_server(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str) -> bool:
     """SPF or DKIM of the domain that it went to, or of a server that took it. A person there sends no mail without a sender."""
-    if arrival.peer or arrival.sender != "" or not said.vouched_for:
+    if arrival.sender != "" or not vouched_for(arrival, said):
         return False
     took_it = session.scalars(select(Attempt.host).where(Attempt.message_id == message.id))
     hosts = {addresses.domain(mailbox), settings().mail_server.lower(), *(host.lower() for host in took_it)}
