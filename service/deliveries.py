@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import corrections, documents, emails, links, manifests, proof_keys, queue, schedule, states, trees
+from service import corrections, documents, emails, groups, links, manifests, proof_keys, queue, schedule, states, trees
 from service.config import settings
 from service.errors import Refused
 from service.markdown import to_html, to_text
@@ -16,6 +16,8 @@ from service.models import Delivery, Edition, Message, Notice, Official, Organis
 from service.papers import Cohort, Papers, cohorts, edition_url
 from service.text import scripts
 
+LOOK_AGAIN = timedelta(hours=1)
+"""A group may have become small among those who signed meanwhile."""
 NAMES_IN_LETTER = 300
 """Above so many names the letter's own text refers to the attached list."""
 
@@ -60,11 +62,32 @@ def start(session: Session, serving_id: int, now: datetime) -> bool:
     if why := _why_not(session, serving, notice, edition):
         states.claim(session, Serving, "due", "stopped", Serving.id == serving_id, stopped_by=why)
         return False
+    if _waits_for_look(session, serving, edition):
+        serving.waits_for_look, serving.due_at = True, now + LOOK_AGAIN
+        return False
     values = {
         "started_at": now, "cut_off": edition.last_sequence, "count": edition.count, "struck": edition.struck,
         "tree_size": edition.tree_size,
     }  # fmt: skip
     return bool(states.claim(session, Serving, "due", "started", Serving.id == serving_id, **values))
+
+
+def _waits_for_look(session: Session, serving: Serving, edition: Edition) -> bool:
+    """Whether only milestones ask for it, which a large group of signatures reached, and no organiser has looked at that."""
+    by_milestone = all(cause.startswith("milestone ") for cause in serving.causes)
+    if serving.rehearsal or serving.looked_at is not None or not by_milestone or not settings().group_share:
+        return False
+    return groups.largest_share(session, edition) >= settings().group_share
+
+
+def looked_at(session: Session, serving_id: int, now: datetime) -> None:
+    """An organiser has looked at the groups: it goes now. Raises Refused where it waits for no look."""
+    serving = session.get(Serving, serving_id if serving_id < 2**63 else 0, with_for_update=True)
+    if serving is None or serving.state != "due" or not serving.waits_for_look:
+        raise Refused("It waits for nobody's look any more: reload the page.")
+    serving.waits_for_look, serving.looked_at, serving.due_at = False, now, now
+    session.flush()
+    queue.wake(session, "serve", serving.id, queue.NOTICES)
 
 
 def _why_not(session: Session, serving: Serving, notice: Notice, edition: Edition) -> str:

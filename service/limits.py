@@ -7,7 +7,6 @@ silent: the page looks the same and the letter is held back, not dropped.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import logging
 import time
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from redis.retry import Retry
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from service import domain_breakers
+from service import domain_breakers, visitors
 from service.addresses import counted_as, domain
 from service.config import settings
 from service.errors import TooMany
@@ -66,18 +65,24 @@ def _hit(limit: str, *key: str) -> bool:
 
 def visitor(remote_address: str) -> None:
     """A meeting shares one address, so the ceiling is high; over it a plain refusal. Raises TooMany."""
-    if not _hit(settings().limit_visitor, "visitor", _network(remote_address)):
+    if not _hit(settings().limit_visitor, "visitor", visitors.network(remote_address)):
         raise TooMany("visitor")
+
+
+def confirm(remote_address: str) -> None:
+    """One person who has a domain of their own could confirm hundreds. Raises TooMany."""
+    if not _hit(settings().limit_confirm, "confirm", visitors.network(remote_address)):
+        raise TooMany("confirm")
 
 
 def verify(remote_address: str) -> None:
     """Reading a file takes a process of its own, and all leaves of a tree may be a million. Raises TooMany."""
-    if not _hit(settings().limit_verify, "verify", _network(remote_address)):
+    if not _hit(settings().limit_verify, "verify", visitors.network(remote_address)):
         raise TooMany("verify")
 
 
 def sign_in(remote_address: str) -> None:
-    if not _hit(settings().limit_sign_in, "sign-in", _network(remote_address)):
+    if not _hit(settings().limit_sign_in, "sign-in", visitors.network(remote_address)):
         raise TooMany("sign-in")
 
 
@@ -98,15 +103,6 @@ def password(mailbox: str) -> None:
     """Counted for every address, whether somebody signs in under it or not. Raises TooMany."""
     if not _hit(settings().limit_code, "password", mailbox):
         raise TooMany("password")
-
-
-def _network(remote_address: str) -> str:
-    """One visitor owns a whole IPv6 /64."""
-    try:
-        address = ipaddress.ip_address(remote_address)
-    except ValueError:
-        return "unknown"
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 def one_at_a_time(session: Session, mailbox: str) -> None:

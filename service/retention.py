@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service import brakes, states
+from service import brakes, states, visitors
 from service.config import settings
 from service.forgetting import forget_letters
 from service.limits import ASKING
@@ -41,7 +41,8 @@ SETTLED = ("accepted", "bounced", "complained", "refused", "suppressed", "cancel
 KEPT = "kept: "
 
 RULES: dict[str, str] = {
-    "signatures": "unconfirmed: UNCONFIRMED_DAYS; confirmed: pseudonymised PSEUDONYMISE_DAYS after the notice closes",
+    "signatures": "unconfirmed: UNCONFIRMED_DAYS; confirmed: pseudonymised PSEUDONYMISE_DAYS after the notice closes; "
+    "a keyed mark of the visitor who confirmed, so that fraud is seen: 30 days",
     "subscriptions": "unconfirmed: UNCONFIRMED_DAYS; left: two years, so that an import cannot bring them back",
     "requests": "unconfirmed: UNCONFIRMED_DAYS; to be written to again: 30 days and UNCONFIRMED_DAYS; "
     "used: UNCONFIRMED_DAYS after they ran out; of a receipt: as what it manages",
@@ -238,6 +239,7 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "mail that came in": _older(Arrival.received_at, 90),
     "bounces": _older(Bounce.at, 365),
     "what failures have in common": lambda session, now: brakes.forget(session, now, BATCH),
+    "marks of visitors": visitors.forget,
     "sign-in links": _older(SignInLink.expires_at, 1),
     "sessions": _older(OrganiserSession.expires_at, 1),
     "imports": _older(Import.created_at, 365),

@@ -141,6 +141,11 @@ class Settings:
 
     limit_visitor: str = setting("60 per 10 minutes", "Forms that one visitor may send.", rate)
     limit_verify: str = setting("30 per 10 minutes", "Checks at /verify, and lists of leaves, of one visitor.", rate)
+    limit_confirm: str = setting("200 per 10 minutes", "Confirmations that one visitor may press.", rate)
+    group_size: int = setting("20", "So many signatures of one visitor, domain or minute are shown as a group.", positive)
+    group_share: int = setting(
+        "20", "Per cent of the newest signatures in one group, from which milestones wait; 0: never.", amount
+    )
     limit_sign_in: str = setting("10 per 10 minutes", "Sign-in attempts of one visitor.", rate)
     limit_code: str = setting("10 per 10 minutes", "Codes, or passwords, that may be tried for one organiser.", rate)
     limit_domain: str = setting("", "Confirmations to one receiving domain, the rest wait; empty: as many as there are.", rate)

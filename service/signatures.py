@@ -99,11 +99,20 @@ def _store_wishes(
     return wishes
 
 
-def confirm(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:
-    """Counts the signatures that this request asked for; each gets the next number of its edition, and a receipt."""
+def confirm(
+    session: Session, request: Request, now: datetime, channel: str = "web", visitor: str | None = None
+) -> list[Signature]:  # fmt: skip
+    """Counts the signatures that this request asked for; each gets the next number of its edition, and a receipt.
+
+    `visitor`: the mark of who pressed.
+    """
     confirmed = []
     for item in request.items:
-        if item.signature and "officials" not in item.details and _count(session, item.signature, item.details, now):
+        if (
+            item.signature
+            and "officials" not in item.details
+            and _count(session, item.signature, item.details | {"visitor": visitor}, now)
+        ):
             signature = item.signature
             edition = session.get_one(Edition, signature.edition_id)
             purpose = f"sign:{edition.hash}"
@@ -114,7 +123,7 @@ def confirm(session: Session, request: Request, now: datetime, channel: str = "w
     return confirmed
 
 
-def _count(session: Session, signature: Signature, details: dict[str, str], now: datetime) -> bool:
+def _count(session: Session, signature: Signature, details: Mapping[str, str | None], now: datetime) -> bool:
     notice = counting.hold_notice(session, signature)
     if notice.state != "live":
         raise Refused("This notice has been closed; it takes no more signatures.")

@@ -51,13 +51,13 @@ STORIES = {
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
     "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
-    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "incoming",
+    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "newcomers", "papers", "passwords", "pdf_compiler", "placeholders", "plausible", "proof",
     "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "request_forms",
     "requests", "roles", "schedule", "sealed",
     "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources",
-    "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text", "times", "trees", "typesetting",
+    "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text", "times", "trees", "typesetting", "visitors",
     "verifying", "weak_secrets", "writing",
     "brakes", "fates", "outcome_counts", "reply_patterns",
 }  # fmt: skip

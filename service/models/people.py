@@ -21,6 +21,12 @@ class Signature(Base):
         Index(None, "mailbox"),
         Index(None, "state", "created_at"),
         Index(None, "confirmed_at"),
+        Index(
+            "ix_signatures_visitor",
+            "confirmed_at",
+            postgresql_where=text("visitor IS NOT NULL"),
+            sqlite_where=text("visitor IS NOT NULL"),
+        ),
         Index("ix_signatures_clp", text("lower(clp)"), "id"),
         Index("ix_signatures_prefix", "mailbox", postgresql_ops={"mailbox": "varchar_pattern_ops"}).ddl_if("postgresql"),
         Index("ix_signatures_words", text("to_tsvector('simple', name)"), postgresql_using="gin").ddl_if("postgresql"),
@@ -45,6 +51,8 @@ class Signature(Base):
     """When two organisers struck it out as false or abusive."""
     hidden_at: Mapped[datetime | None]
     """When organisers took the name off public pages; officials get it and it counts. `display` is what the signer chose."""
+    visitor: Mapped[str | None]
+    """A keyed mark of the visitor who confirmed it (service/visitors.py), for 30 days."""
     agreed_again_at: Mapped[datetime | None]
     """When this person agreed once more, having been told of officials added since `created_at`."""
     leaf: Mapped[int | None] = mapped_column(Ref)

@@ -38,6 +38,9 @@ class Serving(Base):
     """How many signatures had been struck out by the cut-off."""
     tree_size: Mapped[int | None]
     """How many leaves the edition's tree had at the cut-off."""
+    waits_for_look: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a milestone was reached with a large group of signatures, which an organiser has not looked at yet."""
+    looked_at: Mapped[datetime | None]
     stopped_by: Mapped[str] = mapped_column(default="")
     without_pdf: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether letters went without their PDF, since it could not be made."""

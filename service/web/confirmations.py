@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from service import asking_again, request_forms, requests, signatures, subscriptions
+from service import asking_again, limits, request_forms, requests, signatures, subscriptions, visitors
 from service.db import reading, transaction
 from service.models import Edition
 from service.web.guards import now
@@ -33,11 +33,12 @@ def show(token: str = "") -> ResponseReturnValue:
 
 @blueprint.post("/<letter:token>")
 def confirm(token: str) -> ResponseReturnValue:
+    limits.confirm(request.remote_addr or "")
     with transaction() as session:
         found = requests.find(session, "confirm", token, now())
         request_forms.choose(found, request.form.get("form", type=int))
         reactivated = requests.use(session, found, now())
-        signed = signatures.confirm(session, found, now())
+        signed = signatures.confirm(session, found, now(), visitor=visitors.mark(request.remote_addr or ""))
         agreed = asking_again.agree(session, found, now())
         joined = subscriptions.confirm(session, found, now())
         if not (signed or joined or agreed or reactivated):  # another letter's link had done it all, or it was taken back since

@@ -38,6 +38,8 @@ MAY: dict[str, May] = {
     "organise.dashboard": AUTHORS,
     "organise.sign_out": AUTHORS,
     "organise.stop_serving": AUTHORS,
+    "organise.looked_at": APPROVING,
+    "organise.strike_group": CHANGING,
     "organise.complaint": LOOKING_AT_PEOPLE,
     "organise.answered": LOOKING_AFTER,
     "problems.act try serving": AUTHORS,

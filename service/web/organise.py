@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, redirect, render_template, session, url_for
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from service import (
@@ -10,11 +10,14 @@ from service import (
     days,
     deliveries,
     desk,
+    groups,
     health,
     imports,
     mailings,
+    moderation,
     notices,
     organisers,
+    people,
     proposals,
     spool,
 )
@@ -22,6 +25,7 @@ from service.db import reading
 from service.errors import NotFound, Refused
 from service.models import Serving
 from service.operations import problems
+from service.web.approvals import approve_alone
 from service.web.guards import KEY, acting, may, now
 from service.web.shown import count_of
 
@@ -40,7 +44,9 @@ def dashboard() -> ResponseReturnValue:
             "organise/dashboard.html", updates=mailings.all_of_them(database, SHOWN), problems=wrong,
             waiting=[row for row in deliveries.waiting(database) if f"serving {row[0].id}" not in told],
             complaints=complaints.to_answer(database), now=at, desk=desk.of(database),
-            live=notices.in_force(database), parts=parts, files=files,
+            live=notices.in_force(database),
+            groups={one.slug: groups.find(database, one.edition) for one in notices.in_force(database) if one.edition},
+            parts=parts, files=files,
             signed=_told(days.by_day(database, "signatures", at)),
             subscribed=_told(days.by_day(database, "subscriptions", at)),
             domains=[bar for bar in _told(days.by_domain(database, at)) if bar.requested],
@@ -51,6 +57,31 @@ def dashboard() -> ResponseReturnValue:
 def _told(bars: list[days.Bar]) -> list[days.Bar]:
     """The counts as the organiser who looks may know them."""
     return [bar._replace(requested=count_of(bar.requested), confirmed=count_of(bar.confirmed)) for bar in bars]
+
+
+@blueprint.post("/servings/<int:number>/looked-at")
+def looked_at(number: int) -> ResponseReturnValue:
+    """The groups of signatures with which a milestone was reached are those of a crowd: serve."""
+    with acting("looked at groups", f"serving {number}") as database:
+        deliveries.looked_at(database, number, now())
+    return redirect(url_for("organise.dashboard"), 303)
+
+
+@blueprint.post("/notices/<slug>/groups")
+def strike_group(slug: str) -> ResponseReturnValue:
+    """Proposes that a whole group is struck out; a second organiser decides."""
+    kind, value, why = (request.form.get(name, "") for name in ("kind", "value", "reason"))
+    reason = people.reason(why)
+    with acting("propose: strike a group", f"notice {slug}", kind=kind) as database:
+        notice = notices.find(database, slug)
+        found = groups.find(database, notice.edition) if notice.edition else []
+        group = next((group for group in found if (group.kind, group.value) == (kind, value)), None)
+        if group is None:
+            raise Refused("This group is not there any more: reload the page.")
+        numbers = group.numbers[: moderation.MOST]
+        proposal = moderation.propose(database, "strike", numbers, reason, g.organiser, now())
+        approve_alone(database, proposal)
+    return redirect(url_for("organise_notices.index"), 303)
 
 
 @blueprint.post("/sign-out")
