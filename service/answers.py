@@ -80,12 +80,14 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
     if delivery is None or action not in ACTIONS:
         return False
     text = text.replace("\0", "").encode("utf-8", "replace").decode()  # it came from outside
-    again = action == "failed" and _said_before(session, delivery, action)
-    for before, after in AFTER.get(action, ()):
-        states.claim(
-            session, Message, before, after, Message.id == message_id, settled_at=now, reply_code=None, reply_text=text[:500]
-        )
-    evidence.append(session, delivery, "notified", {"action": action, "text": _codes(text)}, now)
+    again, codes = _said_before(session, delivery, action), _codes(text)
+    values = {"settled_at": now, "reply_code": None, "reply_text": text[:500]}
+    moved = [
+        states.claim(session, Message, before, after, Message.id == message_id, **values)
+        for before, after in AFTER.get(action, ())
+    ]
+    if any(moved) or not (again and _said_before(session, delivery, action, codes)):
+        evidence.append(session, delivery, "notified", {"action": action, "text": codes}, now)
     if action == "failed" and not again:
         _bounced(session, delivery, text, now)
     if action == "delivered":
@@ -101,11 +103,11 @@ def _codes(text: str) -> str:
     return " ".join(found[0].split()) if found else ""
 
 
-def _said_before(session: Session, delivery: Delivery, action: str) -> bool:
-    """Whether such a notification came in already: some servers send two."""
-    words = f'"action":"{action}"'
-    found = select(Evidence.id).where(Evidence.delivery_id == delivery.id, Evidence.record.contains(words)).limit(1)
-    return session.scalar(found) is not None
+def _said_before(session: Session, delivery: Delivery, action: str, codes: str | None = None) -> bool:
+    """Whether such a notification came in already, with these codes: some servers send two, or a thousand."""
+    words = [f'"action":"{action}"'] + ([f'"text":"{codes}"'] if codes is not None else [])
+    told = (Evidence.record.contains(one) for one in words)
+    return session.scalar(select(Evidence.id).where(Evidence.delivery_id == delivery.id, *told).limit(1)) is not None
 
 
 def acknowledge(session: Session, delivery: Delivery, now: datetime) -> None:

@@ -112,6 +112,21 @@ def test_a_refused_letter_goes_to_the_other_address_once_two_organisers_said_so(
     assert world.rows(select(Official.fallback_since)) == [None]
 
 
+def test_notices_that_say_the_same_leave_one_record(either_world: World, servers: dict[str, SmtpServer]) -> None:
+    world = either_world
+    publish({"Leader": WILLING})
+    world.work()
+    [letter] = (one.message_id for one in world.rows(select(Delivery)))
+    for action, words in (("delayed", "451 4.2.2 full"), ("delayed", "451 4.4.1 away"), ("delivered", "250 2.0.0 ok")):
+        for number in range(4):
+            with transaction() as session:
+                assert answers.notified(session, letter, action, f"{words} {number}", datetime.now(UTC))
+    records = [json.loads(one.record) for one in world.rows(select(Evidence).order_by(Evidence.number))]
+    told = [(one["action"], one["text"]) for one in records if one["kind"] == "notified"]
+    assert told == [("delayed", "451 4.2.2"), ("delayed", "451 4.4.1"), ("delivered", "250 2.0.0")]
+    assert tiers(world) == {"Leader": "notified"}
+
+
 def test_the_other_address_is_for_a_first_one_that_failed(world: World, servers: dict[str, SmtpServer]) -> None:
     world.add_organisers()
     take_in({"Secretary": STERN})
