@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from service.db import transaction
-from service.models import Brake, Hold, ReplyPattern, Suppression
+from service.models import Brake, Complaint, Hold, Official, ReplyPattern, Suppression
 from tests import studio
 from tests.browser import NARROW, Look, Visitor, chromium, looks, site, visitor
 from tests.people import ANN, BEN, OLIVE
@@ -68,6 +68,21 @@ def came_back() -> None:
         session.add(Suppression(hash="s", cause="hard", reason="bounced", at=now, pattern_id=causes[2].id))
 
 
+def a_complaint() -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        session.add(Complaint(reference="C-1", name="Ben", email="ben@example.org", text="Why?", state="open", received_at=now,
+                              due_at=now + timedelta(days=30)))  # fmt: skip
+
+
+def failed_official() -> None:
+    """With another address, which two organisers may let letters go to."""
+    with transaction() as session:
+        official = session.get_one(Official, 1)
+        official.bounced_at, official.bounced_because = datetime.now(UTC), "550 5.1.1 unknown"
+        official.fallback_email = "other@nec.example"
+
+
 def filled(visitor: Visitor) -> None:
     """A notice that was served, a subscriber, an update with its version, a file whose columns wait to be told apart."""
     world = visitor.world
@@ -79,6 +94,8 @@ def filled(visitor: Visitor) -> None:
     world.sweep()
     world.work()
     came_back()
+    a_complaint()
+    failed_official()
     visitor.open("/organise")
     studio.write(visitor, "Hello", "Dear {name|friend},\n\nwe go on.")
     visitor.open("/organise/imports")
