@@ -1,4 +1,6 @@
-"""A backup: every table, the keys, the uploads, in one zip file that either database can be restored from.
+"""A backup: every table, the keys, the uploads, in one sealed zip file that either database can be restored from.
+
+It is encrypted, and nobody changes it unseen: its key is made of HASH_KEY, without which it is worth nothing.
 
 tables/<name>.jsonl holds a line with the columns and a line for each row; manifest.json the revision of the schema, the time,
 and the SHA-256 of every member. Read in one transaction, so that all tables are of one moment.
@@ -10,6 +12,7 @@ import base64
 import hashlib
 import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +25,7 @@ from typing import IO, Any
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Date, LargeBinary, Table, delete, func, insert, select, text
 
-from service import migrate
+from service import migrate, sealed_files
 from service.config import settings
 from service.db import engine_for
 from service.errors import Refused
@@ -44,7 +47,11 @@ def write(file: Path, now: datetime) -> dict[str, int]:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     counts: dict[str, int] = {}
     hashes: dict[str, str] = {}
-    with os.fdopen(descriptor, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        os.fdopen(descriptor, "wb") as raw,
+        sealed_files.Sealer(raw, settings().hash_key) as sealer,
+        zipfile.ZipFile(sealer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         with _snapshot() as connection:
             for table in Base.metadata.sorted_tables:
                 name = f"tables/{table.name}.jsonl"
@@ -107,11 +114,40 @@ def _files() -> Iterator[tuple[str, bytes]]:
             yield f"var/{path.relative_to(var)}", path.read_bytes()
 
 
+@contextmanager
+def unsealed(file: Path, secret: str, *, or_plain: bool = False) -> Iterator[Path]:
+    """The zip file inside a backup, in VAR_DIR for as long as it is needed. Raises Refused.
+
+    or_plain: also one of an earlier version, which was neither encrypted nor kept from being changed.
+    """
+    with file.open("rb") as raw:
+        if not sealed_files.is_sealed(raw.read(len(sealed_files.MAGIC))):
+            if not or_plain:
+                raise Refused(
+                    f"{file} is no sealed backup. One of an earlier version anybody could have changed: add --unsealed."
+                )
+            yield file
+            return
+        raw.seek(0)
+        descriptor, name = tempfile.mkstemp(dir=settings().var_dir, prefix=".unsealed-")
+        try:
+            with os.fdopen(descriptor, "wb") as plain:
+                for part in sealed_files.opened(raw, secret):
+                    plain.write(part)
+            yield Path(name)
+        except sealed_files.NotOpened as error:
+            raise Refused(f"{file} cannot be opened: {error}. Its key is the HASH_KEY of when it was made.") from None
+        finally:
+            Path(name).unlink()
+
+
 def read_manifest(file: Path) -> dict[str, Any]:
     """Checks the whole file against its manifest, before anything is touched. Raises Refused."""
     try:
         with zipfile.ZipFile(file) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
+            if {*archive.namelist()} != {*manifest["sha256"], "manifest.json"}:
+                raise Refused(f"{file} holds what its manifest does not name, or lacks what it names.")
             for name, digest in manifest["sha256"].items():
                 with archive.open(name) as member:
                     if _digest(member) != digest:

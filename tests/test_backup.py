@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from service import audit, backup, config, holdings, subscriptions
+from service import audit, backup, config, holdings, sealed_files, subscriptions
 from service.config import settings
 from service.db import engine_for, reading, transaction
-from service.models import AuditEntry, Base, Mailing, Message, Serving, Signature, Subscription
+from service.models import AuditEntry, Base, Mailing, Message, RawMail, Serving, Signature, Subscription
 from tests.people import ANN, BEN, OLIVE
 from tests.test_retention import holding
 from tests.world import World
@@ -82,7 +84,8 @@ def test_a_backup_of_one_database_comes_back_into_the_other(world: World, postgr
     (tmp_path / "new").mkdir()
     config.use(config.load(environment))
     assert backup.is_empty()
-    backup.restore_tables(tmp_path / "all.zip")
+    with backup.unsealed(tmp_path / "all.zip", settings().hash_key) as plain:
+        backup.restore_tables(plain)
     assert everything() == before
     for read_only in (True, False):
         engine_for(postgres_database, read_only=read_only).dispose()
@@ -131,34 +134,76 @@ def test_what_was_on_its_way_is_held_after_a_restore(world: World, tmp_path: Pat
     assert world.rows(select(AuditEntry.act).order_by(AuditEntry.id))[-1] == "restore"
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "another revision", "no zip"])
-def test_a_damaged_backup_is_refused_before_anything_is_touched(world: World, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "cut at a part", "one bit", "swapped parts", "another key", "no backup", "plain"])
+def test_a_backup_that_was_changed_is_refused_before_anything_is_touched(world: World, tmp_path: Path, damage: str) -> None:
     lived_in(world)
+    with transaction() as session:
+        session.add_all(RawMail(content=secrets.token_bytes(1 << 20)) for _ in range(3))  # several parts
     file = tmp_path / "all.zip"
     backup.write(file, datetime.now(UTC))
+    assert ANN["email"].encode() not in file.read_bytes()
     before = counts()
     spoil(file, damage)
     document, code = run(world, "restore", str(file), "--replace")
     assert code == 1
     assert "error" in document
     assert counts() == before
+    assert not list(settings().var_dir.glob(".unsealed-*"))
 
 
 def spoil(file: Path, damage: str) -> None:
-    if damage == "cut":
-        file.write_bytes(file.read_bytes()[:-200])
-    elif damage == "no zip":
-        file.write_text("hello")
+    content = bytearray(file.read_bytes())
+    head, part = len(sealed_files.MAGIC) + sealed_files.SALT_BYTES, sealed_files.PART_BYTES + sealed_files.TAG_BYTES
+    match damage:
+        case "cut":
+            del content[-200:]
+        case "cut at a part":
+            del content[head + part :]
+        case "one bit":
+            content[len(content) // 2] ^= 1
+        case "swapped parts":
+            first, second = bytes(content[head : head + part]), bytes(content[head + part : head + 2 * part])
+            content[head : head + 2 * part] = second + first
+        case "another key":
+            content[len(sealed_files.MAGIC)] ^= 1
+        case "no backup":
+            content = bytearray(b"hello")
+        case "plain":
+            with backup.unsealed(file, settings().hash_key) as plain:
+                content = bytearray(plain.read_bytes())
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", ["a row", "a member more", "another revision"])
+def test_a_plain_backup_of_an_earlier_version_is_taken_on_demand_and_judged(world: World, tmp_path: Path, damage: str) -> None:
+    lived_in(world)
+    backup.write(tmp_path / "all.zip", datetime.now(UTC))
+    file = tmp_path / "plain.zip"
+    with backup.unsealed(tmp_path / "all.zip", settings().hash_key) as plain, zipfile.ZipFile(plain) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    whole = members.copy()
+    if damage == "a row":
+        members["tables/signatures.jsonl"] = members["tables/signatures.jsonl"].replace(b"ann@", b"eve@")
+    elif damage == "a member more":
+        members["var/evil.key"] = b"a key of a stranger"
     else:
-        with zipfile.ZipFile(file) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        if damage == "changed":
-            members["tables/signatures.jsonl"] = members["tables/signatures.jsonl"].replace(b"ann@", b"eve@")
-        else:
-            members["manifest.json"] = members["manifest.json"].replace(f'"{backup.revision()}"'.encode(), b'"9999"')
+        members["manifest.json"] = members["manifest.json"].replace(f'"{backup.revision()}"'.encode(), b'"9999"')
+    for kept, code in ((members, 1), (whole, 0)):
         with zipfile.ZipFile(file, "w") as archive:
-            for name, content in members.items():
+            for name, content in kept.items():
                 archive.writestr(name, content)
+        assert run(world, "restore", str(file), "--replace", "--unsealed")[1] == code
+
+
+def test_a_backup_opens_elsewhere_with_the_key_of_when_it_was_made(world: World, tmp_path: Path) -> None:
+    lived_in(world)
+    backup.write(tmp_path / "all.zip", datetime.now(UTC))
+    (tmp_path / "secret.key").write_text(f"another-key-of-today,{settings().hash_key}\n")
+    old = settings()
+    config.use(replace(old, hash_key="a-key-of-another-machine"))
+    assert run(world, "restore", str(tmp_path / "all.zip"), "--replace")[1] == 1
+    config.use(old)
+    assert run(world, "restore", str(tmp_path / "all.zip"), "--replace", "--key-file", str(tmp_path / "secret.key"))[1] == 0
 
 
 def test_a_backup_holds_the_keys_and_the_suppressions(world: World, tmp_path: Path) -> None:
@@ -166,6 +211,7 @@ def test_a_backup_holds_the_keys_and_the_suppressions(world: World, tmp_path: Pa
     with transaction() as session:
         subscriptions.leave(session, 1, datetime.now(UTC))
     backup.write(tmp_path / "all.zip", datetime.now(UTC))
-    assert backup.key_of(tmp_path / "all.zip", "SECRET_KEY") == settings().secret_key[0]
+    with backup.unsealed(tmp_path / "all.zip", settings().hash_key) as plain:
+        assert backup.key_of(plain, "SECRET_KEY") == settings().secret_key[0]
     with pytest.raises(Exception, match="there already"):
         backup.write(tmp_path / "all.zip", datetime.now(UTC))

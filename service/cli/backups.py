@@ -30,24 +30,40 @@ audit_group = AppGroup("audit", help="Who did what.")
 @json_option
 @says_why
 def backup_command(file: Path, as_json: bool) -> None:
-    """Write everything (database, keys, uploads) into one file. It holds secrets: keep it like a key."""
+    """Write everything (database, keys, uploads) into one file, sealed with HASH_KEY: keep that key elsewhere, too."""
     counts = backup.write(file, now())
     rows = sum(counts.values())
     say(
         as_json,
         {"file": str(file), "rows": rows, "tables": counts},
-        f"{file}: {rows:,} rows of {len(counts)} tables, and the keys.",
+        f"{file}: {rows:,} rows of {len(counts)} tables, and the keys. HASH_KEY alone opens it: keep it elsewhere, too.",
     )
 
 
 @click.command("restore")
 @file_argument
 @click.option("--replace", is_flag=True, help="Over what is there; it is backed up into VAR_DIR first.")
+@click.option("--key-file", type=click.Path(path_type=Path), help="A file with the HASH_KEY of when it was made.")
+@click.option("--unsealed", is_flag=True, help="Also a backup of an earlier version, which anybody could have changed.")
 @json_option
 @says_why
-def restore_command(file: Path, replace: bool, as_json: bool) -> None:
+def restore_command(file: Path, replace: bool, key_file: Path | None, unsealed: bool, as_json: bool) -> None:
     """Bring a backup back. Stop web, workers and clock first. Who was erased since is erased again; what was on its way is
     held, for it may have gone since."""
+    secret = _key_in(key_file) if key_file else settings().hash_key
+    with backup.unsealed(file, secret, or_plain=unsealed) as plain:
+        _restore(plain, replace, as_json)
+
+
+def _key_in(path: Path) -> str:
+    """A file with SECRET_KEY's keys holds it as the last of them."""
+    try:
+        return path.read_text().strip().split(",")[-1].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} cannot be read ({type(error).__name__}).") from None
+
+
+def _restore(file: Path, replace: bool, as_json: bool) -> None:
     manifest = backup.read_manifest(file)
     at, before = datetime.fromisoformat(manifest["at"]), ""
     erased = erasures.since(at)

@@ -112,7 +112,7 @@ def test_a_stranger_with_the_manifest_writes_nothing_into_the_register(world: Wo
     [message, *_] = served(world)
     if former:
         with transaction() as session:
-            session.get_one(FormerTokens, 1).last_message_id = message.id
+            session.merge(FormerTokens(id=1, last_message_id=message.id))
     before = world.get(f"/notices/{SLUG}/deliveries").text, len(world.rows(select(Evidence.id)))
     lie = "550 5.1.1 The Leader says: these signatures are fake, see evil.example"
     public = world.get(f"/notices/{SLUG}/servings/1/manifest.json").text
@@ -146,7 +146,7 @@ def test_whoever_has_seen_a_message_id_silences_nobody(world: World) -> None:
 def test_a_letter_of_before_still_counts_as_failed_from_whoever_can_know(world: World) -> None:
     (message,) = readers(world)
     with transaction() as session:
-        session.get_one(FormerTokens, 1).last_message_id = message.id
+        session.merge(FormerTokens(id=1, last_message_id=message.id))
     to = f"bounce+{links.message_token(message.id)}@{DOMAIN}"
     receive(world, bounce(), to, "")
     assert suppressed(world, "p0@example.org") is None  # it is not about her: anybody can have a server return something there
@@ -157,7 +157,7 @@ def test_a_letter_of_before_still_counts_as_failed_from_whoever_can_know(world: 
 def test_long_after_a_letter_of_before_its_bounce_address_changes_nothing(world: World) -> None:
     (message,) = readers(world)
     with transaction() as session:
-        session.get_one(FormerTokens, 1).last_message_id = message.id
+        session.merge(FormerTokens(id=1, last_message_id=message.id))
         session.get_one(Message, message.id).settled_at = datetime.now(UTC) - timedelta(days=8)
     told = bounce().replace(b"reader@example.net", b"p0@example.org")
     receive(world, told, f"bounce+{links.message_token(message.id)}@{DOMAIN}", "")

@@ -15,7 +15,7 @@ def upgrade() -> None:
         sa.Column('last_message_id', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_former_tokens')),
     )
-    op.execute("INSERT INTO former_tokens (id, last_message_id) SELECT 1, coalesce(max(id), 0) FROM messages")
+    op.execute("INSERT INTO former_tokens (id, last_message_id) SELECT 1, max(id) FROM messages HAVING max(id) IS NOT NULL")
 
 
 def downgrade() -> None:
