@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from service import machine_secret
+from service import machine_secret, private_files
 from service.plausible import SHORTEST_KEY
 from service.settings_table import SECRETS, Settings
 
@@ -139,7 +139,12 @@ def use(settings: Settings) -> None:
 
 
 def settings() -> Settings:
-    """The settings of this process, read from the environment at the first call."""
+    """The settings of this process, read from the environment at the first call; from then on its files are its own."""
     if not _current:
-        use(load(os.environ))
+        known = load(os.environ)
+        try:
+            private_files.protect(known.var_dir)
+        except private_files.NotPrivate as error:
+            raise SettingRefused(f"VAR_DIR is {str(known.var_dir)!r}: it {error}.") from None
+        use(known)
     return _current[0]

@@ -22,7 +22,7 @@ from service.proof.verify import in_order
 File = tuple[str, bytes]
 """A file's name and its bytes."""
 MOST_FILES = 20
-LARGEST_MAIL = 4 << 20
+LARGEST_MAIL = 1 << 20
 SECONDS = 10
 ROOT = Path(__file__).resolve().parent.parent
 NO_MAIL = (b"{", b"%PDF", b"\xef\xbb\xbf", b"# ", b"undersigned-leaves-1")
@@ -37,7 +37,7 @@ def verify(session: Session, files: Sequence[File], now: datetime) -> list[Findi
         raise Refused(files=f"Check at most {MOST_FILES} files at once.")
     for name, content in files:
         if len(content) > LARGEST_MAIL and not content.startswith(NO_MAIL):
-            raise Refused(files=f"{name} is larger than a letter of ours can be.")
+            raise Refused(files=f"{name} is larger than 1 MB. Save its attachments and check them, or use the command.")
     keys, issued = proof_keys.document(session), list(session.scalars(select(Manifest.hash)))
     groups = _groups(session, files)
     return in_order([finding for group in groups for finding in _in_child(group, keys, issued, now)])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from service.config import Settings, load
+from tests.conftest import ROOT
 
 KEY = "a-key-for-these-tests-alone"
 
@@ -42,3 +46,38 @@ def test_letters_cross_a_network_encrypted_unless_a_setting_says_otherwise(
 @pytest.mark.parametrize("key", [KEY, "0f" + "3a9c" * 3 + "71be5d2488", "correct horse battery staple"])
 def test_a_key_that_nobody_guesses_is_taken(tmp_path: Path, key: str) -> None:
     assert settings(tmp_path, SECRET_KEY=key).secret_key == (key,)
+
+
+def start(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A process that reads its settings and writes a file."""
+    code = "from service.config import settings; (settings().var_dir / 'written').write_text('x'); print(settings().var_dir)"
+    environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"} | {"VAR_DIR": str(folder)}
+    before = os.umask(0o022)
+    try:
+        return subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o777, 0o701])
+def test_a_folder_that_others_can_read_is_closed_to_them(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "var"
+    folder.mkdir()
+    folder.chmod(mode)
+    assert start(folder).returncode == 0
+    assert folder.stat().st_mode & 0o777 == mode & 0o700
+    for path in folder.iterdir():
+        assert not path.stat().st_mode & 0o077, path
+
+
+def test_a_folder_of_everybody_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    done = start(folder)
+    assert done.returncode == 1
+    assert "VAR_DIR" in done.stderr
+    assert "give the service a folder of its own" in done.stderr
+    assert folder.stat().st_mode & 0o7777 == 0o1777
