@@ -18,9 +18,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table('servings') as batch_op:
-        batch_op.drop_column('looked_at')
-        batch_op.drop_column('waits_for_look')
+    op.drop_column('servings', 'looked_at')
+    op.drop_column('servings', 'waits_for_look')
     op.drop_index('ix_signatures_visitor', 'signatures')
-    with op.batch_alter_table('signatures') as batch_op:
-        batch_op.drop_column('visitor')
+    op.drop_column('signatures', 'visitor')
