@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 WORDS = re.compile(r"\s+|[^\s]+")
-MOST_WORDS = 20_000
-"""Longer texts are compared line by line: word by word they would take seconds."""
+MOST_PAIRS = 300_000
+"""Pairs of equal words in both texts, which comparing costs; above, lines are compared, and above that the texts as one."""
 
 
 class Piece(NamedTuple):
@@ -32,9 +33,16 @@ def between(before: str, after: str) -> list[Piece]:
 
 
 def _split(before: str, after: str) -> tuple[list[str], list[str]]:
-    if len(before) + len(after) > MOST_WORDS * 5:
-        return before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return WORDS.findall(before), WORDS.findall(after)
+    ways = (WORDS.findall(before), WORDS.findall(after)), (before.splitlines(keepends=True), after.splitlines(keepends=True))
+    for old, new in ways:
+        if _pairs(old, new) <= MOST_PAIRS:
+            return old, new
+    return [before], [after]
+
+
+def _pairs(old: list[str], new: list[str]) -> int:
+    counts = Counter(new)
+    return sum(count * counts[word] for word, count in Counter(old).items())
 
 
 def of_parts(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[Piece]]:

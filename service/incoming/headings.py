@@ -23,8 +23,8 @@ NAME_AND_ADDRESS = re.compile(r"[^,<>:\d]{0,80}[<(]\s*(?:mailto:)?[^\s<>()@]{1,6
 DAY = re.compile(r"\d{1,2}\s?(?:[:.h]|時|시|點|点)\s?\d{2}|\b(?:19|20)\d\d\b|\d{4}[年년]|[٠-٩۰-۹०-९০-৯]{4}")
 DATE_FIRST = re.compile(r"\W{0,3}(?:[^\s\d,]{1,20}[,،]?\s{1,2}|[^\s\d,]{1,20}[.,،]{1,2}\s?[^\s\d]{1,20}\s)?\d")
 """25 Nov, Wed, 25 Nov; Wed, Nov 25."""
-COLON = re.compile(r"\s*[:：․։]\s*$")
-ZOHO = re.compile(r"^-{2,}\s*|\s*-{2,}$")
+COLON = re.compile(r"(?<!\s)\s*[:：․։]\s*$")
+ZOHO = re.compile(r"^-{2,}\s*|(?<!\s)\s*-{2,}$")
 """---- On …, N wrote ----"""
 SENTENCE = re.compile(r"[!?;]")
 SPACED = r"(?:^|[\s\W]|(?<=[年月日>]))\s?"

@@ -26,7 +26,7 @@ NAME = re.compile(rb"[!-9;-~]+")
 PARAMETER = re.compile(r';[ \t]*([A-Za-z0-9-]+\*?)=(?:"((?:[^"\\]|\\[ -~])*)"|([!#$%&\'*+.0-9A-Z^_`a-z{|}~/:=?@-]+))[ \t]*')
 WORD = re.compile(r"[a-z0-9!#$&^_.+-]+(?:/[a-z0-9!#$&^_.+-]+)?")
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,69}[0-9A-Za-z'()+_,./:=?-]")
-MAILBOX = re.compile(r'(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"@,;:()]*)[ \t]*<(?P<address>[^<>\s]+)>|(?P<bare>[^<>\s,;]+))')
+MAILBOX = re.compile(r'(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"@,;:()]*+)[ \t]*<(?P<address>[^<>\s]+)>|(?P<bare>[^<>\s,;]+))')
 LARGEST_HEADER = 20_000
 DEEPEST = 3
 TEXTS = ("text/plain", "text/html")

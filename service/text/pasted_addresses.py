@@ -10,7 +10,7 @@ import unicodedata
 
 from service.text.invisible import without_empty
 
-WITH_NAME = re.compile(r'(?:"(?:[^"\\<>]|\\.)*"|[^"<>]*)\s*<([^<>]{3,320})>[\s.,;]*')
+WITH_NAME = re.compile(r'(?:"(?:[^"\\<>]|\\.)*"|[^"<>]*+)\s*<([^<>]{3,320})>[\s.,;]*')
 """A name, and the address in angle brackets (RFC 5322 §3.4)."""
 SCHEME = re.compile(r"mailto:(?://)?", re.IGNORECASE)
 BEFORE = "<([“”„«»‹›"

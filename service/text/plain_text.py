@@ -14,7 +14,8 @@ from service.text.markdown_parser import is_allowed
 
 WIDTH = 72
 _BEGIN, _NEXT, _BREAK, _END = "\ufdd3", "\ufdd4", "\ufdd5", "\ufdd6"
-OPEN = re.compile(f"{_BEGIN}(.*?){_NEXT}(.*?){_NEXT}(.?){_NEXT}(.*?){_END}")
+_FIELD = f"([^{_BEGIN}{_NEXT}{_END}]*+)"
+OPEN = re.compile(f"{_BEGIN}{_FIELD}{_NEXT}{_FIELD}{_NEXT}(.?){_NEXT}{_FIELD}{_END}")
 """A paragraph that holds slots, not broken into lines yet."""
 
 

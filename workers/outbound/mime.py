@@ -20,7 +20,7 @@ ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+\Z")
 WIDTH = 76
 PLAIN_LINE = re.compile(r"(?![. ]|From )(?!.*  )[ -<>-~]{0,75}(?<! )\Z|\Z")
 """Lines that quoted-printable leaves as they are."""
-QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.)+"(?=@)')
+QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.){1,320}"(?=@)')
 """A local part in quotation marks may hold spaces and brackets (RFC 5321 §4.1.2)."""
 LONGEST_WORD = 60
 """A longer word in a name is encoded, since lines break only between words."""
