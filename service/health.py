@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,7 +22,7 @@ from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import fonts, queue
+from service import disk_reserve, fonts, queue
 from service.db import reading
 from service.models import Delivery, Edition, Mailing, Message, Notice, Tally
 from service.models.mail import IS_QUEUED, IS_SENDING
@@ -74,6 +74,10 @@ def _redis_words(error: RedisError) -> str:
 def remarks() -> dict[str, str]:
     """What is not as good as it could be, and stops nothing."""
     missing = fonts.missing()
+    return disk_reserve.remarks() | _fonts(missing)
+
+
+def _fonts(missing: Sequence[str]) -> dict[str, str]:
     return {"fonts": f"there is none for {', '.join(missing)}: PDFs show □, letters and CSV are whole"} if missing else {}
 
 

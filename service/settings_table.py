@@ -100,6 +100,7 @@ class Settings:
         "Domains whose reports of complaints and failures are believed, by SPF or DKIM.",
         domains,
     )
+    inbound_reserve_mb: int = setting("300", "Megabytes of the disk that mail leaves free, for signers.", amount)
     inbox_forward_to: str = setting("", "Where people's replies are sent on to; empty: they stay on the page.", mail_address)
     soft_bounces: int = setting(
         "5", "Temporary failures, one a day counted, after which an address is written to no more.", positive

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from service import queue, states
+from service import addressed, queue, states
 from service.errors import NotFound, Refused
 from service.incoming.judgement import Judgement
 from service.models import Arrival, RawMail
@@ -46,13 +46,20 @@ def store(session: Session, mails: Sequence[Mail], now: datetime) -> None:
     rows = [
         NEW | {"source": mail.source, "sender": mail.sender, "recipient": recipient, "external_id": mail.external_id,
                "peer": mail.peer,
-               "raw_id": raw_id, "due_at": now, "received_at": now}
+               "raw_id": raw_id, "due_at": now - FIRST.get(addressed.role_of(recipient), NOT_FIRST), "received_at": now}
         for mail, raw_id in zip(mails, ids, strict=True)
         for recipient in mail.recipients
     ]  # fmt: skip
     session.execute(insert(Arrival), rows)
 
 
+NOT_FIRST = timedelta(0)
+FIRST: dict[str, timedelta] = {
+    "unsubscribe": timedelta(hours=2),
+    "bounce": timedelta(hours=1),
+    "complaints": timedelta(hours=1),
+}
+"""Whoever leaves, and what came back, is read before all the rest that waits, told by the envelope's address alone."""
 NEW: dict[str, Any] = {"state": "waiting", "attempts": 0, "files": []} | dict.fromkeys(
     ("kind", "reason", "outcome", "author", "written_by", "subject", "body", "own", "folder"), ""
 )

@@ -54,6 +54,7 @@ NONSENSE = {
     "LIMIT_CONFIRM": ["many"],
     "GROUP_SIZE": ["0", "some"],
     "GROUP_SHARE": ["-1", "half"],
+    "INBOUND_RESERVE_MB": ["-1", "half"],
     "NEWCOMER_HOURS": ["-1", "a day"],
     "ALLOW_ONE_PERSON": ["maybe"],
     "FEEDBACK_DOMAINS": ["yahoo", "arf.mail.yahoo.com;b.example"],

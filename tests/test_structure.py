@@ -50,7 +50,7 @@ STORIES = {
 }
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
-    "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
+    "disk_reserve", "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
     "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "newcomers", "papers", "passwords", "pdf_compiler", "placeholders", "plausible",

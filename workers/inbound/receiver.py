@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import addressed, queue, spool
+from service import addressed, disk_reserve, queue, spool
 from service.db import reading, transaction
 from service.incoming.reading import LARGEST
 from service.spool import Mail
@@ -27,11 +28,16 @@ log = logging.getLogger(__name__)
 MOST_RECIPIENTS = 100
 """Of one transaction, the least that RFC 5321 §4.5.3.1.8 allows; the rest is asked to come back."""
 MOST_CONNECTIONS = 200
+"""At each door."""
+THIS_MACHINE = {"127.0.0.1", "::1"}
+MOST_OF_A_PEER = 20
+"""At the SMTP door; at the other one there is a mail server of ours."""
 LONGEST_LINE = 1024 * 1024
 """Longer than the 998 octets of RFC 5322 §2.1.1: what breaks the rule is stored and quarantined, for it may be a bounce."""
 TOGETHER = 200
 BELL_SECONDS = 0.1
-IDLE_SECONDS = 300
+IDLE_SECONDS = 60
+"""Who says nothing for so long is let go: RFC 5321 §4.5.3.2.7 asks for five minutes, of which strangers took two hundred at once."""
 
 
 class Spool:
@@ -98,6 +104,8 @@ class Handler:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
+        if not (disk_reserve.has_room_for_mail() or all(addressed.role_of(to) == "unsubscribe" for to in envelope.rcpt_tos)):
+            return self._reply(envelope, "452 4.3.1 There is no room for mail now; come back later")
         content = envelope.original_content or b""
         if b"\0" in content or bare_line_ends(content):
             return self._reply(envelope, "554 5.6.0 A bare CR or LF, or a NUL, stands in this message")
@@ -141,11 +149,15 @@ class Bounded:
     """What both protocols share: long lines are taken, too many connections are not."""
 
     line_length_limit = LONGEST_LINE
-    count = 0
+    most_of_a_peer = MOST_CONNECTIONS
+    open_from: Counter[str]
+    """How many connections each peer has at this door."""
 
     def connection_made(self, transport: Any) -> None:
-        Bounded.count += 1
-        if Bounded.count > MOST_CONNECTIONS:
+        self.came_from = str((transport.get_extra_info("peername") or [""])[0])
+        self.open_from[self.came_from] += 1
+        too_many = self.open_from[self.came_from] > self.most_of_a_peer and self.came_from not in THIS_MACHINE
+        if too_many or self.open_from.total() > MOST_CONNECTIONS:
             transport.write(b"421 4.7.0 Too many connections; come back later\r\n")
             transport.close()
         super().connection_made(transport)  # type: ignore[misc]
@@ -158,16 +170,19 @@ class Bounded:
         return parsed
 
     def connection_lost(self, error: Exception | None) -> None:
-        Bounded.count -= 1
+        self.open_from[self.came_from] -= 1
+        if not self.open_from[self.came_from]:
+            del self.open_from[self.came_from]
         super().connection_lost(error)  # type: ignore[misc]
 
 
 class LmtpDoor(Bounded, LMTP):
-    pass
+    open_from = Counter()
 
 
 class SmtpDoor(Bounded, SMTP):
-    pass
+    open_from = Counter()
+    most_of_a_peer = MOST_OF_A_PEER
 
 
 def door(spool: Spool, source: str, name: str) -> Callable[[], SMTP]:
