@@ -33,6 +33,7 @@ def test_a_full_disk_takes_no_mail_but_lets_people_leave(world: World, receiver:
     said = []
     for to in (f"postmaster@{DOMAIN}", links.unsubscribe_address(1)):
         with receiver.client() as client:
+            client.ehlo()
             client.mail("a@example.org")
             client.rcpt(to)
             said.append(client.data(letter("a@example.org", to))[0])

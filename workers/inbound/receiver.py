@@ -37,7 +37,7 @@ LONGEST_LINE = 1024 * 1024
 TOGETHER = 200
 BELL_SECONDS = 0.1
 IDLE_SECONDS = 60
-"""Who says nothing for so long is let go: RFC 5321 §4.5.3.2.7 asks for five minutes, of which strangers took two hundred at once."""
+"""Who says nothing for so long is let go; RFC 5321 §4.5.3.2.7 asks for five minutes, which strangers used up."""
 
 
 class Spool:
