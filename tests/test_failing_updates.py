@@ -18,9 +18,9 @@ from tests.inbound.post import DOMAIN
 from tests.people import AUGUST
 from tests.problem_list import press, ready, try_once_more
 from tests.smtp_server import SmtpServer
-from tests.world import World
+from tests.world import World, text_of
 from workers import clock
-from workers.outbound import shifts
+from workers.outbound import batch, shifts
 
 pytestmark = pytest.mark.settings(SECOND_FACTOR="off", APPROVALS="0")
 NOW = datetime.now(UTC)
@@ -57,12 +57,16 @@ def test_an_update_that_cannot_be_sent_is_told_and_can_be_paused(
     assert world.rows(select(Failure)) == []
 
 
-def test_a_shift_that_fails_each_time_is_rung_for_by_the_clock_alone(world: World) -> None:
+def test_a_shift_that_fails_each_time_is_rung_for_by_the_clock_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each failure leaves a journal, and whoever takes one over rings for every mailing on its way."""
+
+    def fails(_shift: shifts.Shift) -> None:
+        raise RuntimeError("an error in the program")
+
+    monkeypatch.setattr(shifts.Shift, "work", fails)
     number = mailing_to(5, NOW)
     with transaction() as session:
         mailings.fan_out(session, number, NOW)
-        session.execute(update(Mailing).values(approved_at=None))  # so that nothing can be made of it
     try_once_more(world, 3)  # ends
     assert "because there is an error in the program" in ready(world)[f"mailing {number}"]
     [failure] = world.rows(select(Failure).where(Failure.job == "shift"))
@@ -114,3 +118,25 @@ def test_what_is_over_is_forgotten_also_where_somebody_else_ended_it(world: Worl
     assert world.rows(select(Failure)) == []
     with reading() as session:
         assert problems.present(session, datetime.now(UTC)) == []
+
+
+def test_an_update_of_which_no_letter_can_be_made_pauses_and_says_why(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    number = mailing_to(3, NOW)
+    with transaction() as session:
+        mailings.fan_out(session, number, NOW)
+        session.execute(update(Mailing).values(approved_at=None))  # so that nothing can be made of it
+    batch.stencil_of.cache_clear()
+    world.sweep()
+    world.work()
+    assert world.rows(select(Mailing.state)) == ["paused"]
+    [because] = world.rows(select(Mailing.paused_because))
+    assert because.startswith("no letter can be made of its text (")
+    assert because in text_of(world.letters(AUGUST, "Paused")[0])
+    assert "no letter can be made of its text" in world.get("/organise", world.sign_in(AUGUST)).text
+    with transaction() as session:
+        session.execute(update(Mailing).values(approved_at=NOW))
+        mailings.resume(session, number)
+    world.work()
+    assert world.rows(select(Mailing.state)) == ["sent"]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+from datetime import UTC, datetime
 from functools import lru_cache
 
+from redis.exceptions import RedisError
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import tallies
+from service import mailings, tallies
 from service.config import settings
-from service.db import among, reading
+from service.db import among, reading, transaction
 from service.models import Mailing, MailingList, Message, Subscription
 from service.models.mail import IS_QUEUED
+from service.operations import failures
 from service.suppressions import LOOK_AGAIN, held_among, suppressed_among
 from workers.outbound import dkim, ledger
 from workers.outbound.pace import Pace
 from workers.outbound.stencil import Person, Stencil
+
+log = logging.getLogger(__name__)
 
 SIZE = 500
 ENOUGH = 200
@@ -90,3 +96,18 @@ def stencil_of(mailing_id: int) -> Stencil:
         mailing = session.get_one(Mailing, mailing_id)
         mailing.mailing_list = session.get_one(MailingList, mailing.list_id)
         return Stencil(mailing, dkim.load(settings()))
+
+
+def can_be_made(mailing_id: int) -> bool:
+    """Whether its text becomes letters. One that does not would fail the same way for ever: it pauses, and says why."""
+    try:
+        stencil_of(mailing_id)
+    except (SQLAlchemyError, RedisError):
+        raise
+    except Exception as error:
+        log.warning("mailing %d: no letter can be made of it: %s", mailing_id, failures.place_of(error))
+        with transaction() as session:
+            because = f"no letter can be made of its text ({type(error).__name__})"
+            mailings.pause_and_tell(session, mailing_id, because, datetime.now(UTC))
+        return False
+    return True

@@ -43,6 +43,8 @@ stopping: list[bool] = []
 
 def run(mailing_id: int) -> bool:
     """One shift. Rings again where messages are left, and marks the mailing sent where none is. True where it got on."""
+    if not batch.can_be_made(mailing_id):
+        return True
     with reading() as session:
         taken_before = tallies.read(session, mailing_id).get("accepted", 0) > 0
         failing = failures.find(session, "shift", mailing_id)
