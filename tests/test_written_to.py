@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -119,3 +120,47 @@ def test_links_to_sign_in_have_an_allowance_of_their_own(world: World) -> None:
     world.work()
     assert len(world.letters(AUGUST, "sign-in")) == 3  # alive at a time
     assert world.rows(select(func.count()).where(Message.kind == "sign_in")) == [3]
+
+
+VICTIM, TAGGED, TRIES = "victim@corp.example", "victim+{}@corp.example", 40
+FORM = {"office": "none", "display": "public", "consent": "yes"}
+
+
+def by_form(world: World, number: int, address: str, email: str) -> None:
+    where: dict[str, Any] = {"environ_base": {"REMOTE_ADDR": address}}
+    page = world.client.get("/manage", **where).text
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    kinds = (
+        ("/manage", {}),
+        ("/lists/updates", {"name": ""}),
+        ("/complaints", {"name": "Ann", "text": "Hello"}),
+        (
+            "/notices/open-the-books/sign",
+            {"name": f"Fake {'ABCDEFGHIJ'[number % 10]}", "office": "none", "display": "public", "consent": "yes"},
+        ),
+    )
+    path, fields = kinds[number % len(kinds)]
+    world.client.post(path, data=fields | {"email": email, "csrf_token": token}, **where)
+
+
+def by_mail(world: World, number: int, address: str, email: str) -> None:
+    to = f"updates-{('subscribe', 'request', 'unsubscribe')[number % 3]}@{DOMAIN}"
+    hop = f"Received: from x (x [{address}]) by mx; x\r\n".encode()
+    receive(world, hop + letter(email, to, "help"), to, "x@corp.example", work=False)
+
+
+@pytest.mark.settings(LIMIT_VISITOR="60 per 10 minutes")
+@pytest.mark.parametrize("tagged", [False, True], ids=["her address", "with tags"])
+@pytest.mark.parametrize("thousand", [False, True], ids=["from one address", "from as many as there are tries"])
+@pytest.mark.parametrize("way", [by_form, by_mail], ids=["by form", "by mail"])
+def test_letters_a_day_that_one_victim_can_be_made_to_get(world: World, way: Any, *, thousand: bool, tagged: bool) -> None:
+    """All kinds of forms, or of commands, in turn; what would leave within 24 hours of the first try."""
+    world.publish(milestones=())
+    began = datetime.now(UTC)
+    for number in range(TRIES):
+        address = f"203.0.{number // 250}.{number % 250 + 1}" if thousand else "203.0.113.7"
+        way(world, number, address, TAGGED.format(number) if tagged else VICTIM)
+    world.work()
+    day = began + timedelta(days=1) - MINUTE
+    going = (Message.state.in_(("queued", "sending", "accepted")), Message.due_at < day)
+    assert world.rows(select(func.count()).where(*going))[0] <= 3
