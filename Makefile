@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench faults pictures clean
+.PHONY: run test lint bench faults pictures hashes clean
 
 run: .venv/.service
 	@exec $(BIN)/python -m workers.launch
@@ -27,6 +27,9 @@ faults: .venv/.tests
 
 pictures: .venv/.tests
 	@$(BIN)/python -m tests.pictures
+
+hashes: .venv/.tests
+	@$(BIN)/python -m tests.hashes
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Undersigned needs Python 3.11 or newer; this is %s. Set PYTHON=…" % sys.version.split()[0])'
