@@ -20,6 +20,9 @@ from service.models import Consent, Letter, Message, Request, RequestItem, Signa
 from service.models.base import UTCDateTime
 from service.suppressions import lift_for_owner
 
+SOON = timedelta(minutes=1)
+"""A letter that is due sooner is on its way, and no other takes its place: its bell has been rung."""
+
 
 class Settled(NotFound):
     """The link was good, and was used or ran out."""
@@ -74,7 +77,7 @@ def _waiting(session: Session, key: str, now: datetime) -> list[tuple[Message, R
         .join(Letter, Letter.message_id == Message.id)
         .join(Request, Request.id == Letter.request_id)
         .where(Request.mailbox == key, Request.purpose == "confirm", Request.reactivates.is_(False))
-        .where(Message.state == "queued", Message.kind == "confirm", Message.due_at > now)
+        .where(Message.state == "queued", Message.kind == "confirm", Message.due_at > now + SOON)
     )
     return [row._tuple() for row in rows]
 

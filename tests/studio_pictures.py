@@ -33,7 +33,7 @@ def take(browser: Browser, folder: Path) -> None:
     august.get_by_role("link", name="Write an update").first.click()
     august.get_by_label("Subject").fill("What the committee answered")
     august.get_by_label("Text", exact=True).fill(TEXT)
-    august.get_by_text("Among them").wait_for()
+    august.get_by_text("each once").first.wait_for()
     august.set_viewport_size({"width": 1060, "height": 1120})
     august.screenshot(path=folder / "editor.png")
     august.get_by_role("button", name="Save and preview").click()

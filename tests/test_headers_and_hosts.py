@@ -99,7 +99,12 @@ def test_encoded_line_ends_stay_words_of_a_name(world: World, name: str) -> None
     letter = world.letter(ANN["email"], "confirm")
     assert letter["Bcc"] is None
     assert len(letter["To"].addresses) == 1
-    assert name in text_of(letter)
+    assert name not in text_of(letter)  # a stranger may have written it: it stands behind the link
+    world.confirm(ANN["email"])
+    receipt = world.letter(ANN["email"], "Your signature counts")
+    assert receipt["Bcc"] is None
+    assert len(receipt["To"].addresses) == 1
+    assert name in text_of(receipt)
 
 
 def names_refused(name: str) -> bool:

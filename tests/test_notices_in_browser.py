@@ -125,6 +125,7 @@ def test_a_notice_from_rehearsal_to_a_new_edition(visitor: Visitor) -> None:
     assert visitor.says("There is a problem")
     page.get_by_label("Met on").first.fill("2026-11-20")
     visitor.page.get_by_role("button", name="Mark as met").first.click()
+    page.get_by_text("Met on 20 November 2026").first.wait_for()
     visitor.look()
 
 

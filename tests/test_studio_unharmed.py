@@ -49,7 +49,7 @@ def test_hostile_markdown_runs_nothing_and_loads_nothing(chromium: Browser, site
         with transaction() as session:
             session.execute(insert(Subscription), [HOSTILE_NAME])
         olive.open("/organise/updates/new")
-        olive.page.get_by_text("Among them").wait_for()
+        olive.page.get_by_text("each once").first.wait_for()
         assert "owned" not in olive.page.title()
 
 
