@@ -5,8 +5,7 @@
         server.will(".", DROP)          # the text is taken, the final answer never comes
         assert [taken.recipients for taken in server.taken] == …
 
-Commands are named as a client says them (`EHLO`, `MAIL`, `RCPT`, `DATA`, …), and `connect` and `.` for what has no name;
-`RCPT nec.example` is a recipient at that domain, in whatever order several connections name theirs.
+Commands are named as a client says them (`MAIL`, `RCPT`, …; `RCPT a.example`: of that domain), `connect` and `.` have no name.
 Each act answers one such command; when they are used up, the server does what servers do (RFC 5321). `always` repeats one.
 """
 
@@ -102,12 +101,9 @@ class SmtpServer:
             self._always[command] = act
         return self
 
-    def next_act(self, command: str) -> Act:
-        acts = self._acts[command]
-        return acts.popleft() if acts else self._always.get(command, Act())
-
-    def has_act(self, command: str) -> bool:
-        return bool(self._acts.get(command)) or command in self._always
+    def next_act(self, *names: str) -> Act:
+        acts = next((self._acts[name] for name in names if self._acts[name]), None)
+        return acts.popleft() if acts else self._always.get(names[-1], Act())
 
     @property
     def commands(self) -> list[str]:
@@ -222,8 +218,7 @@ class Conversation:
     def _rcpt(self, verb: str, command: str) -> None:
         usual = "250 2.1.5 Ok" if self.sender is not None else "503 5.5.1 MAIL first"
         address = _address(command)
-        scripted = f"{verb} {address.rpartition('@')[2]}"
-        if self._act(scripted if self.server.has_act(scripted) else verb, usual).startswith("2"):
+        if self._do(self.server.next_act(f"{verb} {address.rpartition('@')[2]}", verb), usual).startswith("2"):
             self.recipients.append(address)
 
     def _data(self, verb: str, _command: str) -> None:
