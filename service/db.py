@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, cast, create_engine, event, func, literal, select
@@ -41,15 +42,20 @@ def _begin_reading(connection: Connection) -> None:
 
 
 def _begin_writing(connection: Connection) -> None:
-    """Asks for the write lock every other millisecond: SQLite itself soon looks ten times a second only, and a letter that
+    _when_free(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+
+
+def _when_free(act: Callable[[], object]) -> None:
+    """Asks for SQLite's lock every other millisecond: SQLite itself soon looks ten times a second only, and a letter that
     somebody waits for would wait for a mailing."""
     until = time.monotonic() + settings().database_wait_seconds
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            act()
             return
-        except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > until:
+        except (OperationalError, sqlite3.OperationalError) as error:
+            reason = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
+            if not reason.startswith("SQLITE_BUSY") or time.monotonic() > until:
                 raise
             time.sleep(0.001)
 
@@ -61,12 +67,14 @@ def _prepare_postgresql(connection: Any) -> None:
 
 
 def _prepare_sqlite(connection: Any, read_only: bool) -> None:
-    """WAL lets readers go on beside one writer; a deferred transaction that turns writer fails instead of waiting."""
+    """WAL lets readers go on beside one writer; a deferred transaction that turns writer fails instead of waiting.
+
+    Opening waits, too: the last to leave a database has the whole file for a moment, while it tidies up."""
     connection.isolation_level = None
     wait = f"busy_timeout={settings().database_wait_seconds * 1000 if read_only else 1}"
     pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-4000"]
     for pragma in pragmas + (["query_only=ON"] if read_only else []):
-        connection.execute(f"PRAGMA {pragma}")
+        _when_free(partial(connection.execute, f"PRAGMA {pragma}"))
 
 
 def among(

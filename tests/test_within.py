@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from sqlalchemy import func, select, text
 
 from service import config, queue
-from service.db import transaction
+from service.db import engine_for, transaction
 from service.models import Letter, Message, Request, Signature
 from tests.conftest import ROOT, wait_until
 from tests.people import ANN, BEN
@@ -154,8 +154,9 @@ def stored(world: World) -> list[int]:
     return [world.rows(select(func.count()).select_from(model))[0] for model in (Signature, Request, Message, Letter)]
 
 
-def lock(world: World) -> sqlite3.Connection:
+def lock(world: World, first: str = "") -> sqlite3.Connection:
     other = sqlite3.connect(world.settings.var_dir / "undersigned.db", isolation_level=None, check_same_thread=False)
+    other.execute(first)
     other.execute("BEGIN IMMEDIATE")
     return other
 
@@ -167,6 +168,15 @@ def test_a_database_locked_for_a_while_makes_the_visitor_wait(world: World) -> N
     assert world.sign(ANN).status_code == 200
     other.close()
     assert stored(world) == [1, 1, 1, 1]
+
+
+def test_a_database_that_another_process_leaves_is_waited_for(world: World) -> None:
+    """The last to leave has the whole file for a moment; whoever opens it then waits, too."""
+    engine_for(world.settings.database_url).dispose()
+    other = lock(world, "PRAGMA locking_mode=EXCLUSIVE")
+    threading.Timer(0.5, other.close).start()
+    world.publish()
+    assert stored(world) == [0, 0, 0, 0]
 
 
 @pytest.mark.settings(DATABASE_WAIT_SECONDS="1")
