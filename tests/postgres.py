@@ -45,9 +45,15 @@ class Cluster:
         self.run(f"CREATE DATABASE {TEMPLATE}")
         config.use(config.load({"VAR_DIR": str(self.var), "DATABASE_URL": self.url(TEMPLATE)}))
         migrate.upgrade()
-        engine_for(self.url(TEMPLATE)).dispose()
-        config.use(config.load({"VAR_DIR": str(self.var)}))  # no thread of ours may sit in the template while it is copied
+        config.use(config.load({"VAR_DIR": str(self.var)}))
+        self._close_template()
         return self
+
+    def _close_template(self) -> None:
+        """Nobody, no thread of ours either, may sit in the template while it is copied."""
+        engine_for(self.url(TEMPLATE)).dispose()
+        self.run(f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")
+        self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'")
 
     def __exit__(self, *_: object) -> None:
         self.stop()
