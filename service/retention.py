@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import brakes, states, visitors
@@ -23,6 +23,7 @@ from service.models import (
     Enclosure,
     Import,
     Letter,
+    MailPolicy,
     Message,
     Notice,
     OrganiserSession,
@@ -76,6 +77,7 @@ RULES: dict[str, str] = {
     "notices": KEPT + "public",
     "editions": KEPT + "public",
     "demands": KEPT + "public",
+    "mail_policies": "what an official's domain says of its mail servers: until a day after its end; no personal data",
     "milestones": KEPT + "no personal data",
     "mailing_lists": KEPT + "no personal data",
     "mailings": KEPT + "public",
@@ -160,7 +162,7 @@ def _strangers(session: Session, now: datetime) -> int:
 def _letters(session: Session, now: datetime) -> int:
     mine = (Message.mailing_id.is_(None), Message.kind.not_in(TO_OFFICIALS))
     settled = select(Message.id).where(*mine, *_settled_before(now - timedelta(days=30)))
-    return _delete(session, Letter, Letter.message_id.in_(settled), key=Letter.message_id)
+    return _delete(session, Letter, Letter.message_id.in_(settled))
 
 
 def _messages(session: Session, now: datetime) -> int:
@@ -216,10 +218,9 @@ def _older(column: Any, days: int) -> Callable[[Session, datetime], int]:
     return lambda session, now: _delete(session, column.class_, column < now - timedelta(days=days))
 
 
-def _delete(session: Session, model: type[Any], *where: ColumnElement[bool], key: Any = None) -> int:
-    key = model.id if key is None else key
-    chosen = select(key).where(*where).limit(BATCH)
-    statement = delete(model).where(key.in_(chosen)).returning(key)
+def _delete(session: Session, model: type[Any], *where: ColumnElement[bool]) -> int:
+    (key,) = inspect(model).primary_key
+    statement = delete(model).where(key.in_(select(key).where(*where).limit(BATCH))).returning(key)
     return len(list(session.scalars(statement.execution_options(synchronize_session=False))))
 
 
@@ -240,6 +241,7 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "bounces": _older(Bounce.at, 365),
     "what failures have in common": lambda session, now: brakes.forget(session, now, BATCH),
     "marks of visitors": visitors.forget,
+    "policies of mail servers": _older(MailPolicy.ends_at, 1),
     "sign-in links": _older(SignInLink.expires_at, 1),
     "sessions": _older(OrganiserSession.expires_at, 1),
     "imports": _older(Import.created_at, 365),

@@ -86,6 +86,7 @@ class Settings:
         "127.0.0.0/8,::1/128", "Networks that a letter with names may cross without TLS to an official's own server.", networks
     )
     dns_server: str = setting("", "IP address of the name server, or with a port; empty: the system's; off: none.", name_server)
+    dns_trusted: bool = setting("off", "Whether a name server beyond this machine is believed that an answer is signed.", flag)
     address_days: int = setting("180", "After how many days an official's address should be verified again.", positive)
     attach_names: int = setting("20000", "Most names that are attached to a letter; a longer list is a link.", amount)
     pdf_seconds: int = setting("300", "How long the making of one PDF may take; longer, and its letters go without.", positive)

@@ -50,6 +50,7 @@ NONSENSE = {
     "WITNESS_EMAIL": ["witness", "a b@example.org"],
     "OFFICIALS_DIRECT": ["maybe"],
     "CLEAR_NETWORKS": ["everywhere", "10.0.0.1/8", "127.0.0.0/8;::1"],
+    "DNS_TRUSTED": ["perhaps"],
     "DNS_SERVER": ["192.0.2.53:dns", ":53", "dns.example.org"],
     "LIMIT_CONFIRM": ["many"],
     "GROUP_SIZE": ["0", "some"],

@@ -20,7 +20,7 @@ from tests.dns_server import DnsServer
 from tests.smtp_server import SmtpServer, answer
 from tests.three_servers import tiers
 from tests.world import World
-from workers.outbound import exchangers
+from workers.outbound import exchangers, policies
 
 MX = "mx1.nec.example"
 
@@ -117,8 +117,8 @@ def test_what_the_name_server_says_decides(
 @pytest.mark.parametrize("server", ["plain"], indirect=True)
 def test_a_domain_without_mx_is_its_own_server(world: World, names: DnsServer, server: SmtpServer) -> None:
     names.zones["bare.example"] = []
-    assert exchangers.exchangers("bare.example") == ["bare.example"]
-    assert exchangers.exchangers("nec.example") == [MX, "mx2.nec.example"]
+    assert exchangers.exchangers("bare.example") == (["bare.example"], False)
+    assert exchangers.exchangers("nec.example") == ([MX, "mx2.nec.example"], False)
     [route] = exchangers.routes("bare.example", direct=True)
-    assert route == ("bare.example", "bare.example", 25, True)
+    assert route == ("bare.example", "bare.example", 25, True, policies.Demand())
     assert exchangers.routes("bare.example", direct=False) == []

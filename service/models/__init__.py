@@ -14,7 +14,7 @@ from service.models.lists import (
     Subscription,
     Tally,
 )
-from service.models.mail import Attempt, Enclosure, Letter, Message, Suppression
+from service.models.mail import Attempt, Enclosure, Letter, MailPolicy, Message, Suppression
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
 from service.models.operations import Failure, ToldProblem
 from service.models.organisers import Organiser, OrganiserSession, RecoveryCode, SignInLink
@@ -26,8 +26,8 @@ from service.models.standing import Asking, Correction, Proposal
 __all__ = [
     "Arrival", "Asking", "Attempt", "AuditEntry", "Base", "Bounce", "Brake", "BrakeDecision", "Complaint", "Consent",
     "Correction", "Day", "Delivery", "Demand", "Edition", "Enclosure", "Evidence", "Failure", "FormerTokens", "Hold", "Import",
-    "ImportLine", "Leaf", "Letter", "Mailing", "MailingList", "MailingReport", "MailingSeen", "MailingVersion", "Manifest",
-    "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "OutcomeCount", "ProofKey", "Proposal",
-    "RawMail", "RecoveryCode", "ReplyPattern", "Request", "RequestItem", "Serving", "SignInLink", "Signature",
+    "ImportLine", "Leaf", "Letter", "MailPolicy", "Mailing", "MailingList", "MailingReport", "MailingSeen", "MailingVersion",
+    "Manifest", "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "OutcomeCount", "ProofKey",
+    "Proposal", "RawMail", "RecoveryCode", "ReplyPattern", "Request", "RequestItem", "Serving", "SignInLink", "Signature",
     "Subscription", "Suppression", "Tally", "ToldProblem", "TreeNode",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, false, literal_column, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.models.base import Address, Base, Id, Mailbox, Ref, State
@@ -101,6 +101,19 @@ class Letter(Base):
     """A small document for this letter alone: {"filename", "content_type", "content"}."""
     original_id: Mapped[int | None] = mapped_column(Ref)
     """The message whose Message-ID it bears: the same letter, sent to an official's other address."""
+
+
+class MailPolicy(Base):
+    """What a domain said of its mail servers (MTA-STS, RFC 8461): it holds to its end, whatever becomes of its DNS."""
+
+    __tablename__ = "mail_policies"
+    domain: Mapped[str] = mapped_column(String(255), primary_key=True)
+    version: Mapped[str] = mapped_column(String(32))
+    mode: Mapped[State]
+    """enforce | testing | none"""
+    mx: Mapped[list[str]] = mapped_column(JSON)
+    fetched_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
 
 
 class Enclosure(Base):

@@ -21,6 +21,9 @@ UNREACHABLE = "the server cannot be reached"
 NO_SUCH_DOMAIN = "there is no domain of that name"
 TAKES_NO_MAIL = "its domain says that it takes no mail (RFC 7505)"
 NOT_LOOKED_UP = "its mail servers cannot be looked up"
+NOT_AS_PUBLISHED = "the server is not encrypted as its domain demands (DANE, MTA-STS)"
+NOT_THEIRS = "the server is none of those that its domain names (MTA-STS)"
+NO_USABLE_RECORD = "its domain publishes no certificate in a way that mail servers use"
 NOT_OUTSIDE_ASCII = "the relay does not take addresses outside ASCII (RFC 6531)"
 LEASE_LAPSED = "the lease lapsed before the text left"
 WORKER_STOPPED = "the worker stopped after the text may have left"
@@ -40,6 +43,8 @@ IN_PUBLIC = {
     NO_SUCH_DOMAIN: "There is no domain of that name.",
     TAKES_NO_MAIL: "The domain says that it takes no mail.",
     NOT_LOOKED_UP: "The mail servers of its domain cannot be looked up.",
+    NOT_AS_PUBLISHED: "The server is not encrypted as its domain demands.",
+    NOT_THEIRS: "The server is none of those that its domain names.",
     NOT_OUTSIDE_ASCII: "The server does not take an address with such letters.",
     LEASE_LAPSED: "It was not sent in time and is tried again.",
     WORKER_STOPPED: "Our own program ended while the letter was being sent, and the server’s answer was lost.",

@@ -28,7 +28,8 @@ class Conversation(smtplib.SMTP):
 
     def __init__(self, *args: Any, replies: list[dict[str, Any]], public_only: bool = False, **options: Any) -> None:
         self.replies, self.public_only = replies, public_only
-        self.unverified = ""
+        self.unverified = self.published = ""
+        """Why its certificate does not verify; by what its domain says how it is to be spoken to."""
         self.tls_broken = False
         """TLS is offered, and could not be made: this is another connection, in the clear."""
         self.asked = "connect"
@@ -108,6 +109,7 @@ class Conversation(smtplib.SMTP):
             "tls": tls,
             "capabilities": sorted(readable(one.encode("latin-1", "replace")) for one in offered),
             "tls_broken": self.tls_broken,
+            "published": self.published,
         }
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 import dns.exception
+import dns.flags
 import dns.resolver
 
 from service import name_server
 from service.config import settings
 from service.text import mail_troubles
+from workers.outbound import dane, mta_sts, policies
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ class Route(NamedTuple):
     port: int
     public_only: bool = False
     """Whether DNS named it, so that it may lead to the public network only; a place of MAIL_ROUTES is our operator's word."""
+    demand: policies.Demand = policies.Demand()
 
 
 class TakesNoMail(RuntimeError):
@@ -43,7 +47,10 @@ def routes(domain: str, *, direct: bool) -> list[Route]:
         return [Route(domain, *place)]
     if not direct or settings().dns_server == "off":
         return []
-    return [_route(name) for name in exchangers(domain)]
+    names, signed = exchangers(domain)
+    resolver = _resolver(settings().dns_server)
+    policy = mta_sts.of(resolver, domain, datetime.now(UTC))
+    return [_route(name)._replace(demand=policies.demand(resolver, domain, name, policy, signed=signed)) for name in names]
 
 
 def _route(name: str) -> Route:
@@ -52,25 +59,29 @@ def _route(name: str) -> Route:
     return Route(name, name, SMTP_PORT, public_only=not settings().allow_private_mx)
 
 
-def exchangers(domain: str) -> list[str]:
-    """The names of its MX, the preferred first; a domain without any is its own."""
+def exchangers(domain: str) -> tuple[list[str], bool]:
+    """The names of its MX, the preferred first, and whether the answer was signed; a domain without any is its own."""
+    resolver = _resolver(settings().dns_server)
     try:
-        found = _resolver(settings().dns_server).resolve(domain, "MX")
-    except dns.resolver.NoAnswer:
-        return [domain]
+        found = resolver.resolve(domain, "MX", raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
         raise TakesNoMail(mail_troubles.NO_SUCH_DOMAIN) from None
     except dns.exception.DNSException as error:
         log.warning("mail servers not looked up: %s", type(error).__name__)
         raise NotKnownNow(mail_troubles.NOT_LOOKED_UP) from None
+    signed = dane.is_secure(found, resolver)
+    if found.rrset is None:
+        return [domain], signed
     names = [name for _, name in sorted((one.preference, str(one.exchange).rstrip(".").lower()) for one in found)]
     if names == [""]:
         raise TakesNoMail(mail_troubles.TAKES_NO_MAIL)
-    return [name for name in names if name]
+    return [name for name in names if name], signed
 
 
 @lru_cache
 def _resolver(server: str) -> dns.resolver.Resolver:
     resolver = name_server.resolver(server)
     resolver.lifetime = LOOKUP_SECONDS
+    resolver.cache = dns.resolver.LRUCache()
+    resolver.flags = dns.flags.RD | dns.flags.AD  # to be told whether answers are signed (RFC 6840 §5.7)
     return resolver

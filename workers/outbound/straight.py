@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
 from service.config import Settings
-from workers.outbound import trouble
+from workers.outbound import as_published, trouble
 from workers.outbound.conversation import Conversation
 from workers.outbound.exchange import Encryption
 from workers.outbound.exchangers import Route
@@ -15,10 +15,25 @@ from workers.outbound.trouble import NotEncrypted
 
 
 def connect(open_one: Callable[[], Conversation], route: Route, known: Settings, encryption: Encryption) -> Conversation:
-    """A greeted connection over which such a letter may go. A certificate that does not verify is noted, not refused.
+    """A greeted connection over which such a letter may go. Where the domain publishes nothing of its encryption, a certificate
+    that does not verify is noted, not refused.
 
-    Raises NotEncrypted, and what `trouble.ANY` names.
+    Raises NotEncrypted, NotAsPublished, and what `trouble.ANY` names.
     """
+
+    def opened() -> Conversation:
+        host = open_one()
+        host.published = route.demand.in_words
+        return host
+
+    if route.demand.by and not route.demand.testing:
+        return as_published.secured(opened, route.demand, known)
+    return _as_far_as_it_goes(opened, route, known, encryption)
+
+
+def _as_far_as_it_goes(
+    open_one: Callable[[], Conversation], route: Route, known: Settings, encryption: Encryption
+) -> Conversation:
     host = _greeted(open_one)
     if host.has_extn("starttls"):
         try:
@@ -58,17 +73,13 @@ def _greeted(open_one: Callable[[], Conversation]) -> Conversation:
 
 def _encrypted(host: Conversation, open_one: Callable[[], Conversation], route: Route, known: Settings) -> Conversation:
     """TLS with a certificate that verifies, else with any. Raises NotEncrypted where it is offered and cannot be made."""
-    context = ssl.create_default_context()
-    if known.mail_ca_file:
-        context.load_verify_locations(known.mail_ca_file)
     try:
-        return _secured(host, route, context)
+        return _secured(host, route, as_published.trusting(known))
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message or "its certificate does not verify"
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     again = _greeted(open_one)
     again.unverified = why
-    return _secured(again, route, context)
+    return _secured(again, route, as_published.trusting_anybody())
 
 
 def _secured(host: Conversation, route: Route, context: ssl.SSLContext) -> Conversation:

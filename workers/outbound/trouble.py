@@ -11,7 +11,7 @@ from service.text.mail_troubles import ENDED, LATE, OUT_OF_STEP
 from workers.outbound.public_hosts import NotPublic
 from workers.outbound.replies import readable
 
-__all__ = ["ANY", "ENDED", "LATE", "OUT_OF_STEP", "NotEncrypted", "OutOfStep", "code", "words"]
+__all__ = ["ANY", "ENDED", "LATE", "OUT_OF_STEP", "NotAsPublished", "NotEncrypted", "OutOfStep", "code", "words"]
 
 ANY = (smtplib.SMTPException, OSError, ValueError)
 """ValueError: a name from DNS that is no host name, or a certificate's name that cannot be compared."""
@@ -23,6 +23,10 @@ class OutOfStep(smtplib.SMTPServerDisconnected):
 
 class NotEncrypted(smtplib.SMTPException):
     """TLS is not offered, or cannot be made."""
+
+
+class NotAsPublished(smtplib.SMTPException):
+    """The server is not as its domain says that it is (DANE, MTA-STS); its argument is a sentence of mail_troubles."""
 
 
 SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
@@ -46,6 +50,8 @@ def words(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return readable(said) if isinstance(said, bytes) else OUT_OF_STEP
+    if isinstance(error, NotAsPublished):
+        return str(error)
     return next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), mail_troubles.UNREACHABLE)
 
 
