@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +26,7 @@ INBOUND = "inbound"  # mail that comes in
 QUEUES = (PROMPT, NOTICES, BULK, INBOUND)
 
 JOBS = {
+    "take_form": "workers.jobs.take_form",
     "deliver": "workers.jobs.deliver",
     "serve": "workers.jobs.serve",
     "fan_out": "workers.jobs.fan_out",
@@ -65,14 +67,23 @@ def wake(session: Session, job: str, row_id: int, queue: str) -> None:
     session.info.setdefault("bells", []).append(Bell(job, row_id, queue))
 
 
+AWAY_SECONDS = 5
+"""A Redis that failed is left alone for so long, since each visitor would wait for it again."""
+_away_until: dict[str, float] = {}
+
+
 def ring(bells: list[Bell]) -> None:
     """Enqueues; a Redis that is away never reaches the visitor: the clock's sweep finds the rows."""
+    url = settings().redis_url
+    if time.monotonic() < _away_until.get(url, 0):
+        return
     try:
         for bell in bells:
             timeout = TIMEOUT_SECONDS.get(bell.job, 600)
             options = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": 86400, "description": bell.job}
             rq_queue(bell.queue).enqueue(JOBS[bell.job], bell.row_id, **options)
     except RedisError as error:
+        _away_until[url] = time.monotonic() + AWAY_SECONDS
         log.warning("redis is away, bells not rung (%d): %s", len(bells), type(error).__name__)
 
 

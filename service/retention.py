@@ -1,4 +1,4 @@
-"""What we forget, and when. Every table has its sentence here; a test refuses a table without one."""
+"""Forgets what is over, in batches; service/keeping.py says of each table what is kept and until when."""
 
 from __future__ import annotations
 
@@ -33,72 +33,13 @@ from service.models import (
     Signature,
     SignInLink,
     Subscription,
+    WaitingForm,
 )  # fmt: skip
 from service.models.mail import TO_OFFICIALS
 from service.suppressions import keyed_hash
 
 BATCH = 5_000
 SETTLED = ("accepted", "bounced", "complained", "refused", "suppressed", "cancelled", "expired")
-KEPT = "kept: "
-
-RULES: dict[str, str] = {
-    "signatures": "unconfirmed: UNCONFIRMED_DAYS; confirmed: pseudonymised PSEUDONYMISE_DAYS after the notice closes; "
-    "a keyed mark of the visitor who confirmed, so that fraud is seen: 30 days",
-    "subscriptions": "unconfirmed: UNCONFIRMED_DAYS; left: two years, so that an import cannot bring them back",
-    "requests": "unconfirmed: UNCONFIRMED_DAYS; to be written to again: 30 days and UNCONFIRMED_DAYS; "
-    "used: UNCONFIRMED_DAYS after they ran out; of a receipt: as what it manages",
-    "request_items": "with their request",
-    "consents": "never confirmed: UNCONFIRMED_DAYS; six years after a withdrawal (Limitation Act 1980 s.5); erased people "
-    "and signers of notices closed long ago as a keyed hash",
-    "messages": "to an address we hold nothing else of: UNCONFIRMED_DAYS; letters one by one: 90 days after they were settled; "
-    "servings: kept; mailings: with the mailing",
-    "letters": "30 days after they were accepted, for they may hold links; letters to officials: kept",
-    "attempts": "with their message",
-    "arrivals": "90 days after they came in",
-    "raw_mail": "30 days after it came in",
-    "former_tokens": KEPT + "one number, no personal data",
-    "bounces": "a year; whose they are is a keyed hash; the receiving domain: 30 days",
-    "suppressions": KEPT + "a keyed hash alone",
-    "holds": "until an organiser has looked at the failures; a keyed hash alone, with the receiving domain",
-    "brakes": "a year after they were judged; no personal data",
-    "brake_decisions": "with their brake; no personal data",
-    "outcome_counts": "of a receiving domain or an hour: a week; of a mailing: 30 days; counts alone",
-    "reply_patterns": "a year after the last failure in such words; no personal data",
-    "complaints": "six years after they were answered",
-    "sign_in_links": "a day after they ran out",
-    "organiser_sessions": "a day after they ran out",
-    "organisers": KEPT + "until an administrator removes them; what they wrote and approved names them by number",
-    "recovery_codes": "with their organiser's second factor",
-    "audit_entries": KEPT + "who did what; people in it are a keyed hash",
-    "imports": "the file: seven days; what became of it: a year",
-    "import_lines": "with their import; no personal data",
-    "days": KEPT + "counts alone",
-    "officials": KEPT + "public offices, with the source of each address",
-    "notices": KEPT + "public",
-    "editions": KEPT + "public",
-    "demands": KEPT + "public",
-    "mail_policies": "what an official's domain says of its mail servers: until a day after its end; no personal data",
-    "milestones": KEPT + "no personal data",
-    "mailing_lists": KEPT + "no personal data",
-    "mailings": KEPT + "public",
-    "mailing_versions": KEPT + "what was written and approved",
-    "mailing_seen": KEPT + "which version an organiser saw last",
-    "mailing_reports": KEPT + "counts alone",
-    "tallies": KEPT + "no personal data",
-    "servings": KEPT + "the record of what was served",
-    "deliveries": KEPT + "the record of what was served",
-    "leaves": KEPT + "noise to whoever lacks the nonce, which goes with its signature",
-    "tree_nodes": KEPT + "hashes of leaves",
-    "manifests": KEPT + "the record of what was served; no names of signers",
-    "evidence": KEPT + "the record of what was served; no names of signers",
-    "proof_keys": KEPT + "public keys",
-    "proposals": KEPT + "who changed what with whose approval",
-    "askings": KEPT + "no personal data",
-    "corrections": "sent: numbers of signatures alone, for a year",
-    "failures": "until the job succeeds, or its row no longer waits; no personal data",
-    "told_problems": "a day after the problem was over; no personal data",
-    "enclosures": "emptied PSEUDONYMISE_DAYS after the notice closes; its hash is kept",
-}
 
 
 def run(session: Session, now: datetime) -> dict[str, int]:
@@ -230,6 +171,7 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "unconfirmed subscriptions": _unconfirmed_subscriptions,
     "subscriptions left long ago": _left_subscriptions,
     "requests": _requests,
+    "forms": lambda session, now: _delete(session, WaitingForm, WaitingForm.received_at < now - _unconfirmed()),
     "wishes": _asked,
     "strangers": _strangers,
     "letters": _letters,

@@ -64,11 +64,16 @@ def read_form(fields: Mapping[str, str]) -> Form:
     return Form(name, email, clp, office, display, bool(fields.get("updates")))
 
 
+def is_open(notice: Notice) -> Edition:
+    """The edition that may be signed. Raises Refused where there is none."""
+    if notice.edition is None or notice.state != "live":
+        raise Refused("This notice is not open for signatures.")
+    return notice.edition
+
+
 def ask(session: Session, notice: Notice, form: Form, now: datetime, channel: str = "web") -> None:
     """Records the wish to sign and sends the letter that asks to confirm it. What is known already is told by letter alone."""
-    edition = notice.edition
-    if edition is None or notice.state != "live":
-        raise Refused("This notice is not open for signatures.")
+    edition = is_open(notice)
     store_wishes = partial(_store_wishes, session, notice, edition, form, now, channel)
     if reactivations.answer(session, form.email, now, store_wishes):
         return

@@ -10,8 +10,8 @@ from sqlalchemy import func, select, update
 
 from service import groups, links, visitors
 from service.db import reading, transaction
+from service.keeping import RULES
 from service.models import Edition, Proposal, Request, Serving, Signature
-from service.retention import RULES
 from tests.asking import sign_at
 from tests.people import OLIVE, PETRA, SLUG
 from tests.world import World

@@ -51,7 +51,7 @@ STORIES = {
 BELOW_STORIES = {
     "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
     "disk_reserve", "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
-    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming",
+    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming", "keeping",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "newcomers", "papers", "passwords", "pdf_compiler", "placeholders", "plausible",
     "private_files", "proof",
@@ -59,7 +59,7 @@ BELOW_STORIES = {
     "requests", "roles", "schedule", "sealed", "sealed_files",
     "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources",
     "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text", "times", "trees", "typesetting", "visitors",
-    "verifying", "weak_secrets", "writing",
+    "verifying", "waiting_forms", "weak_secrets", "writing",
     "brakes", "fates", "outcome_counts", "reply_patterns",
 }  # fmt: skip
 MAY_KNOW_FLASK = ("service/app.py", "service/cli/", "service/web/", "workers/outbound/", "workers/run.py", "workers/postbox/")

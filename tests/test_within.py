@@ -191,7 +191,7 @@ def test_a_database_locked_for_long_is_said_in_words_and_nothing_is_half_written
         other.execute("ROLLBACK")
     else:
         with transaction() as session:
-            session.execute(text("LOCK TABLE signatures IN ACCESS EXCLUSIVE MODE"))
+            session.execute(text("LOCK TABLE waiting_forms IN ACCESS EXCLUSIVE MODE"))
             page = either_world.sign(ANN)
     assert page.status_code == 503
     assert "try again in a minute" in page.get_data(as_text=True)

@@ -31,6 +31,7 @@ from service import (
     retention,
     schedule,
     spool,
+    waiting_forms,
 )
 from service.config import SettingRefused, settings
 from service.db import reading, transaction
@@ -57,6 +58,11 @@ def sweep_letters(session: Session, now: datetime) -> None:
         waiting = (Message.queue == name, Message.mailing_id.is_(None), IS_QUEUED, Message.due_at <= now - OVERDUE)
         for message_id in session.scalars(select(Message.id).where(*waiting).order_by(Message.due_at).limit(BELLS)):
             queue.wake(session, "deliver", message_id, name)
+
+
+def sweep_forms(session: Session, now: datetime) -> None:
+    if _waiting(queue.PROMPT) < BELLS:
+        waiting_forms.wake_waiting(session, now - OVERDUE, BELLS)
 
 
 def _waiting(name: str) -> int:
@@ -177,6 +183,7 @@ def duties() -> list[Duty]:
     return [
         Duty(beat, 5),
         Duty(sweep_letters, 5),
+        Duty(sweep_forms, 5),
         Duty(fall_due, 5),
         Duty(sweep_servings, 5),
         Duty(sweep_mailings, 10),

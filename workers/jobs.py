@@ -10,7 +10,7 @@ from service import deliveries, mailings, papers, queue
 from service.db import reading, transaction
 from service.models import Serving
 from service.operations import failures
-from workers import intake
+from workers import forms, intake
 from workers.inbound import process
 from workers.outbound import journal, ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
@@ -45,6 +45,12 @@ def reported(job: Callable[[int], bool]) -> Callable[[int], None]:
             failures.succeeded(job.__name__, row_id)
 
     return run
+
+
+@reported
+def take_form(form_id: int) -> bool:
+    """Acts on one form that somebody filled in."""
+    return forms.take(form_id)
 
 
 @reported

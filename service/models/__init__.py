@@ -18,7 +18,7 @@ from service.models.mail import Attempt, Enclosure, Letter, MailPolicy, Message,
 from service.models.notices import Demand, Edition, Milestone, Notice, Official
 from service.models.operations import Failure, ToldProblem
 from service.models.organisers import Organiser, OrganiserSession, RecoveryCode, SignInLink
-from service.models.people import Complaint, Consent, Request, RequestItem, Signature
+from service.models.people import Complaint, Consent, Request, RequestItem, Signature, WaitingForm
 from service.models.proof import Evidence, Leaf, Manifest, ProofKey, TreeNode
 from service.models.servings import Delivery, Serving
 from service.models.standing import Asking, Correction, Proposal
@@ -29,5 +29,5 @@ __all__ = [
     "ImportLine", "Leaf", "Letter", "MailPolicy", "Mailing", "MailingList", "MailingReport", "MailingSeen", "MailingVersion",
     "Manifest", "Message", "Milestone", "Notice", "Official", "Organiser", "OrganiserSession", "OutcomeCount", "ProofKey",
     "Proposal", "RawMail", "RecoveryCode", "ReplyPattern", "Request", "RequestItem", "Serving", "SignInLink", "Signature",
-    "Subscription", "Suppression", "Tally", "ToldProblem", "TreeNode",
+    "Subscription", "Suppression", "Tally", "ToldProblem", "TreeNode", "WaitingForm",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -82,6 +83,17 @@ class Request(Base):
     reactivates: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether its press also takes back what its owner once said: that we shall not write any more."""
     items: Mapped[list[RequestItem]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+
+
+class WaitingForm(Base):
+    """What somebody entered and no worker has acted on yet."""
+
+    __tablename__ = "waiting_forms"
+    id: Mapped[Id]
+    kind: Mapped[State]
+    """sign | subscribe | manage | sign in"""
+    fields: Mapped[dict[str, Any]] = mapped_column(JSON)
+    received_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class RequestItem(Base):

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.db import reading, transaction
-from service.models import Arrival, Failure, Import, Mailing, Message, Serving
+from service.models import Arrival, Failure, Import, Mailing, Message, Serving, WaitingForm
 from service.models.base import Base
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ OF_MAIL_SERVERS = frozenset({"relay", "refused", "put off"})
 DUTIES = {
     "beat": "to say that it runs",
     "sweep_letters": "to look for letters that wait",
+    "sweep_forms": "to look for forms that wait",
     "fall_due": "to look for servings whose day has come",
     "sweep_servings": "to look for servings that wait",
     "sweep_mailings": "to look for updates and files that wait",
@@ -81,8 +82,9 @@ UNFINISHED: dict[str, tuple[type[Base], tuple[str, ...]]] = {
     "read_import": (Import, ("judging", "taking")),
     "take_in": (Arrival, ("waiting", "reading", "quarantined")),
     "report": (Mailing, ("sending", "paused", "sent")),
+    "take_form": (WaitingForm, ()),
 }
-"""The states in which a job's row still waits for it: a failure on any other row is over."""
+"""The states in which a job's row still waits for it, or none: as long as it is there. A failure on any other row is over."""
 
 
 def kind_of(error: BaseException) -> str:
@@ -156,7 +158,8 @@ def forget(session: Session, job: str, row_id: int) -> None:
 def forget_finished(session: Session) -> None:
     """Failures whose row waits no more: somebody else did the work, or stopped it."""
     for job, (model, states) in UNFINISHED.items():
-        waits = exists().where(model.id == Failure.row_id, model.state.in_(states))  # type: ignore[attr-defined]
+        in_time = [model.state.in_(states)] if states else []  # type: ignore[attr-defined]
+        waits = exists().where(model.id == Failure.row_id, *in_time)  # type: ignore[attr-defined]
         statement = delete(Failure).where(Failure.job == job, ~waits)
         session.execute(statement.execution_options(synchronize_session=False))
 

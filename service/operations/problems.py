@@ -138,6 +138,7 @@ SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
     _paused_mailings,
     _pulled_brakes,
     waiting_letters.failing,
+    waiting_letters.failing_forms,
     waiting_letters.put_off,
     stuck.imports,
     stuck.arrivals,

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from service import queue
+from service import queue, waiting_forms
 from service.addresses import domain
 from service.models import Attempt, Delivery, Failure, Message
 from service.models.mail import IS_QUEUED
 from service.operations import turned_away
-from service.operations.failures import KINDS, TWICE
+from service.operations.failures import KINDS, TWICE, repeated
 from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, Problem
 from service.roles import APPROVERS
 from service.text.redact import without_addresses
@@ -50,7 +50,10 @@ def is_put_off(now: datetime) -> ColumnElement[bool]:
 def oldest_late(session: Session, now: datetime) -> datetime | None:
     """Since when a letter that somebody waits for is late; None where none is."""
     late = select(Message.created_at).where(Message.queue == queue.PROMPT, is_late(now))
-    return session.scalar(late.order_by(Message.due_at).limit(1))
+    letter, form = session.scalar(late.order_by(Message.due_at).limit(1)), waiting_forms.oldest(session)
+    if form is not None and form < now - PROMISE:
+        return min(form, letter or form)
+    return letter
 
 
 def of_problem(session: Session, key: str, now: datetime) -> list[int]:
@@ -87,6 +90,17 @@ def failing(session: Session, _now: datetime) -> Iterable[Problem]:
             "letters", "Letters not sent",
             f"{_letters(len(rows))} could not be sent. It failed several times, because {KINDS[first.kind]}.", first.first_at,
             detail=first.place, buttons=LETTER_BUTTONS, roles=APPROVERS,
+        )  # fmt: skip
+
+
+def failing_forms(session: Session, _now: datetime) -> Iterable[Problem]:
+    """Forms that a worker cannot act on, all in one row."""
+    if rows := repeated(session, ["take_form"]):
+        what = "One form has" if len(rows) == 1 else f"{len(rows):,} forms have"
+        yield Problem(
+            "forms", "Forms wait",
+            f"{what} come in and could not be acted on. It failed several times, because {KINDS[rows[0].kind]}. "
+            "It is tried again every minute.", rows[0].first_at, detail=rows[0].place, roles=APPROVERS,
         )  # fmt: skip
 
 

@@ -8,12 +8,23 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, holdings, limits, links, proofs, reactivations, requests, signatures, subscriptions
+from service import (
+    addresses,
+    holdings,
+    limits,
+    links,
+    proofs,
+    reactivations,
+    requests,
+    signatures,
+    subscriptions,
+    waiting_forms,
+)
 from service.db import reading, transaction
 from service.errors import NotFound, Refused, SpoiltLink
 from service.models import Edition, Request, Signature, Subscription
 from service.proof.encoding import encode
-from service.web.guards import now, steady
+from service.web.guards import now
 
 blueprint = Blueprint("holdings", __name__)
 WITHDRAWN = "Your signature is withdrawn and counts no more. Officials keep the letters that they have."
@@ -26,7 +37,6 @@ def ask_form() -> ResponseReturnValue:
 
 
 @blueprint.post("")
-@steady
 def ask() -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:
@@ -34,7 +44,7 @@ def ask() -> ResponseReturnValue:
     except Refused as refused:
         return render_template("pages/manage_ask.html", entered=request.form, errors=refused.errors), 422
     with transaction() as session:
-        reactivations.manage_link(session, email, now())
+        waiting_forms.store(session, "manage", {"email": email}, now())
     return render_template("pages/look_in_your_mailbox.html")
 
 

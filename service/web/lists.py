@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import limits, subscriptions
+from service import limits, subscriptions, waiting_forms
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import MailingList
-from service.web.guards import now, steady
+from service.web.guards import now
 
 blueprint = Blueprint("lists", __name__)
 
@@ -29,14 +31,14 @@ def _form(session: Session, slug: str, entered: dict[str, str], errors: dict[str
 
 
 @blueprint.post("/<slug>")
-@steady
 def subscribe(slug: str) -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:
         with transaction() as session:
             wanted = {slug: subscriptions.find_list(session, slug)}
             wanted |= {other: subscriptions.find_list(session, other) for other in request.form.getlist("also")}
-            subscriptions.ask(session, list(wanted.values()), subscriptions.read_form(request.form), now())
+            entered = asdict(subscriptions.read_form(request.form))
+            waiting_forms.store(session, "subscribe", {"lists": list(wanted), "form": entered}, now())
     except Refused as refused:
         with reading() as session:
             return _form(session, slug, request.form.to_dict(), refused.errors), 422

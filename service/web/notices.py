@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -9,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import limits, links, notices, schedule, signatures, signing
+from service import limits, links, notices, schedule, signatures, signing, waiting_forms
 from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Notice
 from service.web.feeds import atom
-from service.web.guards import now, steady
+from service.web.guards import now
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
@@ -67,13 +68,13 @@ def _form(session: Session, notice: Notice, entered: dict[str, str], errors: dic
 
 
 @blueprint.post("/notices/<slug>/sign")
-@steady
 def sign(slug: str) -> ResponseReturnValue:
     limits.visitor(request.remote_addr or "")
     try:
         with transaction() as session:
-            notice = notices.find_public(session, slug)
-            signatures.ask(session, notice, signatures.read_form(request.form), now())
+            signatures.is_open(notices.find_public(session, slug))
+            entered = asdict(signatures.read_form(request.form))
+            waiting_forms.store(session, "sign", {"notice": slug, "form": entered}, now())
     except Refused as refused:
         with reading() as session:
             return _form(session, notices.find_public(session, slug), request.form.to_dict(), refused.errors), 422

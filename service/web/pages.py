@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from service.retention import RULES
+from service.keeping import RULES
 
 blueprint = Blueprint("pages", __name__)
 

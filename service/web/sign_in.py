@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import addresses, audit, failed_codes, limits, organisers
+from service import addresses, audit, failed_codes, limits, organisers, waiting_forms
 from service.db import reading, transaction
 from service.errors import Refused
 from service.web.guards import KEY, now, steady
@@ -33,7 +33,7 @@ def ask() -> ResponseReturnValue:
         entered = {"email": request.form.get("email", "")}
         return render_template("organise/sign_in.html", entered=entered, errors=refused.errors), 422
     with transaction() as database:
-        organisers.ask(database, email, now())
+        waiting_forms.store(database, "sign in", {"email": email}, now())
     return render_template("pages/look_in_your_mailbox.html")
 
 
