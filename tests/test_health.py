@@ -36,7 +36,7 @@ def test_metrics_count_what_is_on_its_way_and_want_their_token(world: World) -> 
         assert world.client.get("/metrics", headers={"Authorization": wrong}).status_code == 404
     text = world.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).get_data(as_text=True)
     assert 'undersigned_messages{queue="prompt",state="queued"} 1.0' in text
-    assert 'undersigned_bells{queue="prompt"} 1.0' in text
+    assert 'undersigned_bells{queue="prompt"} 2.0' in text  # of the form, which was acted on, and of its letter
     world.confirm(ANN["email"])
     text = world.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).get_data(as_text=True)
     assert 'undersigned_signatures{notice="open-the-books"} 1.0' in text

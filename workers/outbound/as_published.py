@@ -28,7 +28,7 @@ def secured(open_one: Open, demand: Demand, known: Settings) -> Conversation:
     chain = _chain(host.sock)
     own = [one for one in demand.records if one.usage == dane.END_ENTITY]
     if not demand.records:
-        host.unverified = mail_troubles.NO_USABLE_RECORD
+        host.unverified = dane.NO_USABLE_RECORD
     elif not any(one.fits(chain[0]) for one in own):  # its names and dates do not matter there (RFC 7672 §3.1.1)
         host.close()
         return _below_an_anchor(open_one, demand, chain)

@@ -21,6 +21,7 @@ from service.config import settings
 
 ANCHOR, END_ENTITY = 2, 3
 """The usages that mean something to mail servers (RFC 7672 §3.1): a certificate above the server's, or the server's own."""
+NO_USABLE_RECORD = "its domain publishes no certificate in a way that mail servers use"
 DIGESTS = {1: hashlib.sha256, 2: hashlib.sha512}
 
 
