@@ -88,5 +88,7 @@ def ring(bells: list[Bell]) -> None:
 
 
 def waiting(queue: str) -> int:
-    """How many bells hang in a queue."""
-    return rq_queue(queue).count
+    """How many bells hang in a queue. Whoever hears it knows that Redis is there again."""
+    count = rq_queue(queue).count
+    _away_until.pop(settings().redis_url, None)
+    return count

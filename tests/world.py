@@ -54,7 +54,7 @@ class Browser(FlaskClient):
 
     def open(self, *args: Any, **named: Any) -> TestResponse:
         response = super().open(*args, **named)
-        if response.request.method == "POST":
+        if response.request.method == "POST" and response.status_code < 400:
             take_forms()
         return response
 
