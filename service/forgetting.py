@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.models import Attempt, Letter, Message
 
-NOTHING: dict[str, str | None] = {"email": None, "mailbox": None, "counted_as": None, "reply_text": ""}
+NOTHING: dict[str, str | None] = {"email": None, "mailbox": None, "counted_as": None, "asked_by": None, "reply_text": ""}
 
 
 def forget_letters(session: Session, ids: list[int]) -> list[int]:

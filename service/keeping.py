@@ -14,7 +14,7 @@ RULES: dict[str, str] = {
     "consents": "never confirmed: UNCONFIRMED_DAYS; six years after a withdrawal (Limitation Act 1980 s.5); erased people "
     "and signers of notices closed long ago as a keyed hash",
     "messages": "to an address we hold nothing else of: UNCONFIRMED_DAYS; letters one by one: 90 days after they were settled; "
-    "servings: kept; mailings: with the mailing",
+    "servings: kept; mailings: with the mailing; a keyed mark of the visitor, or server, that asked for one: two days",
     "letters": "30 days after they were accepted, for they may hold links; letters to officials: kept",
     "attempts": "with their message",
     "arrivals": "90 days after they came in",

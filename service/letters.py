@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
-from service import limits, links, queue
+from service import askers, limits, links, queue
 from service.addresses import domain, mailbox
 from service.config import settings
 from service.markdown import tidy
@@ -65,6 +65,7 @@ def store(
     message = Message(
         kind=kind, queue=on, email=email, mailbox=key, state="queued", due_at=due_at or now, created_at=now,
         counted_as=limits.counted_mark(email) if kind in limits.ASKING else None,
+        asked_by=askers.of(session) if kind in limits.ASKING else None,
     )  # fmt: skip
     session.add(message)
     session.flush()

@@ -24,7 +24,7 @@ from redis.retry import Retry
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from service import domain_breakers, visitors
+from service import askers, domain_breakers, visitors
 from service.addresses import counted_as, domain
 from service.config import settings
 from service.errors import TooMany
@@ -115,7 +115,8 @@ def one_at_a_time(session: Session, mailbox: str) -> None:
 def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> datetime:
     """When the next letter that somebody asked for may go to this address: now, or later.
 
-    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for that went or may still go.
+    At most one in LIMIT_GAP_MINUTES and LIMIT_DAY in 24 hours, over everything asked for that went or may still go; and none
+    while its domain is left in peace, or whoever asks has asked for LIMIT_ASKED that nobody answered.
     """
     gap, day = timedelta(minutes=settings().limit_gap_minutes), timedelta(days=1)
     times = list(
@@ -136,7 +137,17 @@ def hold_until(session: Session, email: str, mailbox: str, now: datetime) -> dat
         earliest = max(earliest, now + timedelta(minutes=10))
     if domain_breakers.is_open(session, domain(email), now):
         earliest = max(earliest, now + domain_breakers.LOOK_AGAIN)
+    if domain_breakers.waits_with_all(session, domain(email), now) or askers.asks_too_much(session, askers.of(session), now):
+        earliest = max(earliest, now + askers.LOOK_AGAIN)
     return earliest
+
+
+def waits_still(session: Session, message: Message, now: datetime) -> bool:
+    """Whether a letter that somebody asked for waits on, though its time has come: asked again as it is to leave."""
+    if message.kind not in ASKING:
+        return False
+    too_much = askers.asks_too_much(session, message.asked_by, now, message.id)
+    return too_much or domain_breakers.is_open(session, domain(message.email or ""), now)
 
 
 def room_at(session: Session, email: str, mailbox: str, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
-from service import brakes, states, visitors
+from service import askers, brakes, states, visitors
 from service.config import settings
 from service.forgetting import forget_letters
 from service.limits import ASKING
@@ -183,6 +183,7 @@ STEPS: dict[str, Callable[[Session, datetime], int]] = {
     "bounces": _older(Bounce.at, 365),
     "what failures have in common": lambda session, now: brakes.forget(session, now, BATCH),
     "marks of visitors": visitors.forget,
+    "marks of who asked": askers.forget,
     "policies of mail servers": _older(MailPolicy.ends_at, 1),
     "sign-in links": _older(SignInLink.expires_at, 1),
     "sessions": _older(OrganiserSession.expires_at, 1),

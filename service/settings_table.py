@@ -152,6 +152,8 @@ class Settings:
     limit_code: str = setting("10 per 10 minutes", "Codes, or passwords, that may be tried for one organiser.", rate)
     limit_domain: str = setting("", "Confirmations to one receiving domain, the rest wait; empty: as many as there are.", rate)
     limit_commands: str = setting("300 per hour", "Commands by e-mail of one server, or of one domain; the rest wait.", rate)
+    limit_asked: int = setting("300", "Letters a day that one visitor, or server, has us send and nobody answers.", positive)
+    limit_unanswered: int = setting("5000", "Letters of four days that nobody answers, before all wait.", positive)
     limit_sign_in_day: int = setting("10", "Most letters with a sign-in link to one organiser in a day.", positive)
     limit_gap_minutes: int = setting("15", "Least time between two confirmations to one address.", amount)
     limit_day: int = setting("3", "Most confirmations to one address in a day.", positive)

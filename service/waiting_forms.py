@@ -15,9 +15,9 @@ from service import queue
 from service.models import WaitingForm
 
 
-def store(session: Session, kind: str, fields: dict[str, Any], now: datetime) -> None:
-    """Keeps what was entered, clean, until a worker has acted on it."""
-    form = WaitingForm(kind=kind, fields=fields, received_at=now)
+def store(session: Session, kind: str, fields: dict[str, Any], now: datetime, asked_by: str | None = None) -> None:
+    """Keeps what was entered, clean, until a worker has acted on it. `asked_by`: the mark of the visitor."""
+    form = WaitingForm(kind=kind, fields=fields, asked_by=asked_by, received_at=now)
     session.add(form)
     session.flush()
     queue.wake(session, "take_form", form.id, queue.PROMPT)

@@ -50,6 +50,8 @@ NONSENSE = {
     "WITNESS_EMAIL": ["witness", "a b@example.org"],
     "OFFICIALS_DIRECT": ["maybe"],
     "CLEAR_NETWORKS": ["everywhere", "10.0.0.1/8", "127.0.0.0/8;::1"],
+    "LIMIT_ASKED": ["0", "many"],
+    "LIMIT_UNANSWERED": ["0", "few"],
     "DNS_TRUSTED": ["perhaps"],
     "DNS_SERVER": ["192.0.2.53:dns", ":53", "dns.example.org"],
     "LIMIT_CONFIRM": ["many"],

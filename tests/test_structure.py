@@ -49,7 +49,7 @@ STORIES = {
     "undoing",
 }
 BELOW_STORIES = {
-    "addressed", "addresses", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
+    "addressed", "addresses", "askers", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
     "disk_reserve", "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
     "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming", "keeping",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",

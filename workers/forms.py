@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import notices, organisers, reactivations, signatures, subscriptions, waiting_forms
+from service import askers, notices, organisers, reactivations, signatures, subscriptions, waiting_forms
 from service.db import transaction
 from service.errors import NotFound, Refused
 
@@ -22,6 +22,7 @@ def take(form_id: int) -> bool:
         form = waiting_forms.claim(session, form_id)
         if form is None:
             return False
+        askers.note(session, form.asked_by)
         try:
             with session.begin_nested():
                 ACTS[form.kind](session, form.fields, form.received_at)

@@ -46,6 +46,8 @@ class Message(Base):
               sqlite_where=TROUBLED),
         Index("ix_messages_counted_as", "counted_as", "created_at", postgresql_where=text("counted_as IS NOT NULL"),
               sqlite_where=text("counted_as IS NOT NULL")),
+        Index("ix_messages_asked_by", "asked_by", "due_at", postgresql_where=text("asked_by IS NOT NULL"),
+              sqlite_where=text("asked_by IS NOT NULL")),
         Index("ix_messages_mailbox", "mailbox", "created_at", postgresql_where=text("mailing_id IS NULL"),
               sqlite_where=text("mailing_id IS NULL")),
     )  # fmt: skip
@@ -58,6 +60,8 @@ class Message(Base):
     mailbox: Mapped[Mailbox | None]
     counted_as: Mapped[str | None]
     """Of a letter that anybody can ask for: a keyed hash of the mailbox without its tag (service/limits.py)."""
+    asked_by: Mapped[str | None]
+    """Of such a letter: a keyed mark of the visitor, or mail server, that asked for it, for two days (service/askers.py)."""
     mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailings.id"), type_=Ref)
     subscription_id: Mapped[int | None] = mapped_column(Ref)
     """No foreign key: it would have to look through ten million rows whenever a subscription is erased."""

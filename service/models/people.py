@@ -93,6 +93,8 @@ class WaitingForm(Base):
     kind: Mapped[State]
     """sign | subscribe | manage | sign in"""
     fields: Mapped[dict[str, Any]] = mapped_column(JSON)
+    asked_by: Mapped[str | None]
+    """The mark of the visitor."""
     received_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -139,6 +139,7 @@ SOURCES: tuple[Callable[[Session, datetime], Iterable[Problem]], ...] = (
     _pulled_brakes,
     waiting_letters.failing,
     waiting_letters.failing_forms,
+    waiting_letters.unanswered,
     waiting_letters.put_off,
     stuck.imports,
     stuck.arrivals,

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from service import queue, waiting_forms
+from service import domain_breakers, queue, waiting_forms
 from service.addresses import domain
 from service.models import Attempt, Delivery, Failure, Message
 from service.models.mail import IS_QUEUED
 from service.operations import turned_away
 from service.operations.failures import KINDS, TWICE, repeated
-from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, Problem
+from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, MAIL, Problem
 from service.roles import APPROVERS
 from service.text.redact import without_addresses
 
@@ -101,6 +101,17 @@ def failing_forms(session: Session, _now: datetime) -> Iterable[Problem]:
             "forms", "Forms wait",
             f"{what} come in and could not be acted on. It failed several times, because {KINDS[rows[0].kind]}. "
             "It is tried again every minute.", rows[0].first_at, detail=rows[0].place, roles=APPROVERS,
+        )  # fmt: skip
+
+
+def unanswered(session: Session, now: datetime) -> Iterable[Problem]:
+    """Somebody fills in forms for others, at many places."""
+    if count := domain_breakers.nobody_answers(session, now):
+        yield Problem(
+            "unanswered", "Letters that nobody answers",
+            f"{count:,} letters of these four days, nearly all that were asked for, were not answered by a press. Somebody may "
+            "be filling in forms with the addresses of others. Those to domains from which nobody answers wait for an hour.",
+            roles=APPROVERS, urgent=False, channels=frozenset({MAIL}),
         )  # fmt: skip
 
 

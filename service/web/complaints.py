@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from service import complaints, limits
+from service import askers, complaints, limits
 from service.db import transaction
 from service.errors import Refused
-from service.web.guards import now
+from service.web.guards import asked_by, now
 
 blueprint = Blueprint("complaints", __name__)
 
@@ -26,5 +26,6 @@ def take() -> ResponseReturnValue:
     except Refused as refused:
         return render_template("pages/complain.html", entered=request.form, errors=refused.errors), 422
     with transaction() as session:
+        askers.note(session, asked_by())
         complaint = complaints.take(session, fields, now())
     return render_template("pages/complained.html", complaint=complaint)

@@ -14,7 +14,7 @@ from flask import abort, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import audit, failed_codes, organisers, second_factor
+from service import audit, failed_codes, organisers, second_factor, visitors
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import OrganiserSession
@@ -122,6 +122,11 @@ def acting(act: str, subject: str, **details: Any) -> Iterator[Session]:
 def noted(database: Session, act: str, subject: str, **details: Any) -> None:
     """An entry of its own in the audit, for what an act brought with it."""
     audit.note(database, act, subject, now(), organiser_id=g.organiser.id, address=request.remote_addr or "", **details)
+
+
+def asked_by() -> str | None:
+    """The mark of this visitor, on letters that they have us send."""
+    return visitors.mark(request.remote_addr or "")
 
 
 def steady(view: Callable[P, R]) -> Callable[P, R]:

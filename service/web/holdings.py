@@ -24,7 +24,7 @@ from service.db import reading, transaction
 from service.errors import NotFound, Refused, SpoiltLink
 from service.models import Edition, Request, Signature, Subscription
 from service.proof.encoding import encode
-from service.web.guards import now
+from service.web.guards import asked_by, now
 
 blueprint = Blueprint("holdings", __name__)
 WITHDRAWN = "Your signature is withdrawn and counts no more. Officials keep the letters that they have."
@@ -44,7 +44,7 @@ def ask() -> ResponseReturnValue:
     except Refused as refused:
         return render_template("pages/manage_ask.html", entered=request.form, errors=refused.errors), 422
     with transaction() as session:
-        waiting_forms.store(session, "manage", {"email": email}, now())
+        waiting_forms.store(session, "manage", {"email": email}, now(), asked_by())
     return render_template("pages/look_in_your_mailbox.html")
 
 

@@ -13,7 +13,7 @@ from service import limits, subscriptions, waiting_forms
 from service.db import reading, transaction
 from service.errors import Refused
 from service.models import MailingList
-from service.web.guards import now
+from service.web.guards import asked_by, now
 
 blueprint = Blueprint("lists", __name__)
 
@@ -38,7 +38,7 @@ def subscribe(slug: str) -> ResponseReturnValue:
             wanted = {slug: subscriptions.find_list(session, slug)}
             wanted |= {other: subscriptions.find_list(session, other) for other in request.form.getlist("also")}
             entered = asdict(subscriptions.read_form(request.form))
-            waiting_forms.store(session, "subscribe", {"lists": list(wanted), "form": entered}, now())
+            waiting_forms.store(session, "subscribe", {"lists": list(wanted), "form": entered}, now(), asked_by())
     except Refused as refused:
         with reading() as session:
             return _form(session, slug, request.form.to_dict(), refused.errors), 422

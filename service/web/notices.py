@@ -16,7 +16,7 @@ from service.db import reading, transaction
 from service.errors import Refused
 from service.models import Notice
 from service.web.feeds import atom
-from service.web.guards import now
+from service.web.guards import asked_by, now
 
 blueprint = Blueprint("notices", __name__)
 PAGE = 200
@@ -74,7 +74,7 @@ def sign(slug: str) -> ResponseReturnValue:
         with transaction() as session:
             signatures.is_open(notices.find_public(session, slug))
             entered = asdict(signatures.read_form(request.form))
-            waiting_forms.store(session, "sign", {"notice": slug, "form": entered}, now())
+            waiting_forms.store(session, "sign", {"notice": slug, "form": entered}, now(), asked_by())
     except Refused as refused:
         with reading() as session:
             return _form(session, notices.find_public(session, slug), request.form.to_dict(), refused.errors), 422

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service import addresses, audit, failed_codes, limits, organisers, waiting_forms
 from service.db import reading, transaction
 from service.errors import Refused
-from service.web.guards import KEY, now, steady
+from service.web.guards import KEY, asked_by, now, steady
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -33,7 +33,7 @@ def ask() -> ResponseReturnValue:
         entered = {"email": request.form.get("email", "")}
         return render_template("organise/sign_in.html", entered=entered, errors=refused.errors), 422
     with transaction() as database:
-        waiting_forms.store(database, "sign in", {"email": email}, now())
+        waiting_forms.store(database, "sign in", {"email": email}, now(), asked_by())
     return render_template("pages/look_in_your_mailbox.html")
 
 

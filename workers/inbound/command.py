@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from service import addresses, limits, reactivations, requests, spool, subscriptions
+from service import addresses, askers, limits, reactivations, requests, spool, subscriptions, visitors
 from service.addressed import Destination
 from service.errors import Refused
 from service.incoming import letters, origin
@@ -30,6 +30,7 @@ def command(session: Session, said: Judgement, to: Destination, now: datetime) -
     asked = BY_ADDRESS.get(to.role) or letters.command(said.subject, said.own)
     if not asked and letters.away(said.own):
         return Outcome("not answered: it says that somebody is away", "automatic", mailbox)
+    askers.note(session, visitors.mark(origin.handed_over_by(said.hops)))
     at = limits.commands(origin.handed_over_by(said.hops), addresses.domain(email), now)
     barred = _answer(session, asked, to, email, at, said.message_id)
     if barred is not None:

@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import answers, domain_breakers, limits, links, providers, queue, suppressions
+from service import answers, limits, links, providers, queue, suppressions
 from service.addresses import domain
 from service.config import settings
 from service.db import transaction
@@ -131,7 +131,7 @@ def _must_not_go(session: Session, message: Message, delivery: Delivery | None, 
         ledger.settle(session, [message.id], "suppressed", mail_troubles.OBJECTED, now)
         return True
     held = delivery is not None and answers.is_held_back(session, delivery)
-    if held or (message.kind in limits.ASKING and domain_breakers.is_open(session, domain(message.email or ""), now)):
+    if held or limits.waits_still(session, message, now):
         ledger.release(session, ledger.token(), [message.id], due_at=now + suppressions.LOOK_AGAIN)
         return True
     barrier = suppressions.barrier_of(session, message.mailbox or "") if message.queue != queue.NOTICES else None
