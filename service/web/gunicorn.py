@@ -1,4 +1,4 @@
-"""How gunicorn runs: threads, since pages wait for the database; no control socket, no access log with links in it."""
+"""How gunicorn runs: processes with threads, for pages wait for the database; no control socket, no log with links in it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 bind = f"{os.environ.get('WEB_HOST', '127.0.0.1')}:{os.environ.get('WEB_PORT') or os.environ.get('PORT') or '8000'}"
+worker_class = "service.web.worker.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 4
 timeout = 60
