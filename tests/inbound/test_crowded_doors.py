@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import smtplib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from service import links, spool
 from service.db import transaction
-from service.models import Arrival
+from service.models import Arrival, RawMail
 from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, letter
 from tests.world import World
@@ -55,3 +56,56 @@ def test_one_peer_holds_few_connections_and_the_other_door_stays_open(receiver: 
     finally:
         for one in idle:
             one.close()
+
+
+def memory_of(receiver: Receiver) -> int:
+    """In MB, resident."""
+    return int(Path(f"/proc/{receiver.process.pid}/statm").read_text().split()[1]) * 4 // 1024
+
+
+def test_messages_without_an_end_lie_on_disk(receiver: Receiver) -> None:
+    """Forty messages of five megabytes that do not end: 200 MB, of which the process holds few."""
+    before = memory_of(receiver)
+    begun = []
+    for number in range(40):
+        client = smtplib.LMTP("127.0.0.1", receiver.lmtp, timeout=20)
+        client.ehlo()
+        client.mail("a@example.org")
+        client.rcpt(f"postmaster@{DOMAIN}")
+        client.docmd("DATA")
+        line = b"x" * 900_000 if number % 2 else b"y" * 78
+        client.send((line + b"\r\n") * (5_000_000 // len(line)))
+        begun.append(client)
+    assert receiver.client().noop()[0] == 250
+    assert memory_of(receiver) - before < 60
+    for client in begun[:2]:
+        client.send(b".\r\n")
+        assert client.getreply()[0] == 250
+    for client in begun:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "stored", "reply"),
+    [
+        (b"Subject: a\r\n\r\n..\r\n...x\r\n.", b"Subject: a\r\n\r\n.\r\n..x\r\n", 250),
+        (b"x" * 70_000 + b"\r\n..\r\n.", b"x" * 70_000 + b"\r\n.\r\n", 250),
+        (b"x" * 65_536 + b"\r\n.", b"x" * 65_536 + b"\r\n", 250),
+        (b"x" * 65_535 + b"\r\n.y\r\n.", b"x" * 65_535 + b"\r\ny\r\n", 250),
+        (b"x" * 1_100_000 + b"\r\n.", None, 500),
+        ((b"x" * 1_000 + b"\r\n") * 27_000 + b".", None, 552),
+        (b".", b"", 250),
+    ],
+)
+def test_a_text_is_stored_as_it_was_sent(
+    world: World, receiver: Receiver, text: bytes, stored: bytes | None, reply: int
+) -> None:
+    with receiver.lmtp_client() as client:
+        client.ehlo()
+        client.mail("a@example.org")
+        client.rcpt(f"postmaster@{DOMAIN}")
+        client.docmd("DATA")
+        client.send(text + b"\r\n")
+        assert client.getreply()[0] == reply
+        assert client.noop()[0] == 250  # and the next command is heard
+    assert world.rows(select(RawMail.content)) == ([] if stored is None else [stored])

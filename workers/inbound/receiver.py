@@ -21,7 +21,7 @@ from service import addressed, disk_reserve, queue, spool
 from service.db import reading, transaction
 from service.incoming.reading import LARGEST
 from service.spool import Mail
-from workers.inbound import sources
+from workers.inbound import sources, text_in
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ MOST_CONNECTIONS = 200
 THIS_MACHINE = {"127.0.0.1", "::1"}
 MOST_OF_A_PEER = 20
 """At the SMTP door; at the other one there is a mail server of ours."""
-LONGEST_LINE = 1024 * 1024
-"""Longer than the 998 octets of RFC 5322 §2.1.1: what breaks the rule is stored and quarantined, for it may be a bounce."""
-TOGETHER = 200
+TOGETHER, MOST_BYTES = 200, 32 * 1024 * 1024
+"""Messages of one commit."""
 BELL_SECONDS = 0.1
 IDLE_SECONDS = 60
-"""Who says nothing for so long is let go; RFC 5321 §4.5.3.2.7 asks for five minutes, which strangers used up."""
+"""Who says nothing, or sends less than 64 kB, for so long is let go; RFC 5321 §4.5.3.2.7
+asks for five minutes, which strangers used up."""
 
 
 class Spool:
@@ -56,8 +56,10 @@ class Spool:
     async def run(self) -> None:
         while True:
             taken = [await self.queue.get()]
-            while not self.queue.empty() and len(taken) < TOGETHER:
+            size = len(taken[0][0].content)
+            while not self.queue.empty() and len(taken) < TOGETHER and size < MOST_BYTES:
                 taken.append(self.queue.get_nowait())
+                size += len(taken[-1][0].content)
             stored = await asyncio.to_thread(commit, [mail for mail, _ in taken])
             for _, done in taken:
                 if not done.done():  # its connection may be gone
@@ -105,7 +107,7 @@ class Handler:
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
         if not (disk_reserve.has_room_for_mail() or all(addressed.role_of(to) == "unsubscribe" for to in envelope.rcpt_tos)):
-            return self._reply(envelope, "452 4.3.1 There is no room for mail now; come back later")
+            return self._reply(envelope, text_in.NO_ROOM)
         content = envelope.original_content or b""
         if b"\0" in content or bare_line_ends(content):
             return self._reply(envelope, "554 5.6.0 A bare CR or LF, or a NUL, stands in this message")
@@ -146,9 +148,9 @@ PLAIN_PATH = re.compile(
 
 
 class Bounded:
-    """What both protocols share: long lines are taken, too many connections are not."""
+    """What both protocols share: long lines are taken, too many connections are not; no text waits in memory."""
 
-    line_length_limit = LONGEST_LINE
+    line_length_limit = text_in.SOME
     most_of_a_peer = MOST_CONNECTIONS
     open_from: Counter[str]
     """How many connections each peer has at this door."""
@@ -161,6 +163,22 @@ class Bounded:
             transport.write(b"421 4.7.0 Too many connections; come back later\r\n")
             transport.close()
         super().connection_made(transport)  # type: ignore[misc]
+
+    async def smtp_DATA(self, arg: str) -> None:
+        door: Any = self
+        if await door.check_helo_needed():
+            return
+        if arg or not door.envelope.rcpt_tos:
+            await door.push("501 5.5.4 Syntax: DATA" if arg else "503 5.5.1 Error: need RCPT command")
+            return
+        await door.push("354 End data with <CR><LF>.<CR><LF>")
+        with text_in.place() as text:
+            refusal = await text_in.take_in(door._reader, text, LARGEST, door._reset_timeout)
+            if not refusal:
+                text.seek(0)
+                door.envelope.content = door.envelope.original_content = text.read()
+        await door.push(refusal or await door.event_handler.handle_DATA(door, door.session, door.envelope))
+        door._set_post_data_state()
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         found = PLAIN_PATH.fullmatch(arg)
