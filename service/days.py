@@ -12,6 +12,7 @@ from sqlalchemy import case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.models import Day, Signature, Subscription
+from service.small_counts import SMALLEST
 
 LOOKED_BACK = 8
 """Days after which a request is confirmed or gone."""
@@ -53,7 +54,7 @@ def _counted(session: Session, what: str, day: date) -> dict[str, tuple[int, int
     )
     found: dict[str, tuple[int, int]] = {}
     for name, requested, confirmed in session.execute(wanted):
-        key = name if len(found) < TOP else OTHERS
+        key = name if len(found) < TOP and requested >= SMALLEST else OTHERS
         before = found.get(key, (0, 0))
         found[key] = before[0] + requested, before[1] + int(confirmed or 0)
     return found

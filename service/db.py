@@ -72,7 +72,7 @@ def _prepare_sqlite(connection: Any, read_only: bool) -> None:
     Opening waits, too: the last to leave a database has the whole file for a moment, while it tidies up."""
     connection.isolation_level = None
     wait = f"busy_timeout={settings().database_wait_seconds * 1000 if read_only else 1}"
-    pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-4000"]
+    pragmas = [wait, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-4000", "secure_delete=ON"]
     for pragma in pragmas + (["query_only=ON"] if read_only else []):
         _when_free(partial(connection.execute, f"PRAGMA {pragma}"))
 
@@ -105,7 +105,28 @@ def transaction() -> Iterator[Session]:
     with Session(engine_for(settings().database_url), expire_on_commit=False) as session:
         with session.begin():
             yield session
+        if session.info.pop("overwrite", False):
+            overwrite()
         queue.ring(session.info.pop("bells", []))
+
+
+def overwrite_after(session: Session) -> None:
+    """What this transaction deletes is to be gone from SQLite's files as soon as it is committed."""
+    session.info["overwrite"] = True
+
+
+def overwrite() -> None:
+    """Brings what was deleted, and overwritten with zeros (`secure_delete`), from SQLite's WAL into its file; empties the WAL.
+
+    Where somebody reads, it is left for the clock. PostgreSQL does as much by its VACUUM.
+    """
+    engine = engine_for(settings().database_url)
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
 
 @contextmanager

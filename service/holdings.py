@@ -1,34 +1,29 @@
-"""Story: what we hold about a mailbox: shown, exported (UK GDPR Art 15), erased (Art 17)."""
+"""Story: what we hold about a mailbox, shown to whoever has a fresh link; copied (Art 15), and erased by service/erasing.py."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from markupsafe import escape
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import erasures, requests, states
+from service import addresses, requests
 from service.errors import NotFound
-from service.forgetting import forget_letters
 from service.models import (
     Arrival,
     Bounce,
+    Complaint,
     Consent,
     Edition,
-    Letter,
     Mailing,
     Message,
     Notice,
-    RawMail,
     Request,
-    Serving,
     Signature,
     Subscription,
 )  # fmt: skip
-from service.suppressions import Barrier, barrier_of, keyed_hash, suppress
+from service.suppressions import Barrier, barrier_of, keyed_hash
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ def _number(text: str) -> int:
     return int(text) if text.isdigit() and len(text) < 15 else 0
 
 
-def export(held: Holdings) -> dict[str, object]:
+def export(session: Session, held: Holdings) -> dict[str, object]:
     """Everything, as one JSON document."""
     return {
         "mailbox": held.mailbox,
@@ -93,7 +88,7 @@ def export(held: Holdings) -> dict[str, object]:
              "office": one.office, "display": one.display, "state": one.state, "number": one.sequence,
              "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at), "withdrawn_at": _iso(one.withdrawn_at),
              "struck_at": _iso(one.struck_at), "hidden_at": _iso(one.hidden_at),
-             "nonce": one.nonce.hex() if one.nonce else None}
+             "nonce": one.nonce.hex() if one.nonce else None, "mark_of_the_visitor_who_confirmed": one.visitor}
             for one, edition, notice in held.signatures
         ],
         "subscriptions": [
@@ -109,67 +104,60 @@ def export(held: Holdings) -> dict[str, object]:
         ],
         "letters": [
             {"kind": one.kind, "to": one.email, "state": one.state, "at": _iso(one.created_at),
-             "server_said": one.reply_text}
+             "server_said": one.reply_text, "mark_of_who_asked": one.asked_by}
             for one in held.letters
         ],
+        "updates": _updates(session, held),
+        "requests": _requests(session, held),
+        "complaints": _complaints(session, held),
         "came_in": [
             {"kind": one.kind, "at": _iso(one.received_at), "what_came_of_it": one.outcome, "from": one.written_by,
-             "subject": one.subject, "text": one.body, "files": one.files}
+             "subject": one.subject, "text": one.body, "files": one.files, "envelope_from": one.sender,
+             "to": one.recipient, "address_of_the_machine_that_brought_it": one.peer}
             for one in held.arrivals
         ],
         "failures": [
-            {"kind": one.kind, "at": _iso(one.at), "status": one.status, "server_said": one.text} for one in held.failures
+            {"kind": one.kind, "at": _iso(one.at), "status": one.status, "server_said": one.text, "domain": one.domain}
+            for one in held.failures
         ],
         "not_written_to": held.barrier and {"because": held.barrier.cause, "since": _iso(held.barrier.at)},
     }  # fmt: skip
 
 
+def _updates(session: Session, held: Holdings) -> list[dict[str, object]]:
+    """Copies of mailings, which name their reader by the subscription alone."""
+    rows = session.execute(
+        select(Message, Mailing.subject)
+        .join(Mailing, Mailing.id == Message.mailing_id)
+        .where(Message.subscription_id.in_([one.id for one in held.subscriptions]), Message.mailing_id.in_(select(Mailing.id)))
+        .order_by(Message.id)
+    )
+    return [
+        {"subject": subject, "state": one.state, "at": _iso(one.settled_at or one.created_at), "server_said": one.reply_text}
+        for one, subject in rows
+    ]
+
+
+def _requests(session: Session, held: Holdings) -> list[dict[str, object]]:
+    found = session.scalars(select(Request).where(Request.mailbox == held.mailbox).order_by(Request.id))
+    return [
+        {"purpose": one.purpose, "email": one.email, "at": _iso(one.created_at), "used_at": _iso(one.used_at),
+         "ends_at": _iso(one.expires_at), "forms": [item.details for item in one.items]}
+        for one in found
+    ]  # fmt: skip
+
+
+def _complaints(session: Session, held: Holdings) -> list[dict[str, object]]:
+    found = session.scalars(select(Complaint).where(Complaint.email != "").order_by(Complaint.id))
+    return [
+        {"reference": one.reference, "name": one.name, "email": one.email, "text": one.text, "state": one.state,
+         "at": _iso(one.received_at), "answered_at": _iso(one.answered_at)}
+        for one in found if addresses.mailbox(one.email) == held.mailbox
+    ]  # fmt: skip
+
+
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
-
-
-def erase(session: Session, mailbox: str, now: datetime) -> None:
-    """Forgets a mailbox. What stays is a keyed hash: on the list of those we must not write to, and on the record of consent.
-
-    Signatures are withdrawn before this by their own story, so that counts stay right.
-    """
-    erasures.note(mailbox, now)
-    _forget_in_servings(session, list(session.scalars(select(Signature).where(Signature.mailbox == mailbox))))
-    mine = select(Subscription.id).where(Subscription.mailbox == mailbox)
-    letters = select(Message.id).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
-    copies = select(Message.id).where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(mine))
-    for found in (list(session.scalars(letters)), list(session.scalars(copies))):
-        states.claim(session, Message, "queued", "suppressed", Message.id.in_(found), settled_at=now)
-        forget_letters(session, found)
-    _forget_what_they_wrote(session, mailbox)
-    for model in (Signature, Subscription, Request):
-        session.execute(delete(model).where(model.mailbox == mailbox))
-    session.execute(delete(Bounce).where(Bounce.hash == keyed_hash(mailbox)))
-    session.execute(update(Consent).where(Consent.mailbox == mailbox).values(mailbox=keyed_hash(mailbox)))
-    suppress(session, mailbox, "erased at their own request", now, "erased")
-
-
-def _forget_what_they_wrote(session: Session, mailbox: str) -> None:
-    """Also messages whose From names this address among others, so that they are nobody's for certain."""
-    named = Arrival.mailbox.is_(None) & func.lower(Arrival.written_by).contains(mailbox, autoescape=True)
-    theirs = (Arrival.mailbox == mailbox) | named
-    raw = select(Arrival.raw_id).where(theirs, Arrival.raw_id.is_not(None))
-    session.execute(delete(RawMail).where(RawMail.id.in_(raw)))
-    session.execute(delete(Arrival).where(theirs))
-
-
-def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:
-    """Takes the names out of our copies of letters that officials have; a letter still on its way is left whole."""
-    for one in signatures:
-        name = re.compile(rf"(?<!\w){re.escape(one.name)}(?!\w)|(?<!\w){re.escape(str(escape(one.name)))}(?!\w)")
-        letters = (
-            select(Letter)
-            .join(Message, Message.id == Letter.message_id)
-            .join(Serving, Serving.id == Letter.serving_id)
-            .where(Serving.edition_id == one.edition_id, Message.state.not_in(("queued", "sending", "unsure")))
-        )
-        for letter in session.scalars(letters) if one.name else ():
-            letter.text, letter.html = name.sub("(erased)", letter.text), name.sub("(erased)", letter.html)
 
 
 def opened_by(session: Session, token: str, now: datetime) -> Request:

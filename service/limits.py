@@ -89,7 +89,7 @@ def sign_in(remote_address: str) -> None:
 def commands(server: str, host: str, now: datetime) -> datetime:
     """When the answer to a command by e-mail may go: later, where a server, or a domain that is claimed, asks too much."""
     asked_too_much = not _hit(settings().limit_commands, "commands of a server", server)
-    asked_too_much |= not _hit(settings().limit_commands, "commands of a domain", host)
+    asked_too_much |= not _hit(settings().limit_commands, "commands of a domain", keyed_hash(host))
     return now + timedelta(hours=1) if asked_too_much else now
 
 
@@ -101,7 +101,7 @@ def code(organiser_id: int) -> None:
 
 def password(mailbox: str) -> None:
     """Counted for every address, whether somebody signs in under it or not. Raises TooMany."""
-    if not _hit(settings().limit_code, "password", mailbox):
+    if not _hit(settings().limit_code, "password", keyed_hash(mailbox)):
         raise TooMany("password")
 
 

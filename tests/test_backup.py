@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from service import audit, backup, config, holdings, sealed_files, subscriptions
+from service import audit, backup, config, erasing, sealed_files, subscriptions
 from service.config import settings
 from service.db import engine_for, reading, transaction
 from service.models import AuditEntry, Base, Mailing, Message, RawMail, Serving, Signature, Subscription
@@ -112,7 +112,7 @@ def test_an_erasure_is_known_also_where_the_database_is_lost(world: World, tmp_p
     lived_in(world)
     backup.write(tmp_path / "all.zip", datetime.now(UTC))
     with transaction() as session:
-        holdings.erase(session, ANN["email"], datetime.now(UTC))
+        erasing.erase(session, ANN["email"], datetime.now(UTC))
     backup.clear()
     document, code = run(world, "restore", str(tmp_path / "all.zip"))
     assert (code, document["erased_again"]) == (0, 1)

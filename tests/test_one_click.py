@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from service import holdings as subjects
-from service import links, mailings, subscriptions
+from service import erasing, links, mailings, subscriptions
 from service.db import transaction
 from service.models import Consent, Mailing, Message, Subscription
 from tests.conftest import wait_until
@@ -107,7 +106,7 @@ def test_a_good_token_answers_alike_whoever_is_still_there(world: World) -> None
     pressed = {press(world, path).get_data()}
     shown.add(world.browser().get(path).get_data())
     with transaction() as session:
-        subjects.erase(session, session.scalars(select(Subscription.mailbox)).one(), datetime.now(UTC))
+        erasing.erase(session, session.scalars(select(Subscription.mailbox)).one(), datetime.now(UTC))
     shown.add(world.browser().get(path).get_data())
     pressed.add(press(world, path).get_data())
     assert (len(shown), len(pressed)) == (1, 1)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from service import bounces, holdings, people, retention, suppressions
+from service import bounces, erasing, people, retention, suppressions
 from service.db import reading, transaction
 from service.links import again_address
 from service.models import Arrival, Bounce, Message, Request, Signature, Subscription, Suppression
@@ -24,7 +24,7 @@ def stop_writing(mailbox: str, cause: suppressions.Cause) -> None:
     now = datetime.now(UTC) - timedelta(days=2)
     with transaction() as session:
         if cause == "erased":
-            holdings.erase(session, mailbox, now)
+            erasing.erase(session, mailbox, now)
         elif cause == "organiser":
             people.suppress(session, mailbox, "asked by telephone", now)
         else:

@@ -39,6 +39,7 @@ STORIES = {
     "organisers",
     "complaints",
     "holdings",
+    "erasing",
     "days",
     "imports",
     "moderation",

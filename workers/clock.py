@@ -24,6 +24,7 @@ from service import (
     corrections,
     days,
     deliveries,
+    erasing,
     imports,
     mailings,
     queue,
@@ -34,7 +35,7 @@ from service import (
     waiting_forms,
 )
 from service.config import SettingRefused, settings
-from service.db import reading, transaction
+from service.db import overwrite_after, reading, transaction
 from service.health import CLOCK
 from service.logs import configure
 from service.models import Message
@@ -113,14 +114,15 @@ def sweep_arrivals(session: Session, now: datetime) -> None:
 
 
 def forget(session: Session, now: datetime) -> None:
+    overwrite_after(session)
     forgotten = {name: count for name, count in retention.run(session, now).items() if count}
     if forgotten:
         log.info("forgotten: %s", forgotten)
 
 
 def forget_files(_session: Session, now: datetime) -> None:
-    if count := imports.forget_files(now):
-        log.info("forgotten: %d files of imports", count)
+    if count := imports.forget_files(now) + erasing.forget_copies(now):
+        log.info("forgotten: %d files", count)
 
 
 def count_mailings(session: Session, now: datetime) -> None:

@@ -14,7 +14,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audit, backup, config, erasures, holdings, queue, signatures, states
+from service import audit, backup, config, erasing, erasures, holdings, queue, signatures, states
 from service.cli.common import file_argument, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
@@ -136,7 +136,7 @@ def _mailboxes() -> set[str]:
 def _erase(session: Session, mailbox: str) -> None:
     for signature, _, _ in holdings.of(session, mailbox).signatures:
         signatures.withdraw(session, signature, now())
-    holdings.erase(session, mailbox, now())
+    erasing.erase(session, mailbox, now())
 
 
 @audit_group.command("verify")

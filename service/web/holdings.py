@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import (
     addresses,
+    erasing,
     holdings,
     limits,
     links,
@@ -92,13 +93,13 @@ def act(token: str) -> ResponseReturnValue:
         mailbox = opened.mailbox
         match request.form.get("act", ""):
             case "export":
-                return _file(holdings.export(holdings.of(session, mailbox)))
+                return _file(holdings.export(session, holdings.of(session, mailbox)))
             case "receipt" | "receipt of withdrawal" as which:
                 return _receipt(session, holdings.signature(session, mailbox, request.form.get("id", "")), which)
             case "erase" if request.form.get("sure"):
                 for signature, _, _ in holdings.of(session, mailbox).signatures:
                     signatures.withdraw(session, signature, now())
-                holdings.erase(session, mailbox, now())
+                erasing.erase(session, mailbox, now())
                 return render_template("pages/erased.html")
             case what:
                 done = _change(session, mailbox, what)

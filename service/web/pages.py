@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from service.keeping import RULES
+from service.keeping import BESIDE, RULES
 
 blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/privacy")
 def privacy() -> ResponseReturnValue:
-    return render_template("pages/privacy.html", rules=RULES)
+    return render_template("pages/privacy.html", rules=RULES | BESIDE)
 
 
 @blueprint.get("/imprint")

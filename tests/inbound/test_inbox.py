@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from service import holdings
+from service import erasing, holdings
 from service.db import reading, transaction
 from service.models import Arrival, Subscription
 from tests.inbound.post import DOMAIN, letter, receive
@@ -75,9 +75,9 @@ def test_what_somebody_wrote_is_exported_and_erased_also_where_they_wrote_with_a
     receive(world, raw, NOTICES, ANN["email"])
     receive(world, letter(f"Ann <{ANN['email']}>", NOTICES, "Mine", "Mine alone."), NOTICES, ANN["email"])
     with reading() as session:
-        came_in = holdings.export(holdings.of(session, ANN["email"]))["came_in"]
+        came_in = holdings.export(session, holdings.of(session, ANN["email"]))["came_in"]
     assert [(one["from"], one["text"], one["files"]) for one in came_in] == [(f"Ann <{ANN['email']}>", "Mine alone.", [])]  # type: ignore[attr-defined]
     with transaction() as session:
-        holdings.erase(session, ANN["email"], datetime.now(UTC))
+        erasing.erase(session, ANN["email"], datetime.now(UTC))
     assert world.rows(select(Arrival)) == []
     assert world.rows(select(Subscription)) == []

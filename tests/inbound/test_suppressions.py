@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from sqlalchemy import bindparam, select, text
 
-from service import brake_decisions, erasures, holdings, migrate, people, reply_patterns, suppressions
+from service import brake_decisions, erasing, erasures, migrate, people, reply_patterns, suppressions
 from service.db import reading, transaction
 from service.models import OutcomeCount, ReplyPattern, Suppression
 from service.models.base import UTCDateTime
@@ -84,7 +84,7 @@ def test_somebody_erased_after_a_failure_is_known_as_erased(either_world: World)
     back(either_world, message, "5.1.1", "550 5.1.1 user unknown")
     before = datetime.now(UTC)
     with transaction() as session:
-        holdings.erase(session, READER, datetime.now(UTC))
+        erasing.erase(session, READER, datetime.now(UTC))
     assert cause(READER) == "erased"
     erasures.path().unlink()  # the database itself knows them, for a restore
     with reading() as session:
