@@ -23,8 +23,11 @@ from workers import clock
 from workers.outbound import batch, shifts
 
 pytestmark = pytest.mark.settings(SECOND_FACTOR="off", APPROVALS="0")
-NOW = datetime.now(UTC)
 ASK = f"updates-subscribe@{DOMAIN}"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_an_update_that_cannot_be_sent_is_told_and_can_be_paused(
     world.add_organisers()
     august = world.sign_in(AUGUST)
     with refusing(event, where):
-        number = mailing_to(5, NOW)
+        number = mailing_to(5, now())
         try_once_more(world, 2)
         assert f"Update {number} does not go on. It failed" in ready(world)[f"mailing {number}"]
         assert "because the database did not do what was asked" in ready(world)[f"mailing {number}"]
@@ -53,7 +56,7 @@ def test_an_update_that_cannot_be_sent_is_told_and_can_be_paused(
     world.work()
     assert world.rows(select(Mailing.state)) == ["sent"]
     with transaction() as session:
-        clock.forget_failures(session, NOW)
+        clock.forget_failures(session, now())
     assert world.rows(select(Failure)) == []
 
 
@@ -64,9 +67,9 @@ def test_a_shift_that_fails_each_time_is_rung_for_by_the_clock_alone(world: Worl
         raise RuntimeError("an error in the program")
 
     monkeypatch.setattr(shifts.Shift, "work", fails)
-    number = mailing_to(5, NOW)
+    number = mailing_to(5, now())
     with transaction() as session:
-        mailings.fan_out(session, number, NOW)
+        mailings.fan_out(session, number, now())
     try_once_more(world, 3)  # ends
     assert "because there is an error in the program" in ready(world)[f"mailing {number}"]
     [failure] = world.rows(select(Failure).where(Failure.job == "shift"))
@@ -78,7 +81,7 @@ def test_an_update_is_stopped_by_taking_it_back_or_by_pausing_it(world: World) -
     world.add_organisers()
     august = world.sign_in(AUGUST)
     with refusing("INSERT ON messages", "NEW.kind = 'mailing'"):
-        number = mailing_to(5, NOW)
+        number = mailing_to(5, now())
         try_once_more(world, 1)
         assert press(world, "stop mailing", f"mailing {number}", august) == 303
     assert world.rows(select(Mailing.state)) == ["draft"]
@@ -97,11 +100,11 @@ class TestRelay:
         self, world: World, relay: SmtpServer
     ) -> None:
         relay.close()
-        number = mailing_to(5, NOW)
+        number = mailing_to(5, now())
         try_once_more(world, 2)
         assert f"mailing {number}" not in ready(world)  # a relay may start again
         with transaction() as session:
-            session.execute(update(Failure).values(first_at=NOW - timedelta(minutes=11)))
+            session.execute(update(Failure).values(first_at=now() - timedelta(minutes=11)))
         assert "because the mail server could not be reached" in ready(world)[f"mailing {number}"]
         with SmtpServer(relay.port):
             wait_until(lambda: (try_once_more(world), world.rows(select(Mailing.state)))[1] == ["sent"])
@@ -109,12 +112,12 @@ class TestRelay:
 
 
 def test_what_is_over_is_forgotten_also_where_somebody_else_ended_it(world: World) -> None:
-    number = mailing_to(5, NOW)
+    number = mailing_to(5, now())
     with refusing("INSERT ON messages", "NEW.kind = 'mailing'"):
         try_once_more(world, 2)
     with transaction() as session:
         mailings.recall(session, mailings.find(session, number))
-        clock.forget_failures(session, NOW)
+        clock.forget_failures(session, now())
     assert world.rows(select(Failure)) == []
     with reading() as session:
         assert problems.present(session, datetime.now(UTC)) == []
@@ -123,9 +126,9 @@ def test_what_is_over_is_forgotten_also_where_somebody_else_ended_it(world: Worl
 def test_an_update_of_which_no_letter_can_be_made_pauses_and_says_why(world: World) -> None:
     world.publish()
     world.add_organisers()
-    number = mailing_to(3, NOW)
+    number = mailing_to(3, now())
     with transaction() as session:
-        mailings.fan_out(session, number, NOW)
+        mailings.fan_out(session, number, now())
         session.execute(update(Mailing).values(approved_at=None))  # so that nothing can be made of it
     batch.stencil_of.cache_clear()
     world.sweep()
@@ -136,7 +139,7 @@ def test_an_update_of_which_no_letter_can_be_made_pauses_and_says_why(world: Wor
     assert because in text_of(world.letters(AUGUST, "Paused")[0])
     assert "no letter can be made of its text" in world.get("/organise", world.sign_in(AUGUST)).text
     with transaction() as session:
-        session.execute(update(Mailing).values(approved_at=NOW))
+        session.execute(update(Mailing).values(approved_at=now()))
         mailings.resume(session, number)
     world.work()
     assert world.rows(select(Mailing.state)) == ["sent"]
