@@ -27,6 +27,8 @@ PARAMETER = re.compile(r';[ \t]*([A-Za-z0-9-]+\*?)=(?:"((?:[^"\\]|\\[ -~])*)"|([
 WORD = re.compile(r"[a-z0-9!#$&^_.+-]+(?:/[a-z0-9!#$&^_.+-]+)?")
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,69}[0-9A-Za-z'()+_,./:=?-]")
 MAILBOX = re.compile(r'(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"@,;:()]*+)[ \t]*<(?P<address>[^<>\s]+)>|(?P<bare>[^<>\s,;]+))')
+JOINED_AND_BLANK = re.compile(rb"^=$|=[ \t]+$")
+"""A line joined to the next (RFC 2045 §6.7) that is empty itself, or has blanks behind."""
 LARGEST_HEADER = 20_000
 DEEPEST = 3
 TEXTS = ("text/plain", "text/html")
@@ -46,7 +48,7 @@ def read_mail(raw: bytes) -> tuple[Headers, list[Part]]:
     if re.search(rb"\r(?!\n)", raw) or b"\0" in raw:
         raise Unreadable("it holds a bare carriage return or a NUL, which mail programs read in different ways")
     lines = raw.replace(b"\r\n", b"\n").split(b"\n")
-    if lines and lines[0].startswith((b"From ", b">From ")):
+    if lines and lines[0].startswith(b"From "):
         del lines[0]  # mail programs that keep many letters in one file put it there
     fields, body = _fields(lines)
     names = [name for name, _ in fields]
@@ -72,6 +74,8 @@ def _fields(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]]:
         if found is None or line[found.end() : found.end() + 1] != b":":
             raise Unreadable("its headers have a line that is none")
         fields.append((found[0].decode("ascii").lower(), line[found.end() + 1 :]))
+    if any(name.startswith("content-") and value[-1:] in (b" ", b"\t") for name, value in fields):
+        raise Unreadable("one of its headers ends in blanks, which some mail programs take for a part of it")
     if any(len(value) > LARGEST_HEADER for _, value in fields):
         raise Unreadable(f"it has a header of more than {LARGEST_HEADER:,} bytes")
     return [(name, value.decode("utf-8", "replace").strip(" \t")) for name, value in fields], lines[end + 1 :]
@@ -115,6 +119,8 @@ def _leaf(kind: str, parameters: dict[str, str], fields: list[tuple[str, str]], 
     filename = about.get("filename", "")
     if disposition not in ("", "inline", "attachment") or (disposition == "attachment" and not filename):
         raise Unreadable("it has an attachment without a name")
+    if parameters.get("name", filename) != filename:
+        raise Unreadable("it has a part with two names, or a text with one, which some mail programs show as another file")
     if not filename and kind not in TEXTS:
         raise Unreadable(f"it has a part of the kind {kind} without a name, which mail programs may show")
     if kind in TEXTS:
@@ -130,6 +136,8 @@ def _decoded(encoding: str, body: list[bytes]) -> bytes:
         return b"\n".join(body)
     try:
         if encoding == "quoted-printable":
+            if any(JOINED_AND_BLANK.search(line) for line in body):
+                raise Unreadable("it has a line joined to the next in a way that mail programs read differently")
             return binascii.a2b_qp(b"\n".join(line.rstrip(b" \t") for line in body))
         if encoding == "base64":
             return binascii.a2b_base64(b"".join(line.strip() for line in body), strict_mode=True)
