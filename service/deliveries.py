@@ -8,7 +8,20 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import corrections, documents, emails, groups, links, manifests, proof_keys, queue, schedule, states, trees
+from service import (
+    corrections,
+    documents,
+    emails,
+    groups,
+    links,
+    manifests,
+    proof_keys,
+    queue,
+    schedule,
+    stamping,
+    states,
+    trees,
+)
 from service.config import settings
 from service.errors import Refused
 from service.markdown import to_html, to_text
@@ -122,6 +135,7 @@ def write(session: Session, serving_id: int, made: list[tuple[Cohort, Papers]], 
     session.flush()
     session.refresh(serving, ["deliveries"])
     manifest = manifests.issue(session, notice, serving, now)
+    stamping.wake(session, manifest)
     if settings().witness_email and not serving.rehearsal:
         emails.witness(session, notice, manifest, now)
     return True

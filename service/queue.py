@@ -29,6 +29,7 @@ JOBS = {
     "take_form": "workers.jobs.take_form",
     "deliver": "workers.jobs.deliver",
     "serve": "workers.jobs.serve",
+    "stamp": "workers.jobs.stamp",
     "fan_out": "workers.jobs.fan_out",
     "shift": "workers.jobs.shift",
     "take_in": "workers.jobs.take_in",

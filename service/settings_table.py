@@ -80,6 +80,8 @@ class Settings:
     dkim_ed25519_key_file: str = setting("", "PEM file with that second key; empty: one signature (RFC 8463).", existing_file)
     proof_key_file: str = setting("", "PEM file with the Ed25519 key that signs manifests; empty: one made in VAR_DIR.")
     witness_email: str = setting("", "A mailbox elsewhere that gets a copy of each manifest; empty: none.", mail_address)
+    timestamp_url: str = setting("", "A timestamp service (RFC 3161) that is asked about each manifest; empty: none.", hook)
+    timestamp_ca_file: str = setting("", "Certificates that vouch for it, in PEM; shown beside the keys.", existing_file)
     officials_direct: bool = setting("off", "Letters to officials go straight to their own mail servers (MX).", flag)
     allow_private_mx: bool = setting("off", "Whether an official's mail server may have an address that is not public.", flag)
     clear_networks: tuple[IPv4Network | IPv6Network, ...] = setting(

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import proof_keys, proofs
+from service import proof_keys, proofs, stamping
 from service.errors import Refused
 from service.models import Manifest
 from service.proof.signed import Finding
@@ -51,15 +51,25 @@ def _groups(session: Session, files: Sequence[File]) -> list[list[File]]:
         if manifest is None:
             others.append(file)
         else:
-            groups.append([file, (f"our manifest {manifest.number}", manifest.content)])
+            groups.append([file, (f"our manifest {manifest.number}", manifest.content), *_stamp(manifest)])
     return groups + ([others] if others else [])
+
+
+def _stamp(manifest: Manifest) -> list[File]:
+    return [(f"our timestamp {manifest.number}", manifest.timestamp)] if manifest.timestamp else []
 
 
 def _in_child(files: list[File], keys: dict[str, object], issued: list[str], now: datetime) -> list[Finding]:
     """In a process that may be killed. Raises Refused, with the reason, for what cannot be read."""
     encoded = [[name, base64.b64encode(content).decode()] for name, content in files]
     asked = json.dumps(
-        {"files": encoded, "keys": keys if keys["keys"] else None, "issued": issued, "now": now.isoformat()}
+        {
+            "files": encoded,
+            "keys": keys if keys["keys"] else None,
+            "issued": issued,
+            "now": now.isoformat(),
+            "authorities": [base64.b64encode(one).decode() for one in stamping.authorities()],
+        }
     ).encode()
     command = [sys.executable, "-m", "service.proof.child"]
     try:

@@ -52,6 +52,8 @@ NONSENSE = {
     "CLEAR_NETWORKS": ["everywhere", "10.0.0.1/8", "127.0.0.0/8;::1"],
     "LIMIT_ASKED": ["0", "many"],
     "LIMIT_UNANSWERED": ["0", "few"],
+    "TIMESTAMP_URL": ["stamps.example", "ftp://stamps.example"],
+    "TIMESTAMP_CA_FILE": ["/nowhere/at/all.pem"],
     "DNS_TRUSTED": ["perhaps"],
     "DNS_SERVER": ["192.0.2.53:dns", ":53", "dns.example.org"],
     "LIMIT_CONFIRM": ["many"],

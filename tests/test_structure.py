@@ -58,7 +58,7 @@ BELOW_STORIES = {
     "private_files", "proof",
     "proof_keys", "proofs", "proposals", "providers", "queue", "reactivations", "request_forms",
     "requests", "roles", "schedule", "sealed", "sealed_files",
-    "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources",
+    "sender_refusals", "sending_domain", "settings_table", "signing", "small_counts", "sources", "stamping",
     "speed", "states", "subscribing", "suppressions", "tables", "tallies", "text", "times", "trees", "typesetting", "visitors",
     "verifying", "waiting_forms", "weak_secrets", "writing",
     "brakes", "fates", "outcome_counts", "reply_patterns",

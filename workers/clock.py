@@ -32,6 +32,7 @@ from service import (
     retention,
     schedule,
     spool,
+    stamping,
     waiting_forms,
 )
 from service.config import SettingRefused, settings
@@ -82,6 +83,7 @@ def fall_due(session: Session, now: datetime) -> None:
 def sweep_servings(session: Session, now: datetime) -> None:
     if not _waiting(queue.NOTICES):
         deliveries.wake_unfinished(session, now)
+        stamping.wake_missing(session, now)
 
 
 def recover_evidence(session: Session, now: datetime) -> None:

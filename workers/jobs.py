@@ -16,6 +16,7 @@ from workers.outbound import journal, ledger, shifts
 from workers.outbound.deliver import deliver as deliver_letter
 from workers.outbound.deliver import hang_up
 from workers.outbound.pool import pool
+from workers.stamp import run as run_stamp
 
 
 class JobFailed(RuntimeError):
@@ -75,6 +76,12 @@ def serve(serving_id: int) -> bool:
                 return deliveries.write(session, serving_id, made, datetime.now(UTC))
         except deliveries.ListChanged:
             continue
+
+
+@reported
+def stamp(manifest_id: int) -> bool:
+    """Has a service outside say when a manifest was there."""
+    return run_stamp(manifest_id)
 
 
 @reported

@@ -44,6 +44,8 @@ class Manifest(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     hash: Mapped[str]
     issued_at: Mapped[datetime]
+    timestamp: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """A token of a timestamp service about `hash` (RFC 3161), once it has answered."""
 
 
 class Evidence(Base):

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.db import reading, transaction
-from service.models import Arrival, Failure, Import, Mailing, Message, Serving, WaitingForm
+from service.models import Arrival, Failure, Import, Mailing, Manifest, Message, Serving, WaitingForm
 from service.models.base import Base
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ UNFINISHED: dict[str, tuple[type[Base], tuple[str, ...]]] = {
     "take_in": (Arrival, ("waiting", "reading", "quarantined")),
     "report": (Mailing, ("sending", "paused", "sent")),
     "take_form": (WaitingForm, ()),
+    "stamp": (Manifest, ()),
 }
 """The states in which a job's row still waits for it, or none: as long as it is there. A failure on any other row is over."""
 

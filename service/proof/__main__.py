@@ -2,8 +2,9 @@
 
 Takes any of: a manifest, a delivered letter (.eml), a PDF, CSV or text with its manifest, a receipt, two manifests (heads) with
 the proof between them, the leaves of a tree, a chain of evidence, the published keys. Say with --key or --keys which keys are
-theirs; keys among the files prove nothing, because they may come from whoever made the rest. Exit: 0 holds, 1 does not hold,
-2 cannot be read, 3 cannot be judged.
+theirs; keys among the files prove nothing, because they may come from whoever made the rest. A timestamp (.tst, RFC 3161)
+beside a manifest proves its time, to those who trust its --authority. Exit: 0 holds, 1 does not hold, 2 cannot be read, 3
+cannot be judged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from service.proof.encoding import Unreadable, decode
 from service.proof.signed import Finding, Trust
@@ -26,9 +30,11 @@ def main(words: list[str]) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--key", action="append", default=[], help="the fingerprint of a key of theirs, as their site shows it")
     parser.add_argument("--keys", type=Path, metavar="FILE", help="their published keys, fetched from their site by yourself")
+    parser.add_argument("--authority", type=Path, metavar="FILE", help="certificates (PEM) that vouch for timestamp services")
     chosen = parser.parse_args(words)
     try:
         trust = Trust(tuple(chosen.key), decode(chosen.keys.read_bytes()) if chosen.keys else None)
+        trust = trust._replace(authorities=_certificates(chosen.authority) if chosen.authority else ())
         files = [(path.name, path.read_bytes()) for path in chosen.files]
         findings = verify(files, datetime.now(UTC), trust)
     except (OSError, Unreadable) as error:
@@ -38,6 +44,13 @@ def main(words: list[str]) -> int:
         _say(("UNKNOWN   " if not finding.judged else SIGNS[finding.holds]) + finding.sentence)
     _say(in_words(findings))
     return verdict(findings).value
+
+
+def _certificates(path: Path) -> tuple[bytes, ...]:
+    try:
+        return tuple(one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(path.read_bytes()))
+    except ValueError:
+        raise Unreadable(f"{path.name} cannot be read: it holds no certificates.") from None
 
 
 def in_words(findings: list[Finding]) -> str:

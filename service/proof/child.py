@@ -1,6 +1,6 @@
 """`python -m service.proof.child`: the verifier in a process of its own, with bounds, for a page that anybody may use.
 
-JSON comes in and goes out: {"files": [[name, base64], …], "now", "keys", "issued": [hash, …]} becomes
+JSON comes in and goes out: {"files": [[name, base64], …], "now", "keys", "issued": [hash, …], "authorities"} becomes
 {"findings": [[holds, sentence, judged], …], "problem": a sentence or ""}.
 """
 
@@ -25,7 +25,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
     asked = json.load(sys.stdin.buffer)
     files = [(name, base64.b64decode(content)) for name, content in asked["files"]]
-    trust = Trust(keys=asked["keys"], issued=frozenset(asked["issued"]))
+    known = tuple(base64.b64decode(one) for one in asked["authorities"])
+    trust = Trust(keys=asked["keys"], issued=frozenset(asked["issued"]), authorities=known)
     try:
         answer = {"findings": verify(files, datetime.fromisoformat(asked["now"]), trust), "problem": ""}
     except Unreadable as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from service.proof import evidence, keys, leaves, manifest, receipts
+from service.proof import evidence, keys, leaves, manifest, receipts, timestamps
 from service.proof.encoding import Document, Unreadable, decode, encode
 from service.proof.mail import Headers, Part, read_mail
+from service.proof.timestamps import Stamp
 
 LARGEST = 200_000_000
 EXPORT_FIELDS = {"mailbox", "signatures", "subscriptions", "consents"}
@@ -44,6 +45,7 @@ class Given:
     receipts: dict[str, Document] = field(default_factory=dict)
     consistency: dict[str, Document] = field(default_factory=dict)
     evidence: dict[str, Document] = field(default_factory=dict)
+    timestamps: dict[str, Stamp] = field(default_factory=dict)
     leaves: dict[str, str] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
     other: dict[str, bytes] = field(default_factory=dict)
@@ -54,7 +56,9 @@ class Given:
             raise Unreadable(f"it is larger than {LARGEST:,} bytes")
         if reason := next((reason for start, reason in OTHER_FORMATS.items() if content.startswith(start)), ""):
             raise Unreadable(reason)
-        if content.startswith(b"{"):
+        if content[:1] == b"\x30" and content[1:2] >= b"\x80":
+            self.timestamps[name] = timestamps.read(content)
+        elif content.startswith(b"{"):
             self._take_document(name, content)
         elif content.startswith(leaves.FIRST_LINE.encode()):
             self.leaves[name] = content.decode("ascii", "replace")

@@ -29,12 +29,14 @@ class Trust(NamedTuple):
     """What the reader knows from elsewhere than from the files that are checked.
 
     fingerprints: of keys that are theirs; keys: their document as they published it; issued: the SHA-256 of every manifest
-    that they ever issued, where that is known (their own page knows).
+    that they ever issued, where that is known (their own page knows); authorities: certificates, DER, of those who vouch for
+    timestamp services.
     """
 
     fingerprints: tuple[str, ...] = ()
     keys: Document | None = None
     issued: frozenset[str] | None = None
+    authorities: tuple[bytes, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -18,6 +18,7 @@ from service.proof.letter_check import check_letter
 from service.proof.merkle import includes, leaf_hash, root_of
 from service.proof.reading import Given
 from service.proof.signed import Finding, Findings, Signed, Trust, check, check_chain, check_keys, continues, head, read
+from service.proof.stamped import check_stamp, check_time
 
 T = TypeVar("T")
 NOBODY = Trust()
@@ -69,6 +70,8 @@ def _steps(given: Given, signed: list[Signed], now: datetime, trust: Trust) -> I
     yield from ((name, check_keys(name, document, trust)) for name, document in known.items())
     once = {one.file: one for one in reversed(signed)}  # the same file twice is one
     yield from ((one.name, check(one, published, now, trust)) for one in reversed(once.values()))
+    yield from ((name, check_stamp(name, stamp, list(once.values()), trust)) for name, stamp in given.timestamps.items())
+    yield from ((one.name, check_time(one, list(given.timestamps.values()), trust)) for one in once.values() if one.whole)
     signed = [one for one in signed if one.whole]  # nothing is built on one that was changed
     yield from ((name, _consistency(name, proof, signed)) for name, proof in given.consistency.items())
     yield "The manifests", check_chain(signed, list(given.consistency.values()))

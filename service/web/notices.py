@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
-from service import limits, links, notices, schedule, signatures, signing, waiting_forms
+from service import limits, links, notices, schedule, signatures, signing, stamping, waiting_forms
 from service import register as public_register
 from service.db import reading, transaction
 from service.errors import Refused
@@ -128,6 +128,7 @@ def register(slug: str) -> ResponseReturnValue:
             notice=notice,
             servings=servings[:SERVINGS],
             earlier=earlier,
+            stamped=stamping.stamped(session, [entry.serving.id for entry in servings]),
             struck=public_register.struck(notice),
             objected=public_register.objected(session),
         )

@@ -7,13 +7,14 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
 from service import limits, notices, proof_keys, proofs, trees, verifying
 from service.db import reading
 from service.errors import Refused
-from service.models import Edition, Serving
+from service.models import Edition, Manifest, Serving
 from service.proof import leaves
 from service.proof.encoding import encode
 from service.proof.signed import Finding
@@ -45,6 +46,18 @@ def manifest(slug: str, number: int) -> ResponseReturnValue:
         if serving is None or serving.notice_id != notice.id:
             raise NoPage
         return _document(proofs.manifest_of(session, serving))
+
+
+@blueprint.get("/notices/<slug>/servings/<int:number>/timestamp.tst")
+def timestamp(slug: str, number: int) -> ResponseReturnValue:
+    """What a service outside said of when the manifest was there (RFC 3161), where one was asked."""
+    with reading() as session:
+        notice = notices.find_public(session, slug)
+        mine = (Manifest.notice_id == notice.id, Manifest.serving_id == (number if number < 2**63 else 0))
+        token = session.scalar(select(Manifest.timestamp).where(*mine))
+    if token is None:
+        raise NoPage
+    return Response(token, content_type="application/vnd.etsi.timestamp-token")
 
 
 @blueprint.get("/notices/<slug>/editions/<int:number>/leaves.txt")
