@@ -22,8 +22,13 @@ from service.config import settings
 T = TypeVar("T", int, str)
 
 
-@cache
 def engine_for(url: str, *, read_only: bool = False) -> Engine:
+    """The same one for each address and use, however it is asked for."""
+    return _engine(url, read_only)
+
+
+@cache
+def _engine(url: str, read_only: bool) -> Engine:
     if not url.startswith("sqlite"):
         options = {"postgresql_readonly": True} if read_only else {}
         engine = create_engine(

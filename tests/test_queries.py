@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import event, insert, text
 from sqlalchemy.orm import Session
 
-from service import deliveries, erasing, health, holdings, limits, notices, register, retention
+from service import askers, deliveries, erasing, health, holdings, limits, notices, register, retention
 from service.config import settings
 from service.db import engine_for, reading, transaction
 from service.models import Attempt, Mailing, MailingList, Message, Serving
@@ -27,6 +27,9 @@ FREQUENT: dict[str, Callable[[Session], Any]] = {
     "a form: how many wait": lambda session: limits.held_back(session, "p7@example.org", NOW),
     "what we hold": lambda session: holdings.of(session, "p7@example.org"),
     "erasing": lambda session: erasing.erase(session, "p7@example.org", NOW),
+    "a form: who asks": lambda session: askers.asks_too_much(session, "a mark", NOW),
+    "a letter: who asked": lambda session: askers.asks_too_much(session, "a mark", NOW, 7),
+    "forgetting who asked": lambda session: askers.forget(session, NOW),
     "the sweep: lapsed leases": lambda session: ledger.take_back(session, NOW),
     "the dashboard: what is wrong": lambda session: problems.present(session, NOW),
     "metrics": lambda session: list(health.FromDatabase().collect()),
