@@ -112,11 +112,12 @@ def transaction() -> Iterator[Session]:
             yield session
         if session.info.pop("overwrite", False):
             overwrite()
+            queue.rewrite_log()
         queue.ring(session.info.pop("bells", []))
 
 
 def overwrite_after(session: Session) -> None:
-    """What this transaction deletes is to be gone from SQLite's files as soon as it is committed."""
+    """What this transaction deletes is to be gone from SQLite's files, and Redis' log, as soon as it is committed."""
     session.info["overwrite"] = True
 
 

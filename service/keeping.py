@@ -68,6 +68,6 @@ BESIDE: dict[str, str] = {
     "backups": "encrypted, as long as organisers keep them; whoever was erased since is erased again when one is brought back",
     "copies made before a backup is brought back": "encrypted, 30 days",
     "the note of an erasure": KEPT + "a keyed hash and a time, so that no backup brings anybody back",
-    "ceilings of visits": "in memory, the address of the visitor, an hour at most",
+    "ceilings of visits": "in Redis, the address of the visitor, an hour at most, and an hour more in its log",
 }
 """What lies beside the tables, and until when."""

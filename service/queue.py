@@ -88,6 +88,15 @@ def ring(bells: list[Bell]) -> None:
         log.warning("redis is away, bells not rung (%d): %s", len(bells), type(error).__name__)
 
 
+def rewrite_log() -> None:
+    """Has our own Redis write its log anew: what has run out, visitors' addresses among it, stands there no more."""
+    if settings().redis_url == f"unix://{settings().socket_path}":
+        try:
+            redis().bgrewriteaof()
+        except RedisError as error:
+            log.warning("redis does not write its log anew: %s", type(error).__name__)
+
+
 def waiting(queue: str) -> int:
     """How many bells hang in a queue. Whoever hears it knows that Redis is there again."""
     count = rq_queue(queue).count

@@ -26,7 +26,7 @@ from service.models import Letter, Message, Request, Signature
 from tests.conftest import ROOT, wait_until
 from tests.people import ANN, BEN
 from tests.world import World
-from workers import valkey
+from workers import clock, valkey
 from workers.outbound import ledger
 
 
@@ -69,6 +69,10 @@ def own(tmp_path: Path) -> Iterator[Valkey]:
     shutil.rmtree(server.socket.parent, ignore_errors=True)
 
 
+def log_of(folder: Path) -> str:
+    return "".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*.aof"))
+
+
 class TestRedis:
     @pytest.fixture
     def environment(self, environment: dict[str, str], own: Valkey) -> dict[str, str]:
@@ -96,6 +100,15 @@ class TestRedis:
         own.process.send_signal(signal.SIGCONT)
         assert statuses == [200, 200]
         assert took < 8
+
+    def test_what_has_run_out_stands_in_no_log_of_redis(self, world: World, own: Valkey) -> None:
+        folder = Path(str(queue.redis().config_get("dir")["dir"]))
+        queue.redis().set("visitor 203.0.113.77", "1")
+        queue.redis().delete("visitor 203.0.113.77")
+        assert "203.0.113.77" in log_of(folder)
+        with transaction() as session:
+            clock.forget(session, datetime.now(UTC))
+        wait_until(lambda: "203.0.113.77" not in log_of(folder))
 
     @pytest.mark.parametrize("refusal", ["its memory is full", "it is a replica of another one", "it cannot save to its disk"])
     def test_a_redis_that_answers_and_refuses_to_write_is_told_at_once(self, world: World, own: Valkey, refusal: str) -> None:
