@@ -28,6 +28,7 @@ from tests.proof_files import (
     published,
     receipt,
 )
+from workers.outbound import mime
 
 FORGER = Ed25519PrivateKey.from_private_bytes(bytes([66]) * 32)
 THEIRS = Trust(keys=KEYS)
@@ -197,6 +198,15 @@ UNSIGNED: dict[str, dict[str, bytes]] = {
 @pytest.mark.parametrize("trust", [NOBODY, THEIRS], ids=["who trusts nobody", "who has their keys"])
 def test_what_nobody_known_signed_never_holds(what: str, trust: Trust) -> None:
     assert judged(UNSIGNED[what], trust) in {"CANNOT_BE_JUDGED", "DOES_NOT_HOLD"}
+
+
+def test_a_letter_around_a_receipt_is_nobodys_word() -> None:
+    """The receipt says that somebody was counted, and nothing about what stands around it."""
+    head = [mime.header(name, value) for name, value in (("Date", "x"), ("Message-ID", "<r@example.org>"))]
+    head += [mime.address_header(name, "", "a@example.org") for name in ("From", "To")] + [mime.header("Subject", "Send money")]
+    file = mime.File("receipt.json", "application/json", receipt(1, (ONE, 2)))
+    assert judged({"receipt.json": file.content}) == "HOLDS"
+    assert judged({"letter.eml": mime.message(head, "Send money.", "<p>Send money.</p>", [file])}) == "CANNOT_BE_JUDGED"
 
 
 def test_keys_beside_a_letter_give_no_trust() -> None:

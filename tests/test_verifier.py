@@ -40,6 +40,7 @@ from tests.proof_files import (
 )
 
 THEIRS = Trust(keys=KEYS)
+ROOT = Path(__file__).parent.parent
 GOOD: dict[str, dict[str, bytes]] = {
     "a manifest": {"one.json": ONE},
     "two heads": {"one.json": ONE, "two.json": TWO},
@@ -190,8 +191,16 @@ def test_the_command_says_it_and_ends_accordingly(tmp_path: Path, files: dict[st
     published_keys = tmp_path / "published.json"
     published_keys.write_bytes(encode(KEYS))
     command = [sys.executable, "-m", "service.proof", *(str(tmp_path / name) for name in files), "--keys", str(published_keys)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
+
+
+def test_the_verifier_stays_small_enough_to_be_read() -> None:
+    """What judges a letter is read in ten minutes; all of the verifier is no more than a stranger may read before lunch."""
+    lines = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "service" / "proof").glob("*.py")}
+    assert sum(lines[name] for name in ("mail.py", "mail_values.py", "reading.py", "letter_check.py")) <= 520
+    assert sum(lines.values()) <= 1_800
+    assert max(lines.values()) <= 220
 
 
 def test_the_verifier_needs_the_standard_library_and_cryptography_alone() -> None:
@@ -205,5 +214,5 @@ def test_the_verifier_needs_the_standard_library_and_cryptography_alone() -> Non
         "sys.meta_path.insert(0, Refuse()); sys.argv = ['service.proof', '--help']\n"
         "runpy.run_module('service.proof', run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-c", refuse], capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    done = subprocess.run([sys.executable, "-c", refuse], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from service.proof.encoding import Document, sha256
-from service.proof.mail import mailbox_of_header, words_of_header
+from service.proof.mail_values import mailbox_of_header, words_of_header
 from service.proof.manifest import mailbox_hash, words_hash
 from service.proof.reading import Letter
 from service.proof.signed import Finding, Findings, Signed

@@ -48,6 +48,7 @@ class Given:
     timestamps: dict[str, Stamp] = field(default_factory=dict)
     leaves: dict[str, str] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
+    with_receipt: list[str] = field(default_factory=list)
     other: dict[str, bytes] = field(default_factory=dict)
 
     def take(self, name: str, content: bytes) -> None:
@@ -102,6 +103,7 @@ class Given:
         if any(part.filename == RECEIPT for part in ours):
             if len(files) > 1:
                 raise Unreadable("it has a receipt beside other files; give the receipt by itself")
+            self.with_receipt.append(name)
             self._take_document(f"{name}: {RECEIPT}", ours[0].content)
             return
         self._take_document(f"{name}: {MANIFEST}", ours[0].content)

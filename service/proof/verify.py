@@ -22,6 +22,7 @@ from service.proof.stamped import check_stamp, check_time
 
 T = TypeVar("T")
 NOBODY = Trust()
+NOBODY_SIGNED = "only the receipt in it was checked, for nobody signs the letter’s own words. Give the receipt by itself."
 
 
 class Verdict(Enum):
@@ -78,6 +79,7 @@ def _steps(given: Given, signed: list[Signed], now: datetime, trust: Trust) -> I
     yield from ((letter.name, check_letter(letter, signed)) for letter in given.letters)
     yield from ((name, _document(name, content, signed)) for name, content in given.other.items())
     yield from ((name, _receipt(name, receipt)) for name, receipt in given.receipts.items())
+    yield from ((name, iter([Finding(None, f"{name}: {NOBODY_SIGNED}", judged=False)])) for name in given.with_receipt)
     yield from ((name, _leaves(name, text, signed)) for name, text in given.leaves.items())
     yield from ((name, _evidence(name, chain, signed)) for name, chain in given.evidence.items())
 
