@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.keyed_hashes import keyed_hash
 from service.models import AuditEntry
-from service.suppressions import keyed_hash
 from service.text.csv_cells import plain_cell
 
 FIRST = "0" * 64

@@ -18,9 +18,10 @@ from service.db import among
 from service.errors import NotFound
 from service.fates import FailedMessage, Fate
 from service.incoming import commands, reasons
+from service.keyed_hashes import keyed_hash
 from service.models import Bounce, Message, Subscription
 from service.models.mail import REACTIVATE, TO_OFFICIALS, TO_ORGANISERS
-from service.suppressions import Cause, Due, keyed_hash, suppress, suppress_all
+from service.suppressions import Cause, Due, suppress, suppress_all
 
 COMPLAINT_SHARE = 0.001
 """Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""

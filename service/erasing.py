@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from service import addresses, db, erasures, states
 from service.config import settings
 from service.forgetting import forget_letters
+from service.keyed_hashes import keyed_hash
 from service.models import (
     Arrival,
     Bounce,
@@ -33,7 +34,7 @@ from service.models import (
     Subscription,
 )  # fmt: skip
 from service.small_counts import SMALLEST
-from service.suppressions import keyed_hash, suppress
+from service.suppressions import suppress
 
 FEW = 20
 """Counts of a receiving domain below this may be those of one household; they go with whoever is erased."""

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.config import settings
+from service.keyed_hashes import keyed_hash
 from service.models import Suppression
-from service.suppressions import keyed_hash
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import addresses, requests
 from service.errors import NotFound
+from service.keyed_hashes import keyed_hash
 from service.models import (
     Arrival,
     Bounce,
@@ -23,7 +24,7 @@ from service.models import (
     Signature,
     Subscription,
 )  # fmt: skip
-from service.suppressions import Barrier, barrier_of, keyed_hash
+from service.suppressions import Barrier, barrier_of
 
 
 @dataclass(frozen=True)

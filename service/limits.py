@@ -28,9 +28,9 @@ from service import askers, domain_breakers, visitors
 from service.addresses import counted_as, domain
 from service.config import settings
 from service.errors import TooMany
+from service.keyed_hashes import keyed_hash
 from service.models import Message
 from service.models.mail import REACTIVATE
-from service.suppressions import keyed_hash
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from service import askers, brakes, states, visitors
 from service.config import settings
 from service.db import among
 from service.forgetting import forget_letters
+from service.keyed_hashes import keyed_hash
 from service.limits import ASKING
 from service.models import (
     Arrival,
@@ -37,7 +38,6 @@ from service.models import (
     WaitingForm,
 )  # fmt: skip
 from service.models.mail import TO_OFFICIALS
-from service.suppressions import keyed_hash
 
 BATCH = 5_000
 SETTLED = ("accepted", "bounced", "complained", "refused", "suppressed", "cancelled", "expired")

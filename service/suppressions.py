@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, cast
@@ -10,9 +9,9 @@ from typing import Any, Literal, NamedTuple, cast
 from sqlalchemy import CursorResult, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.config import settings
 from service.db import among, insert_new
 from service.errors import Refused
+from service.keyed_hashes import keyed_hash
 from service.models import Bounce, Hold, Suppression
 from service.models.mail import REACTIVATE, TO_ORGANISERS
 
@@ -51,10 +50,6 @@ class Barrier(NamedTuple):
         if kind == REACTIVATE:
             return self.at > asked_at
         return not (kind in TO_ORGANISERS and self.after_failure)
-
-
-def keyed_hash(mailbox: str) -> str:
-    return hmac.digest(settings().hash_key.encode(), f"suppression {mailbox}".encode(), "sha256").hex()
 
 
 def is_suppressed(session: Session, mailbox: str) -> bool:

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import audit
+from service.keyed_hashes import keyed_hash
 from service.models import Arrival, Attempt, Bounce, Consent, Edition, Mailing, Message, Notice, Signature, Subscription
-from service.suppressions import hold_of, keyed_hash, suppression_of
+from service.suppressions import hold_of, suppression_of
 
 MOST = 500
 """The newest of each kind."""

@@ -15,8 +15,9 @@ from werkzeug.test import TestResponse
 
 from service import addresses, logs, organisers
 from service.db import transaction
+from service.keyed_hashes import keyed_hash
 from service.models import Brake, Hold
-from service.suppressions import keyed_hash, suppress
+from service.suppressions import suppress
 from service.text.redact import without_addresses
 from tests import asking
 from tests.people import ANN, BEN, OLIVE, SLUG

@@ -52,7 +52,7 @@ STORIES = {
 BELOW_STORIES = {
     "addressed", "addresses", "askers", "audience", "audit", "checks", "config", "corrections", "counting", "db", "differences",
     "disk_reserve", "documents", "domain_breakers", "emails", "emails_to_organisers", "erasures", "errors", "evidence",
-    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming", "keeping",
+    "failed_codes", "fallbacks", "findings", "fonts", "forgetting", "groups", "incoming", "keeping", "keyed_hashes",
     "letters", "limits", "link_checks", "linked_hosts", "links", "machine_secret", "manifests", "markdown", "mentioned",
     "models", "name_server", "names", "newcomers", "papers", "passwords", "pdf_compiler", "placeholders", "plausible",
     "private_files", "proof",

@@ -19,8 +19,8 @@ from service.cli.common import file_argument, json_option, now, say, says_why
 from service.config import settings
 from service.db import reading, transaction
 from service.errors import Refused
+from service.keyed_hashes import keyed_hash
 from service.models import Arrival, Consent, Mailing, Message, Request, Serving, Signature, Subscription
-from service.suppressions import keyed_hash
 
 audit_group = AppGroup("audit", help="Who did what.")
 

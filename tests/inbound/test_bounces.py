@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from service import bounces, links, progress, suppressions, tallies
 from service.db import reading, transaction
+from service.keyed_hashes import keyed_hash
 from service.models import Arrival, AuditEntry, Bounce, Mailing, Message, Subscription, Suppression
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
 from tests.inbound.test_stories import send_update
@@ -43,7 +44,7 @@ def back(world: World, message: Message, status: str, diagnostic: str, action: s
 
 def suppressed(world: World, mailbox: str) -> str | None:
     with reading() as session:
-        found = session.get(Suppression, suppressions.keyed_hash(mailbox))
+        found = session.get(Suppression, keyed_hash(mailbox))
         return found.reason if found else None
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 
 from service import bounces, reply_patterns, suppressions
 from service.db import reading, transaction
+from service.keyed_hashes import keyed_hash
 from service.models import AuditEntry, ReplyPattern, Subscription, Suppression
-from service.suppressions import keyed_hash, suppress
+from service.suppressions import suppress
 from tests.inbound.post import DOMAIN, complaint, receive
 from tests.inbound.test_bounces import back, readers
 from tests.inbound.test_brake import GONE, counts

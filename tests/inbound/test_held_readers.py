@@ -10,8 +10,8 @@ from sqlalchemy import func, insert, select, update
 
 from service import brake_decisions, retention, subscriptions
 from service.db import transaction
+from service.keyed_hashes import keyed_hash
 from service.models import Bounce, Brake, Hold, Message, OutcomeCount, ReplyPattern, Signature, Subscription
-from service.suppressions import keyed_hash
 from tests.crowd import at_once
 from tests.inbound.test_bounces import back, readers
 from tests.inbound.test_brake import counts, decide, gone

@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, select, text
 
 from service import brake_decisions, erasing, erasures, migrate, people, reply_patterns, suppressions
 from service.db import reading, transaction
+from service.keyed_hashes import keyed_hash
 from service.models import OutcomeCount, ReplyPattern, Suppression
 from service.models.base import UTCDateTime
-from service.suppressions import keyed_hash
 from tests.inbound.post import DOMAIN, complaint, receive
 from tests.inbound.test_bounces import back, readers
 from tests.people import OLIVE

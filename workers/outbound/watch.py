@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.db import reading
+from service.keyed_hashes import keyed_hash
 from service.models import Mailing, Subscription, Suppression
-from service.suppressions import keyed_hash
 from workers.outbound.stencil import Recipient
 
 log = logging.getLogger(__name__)
