@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: run test lint bench faults pictures hashes clean
 
 run: .venv/.service
-	@exec $(BIN)/python -m workers.launch
+	@exec $(BIN)/python -m workers.dev.launch
 
 # Three at a time, for most tests wait for something; those that measure time or kill processes come after, with the machine to themselves.
 test: .venv/.tests

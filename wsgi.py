@@ -3,8 +3,8 @@
 import sys
 
 from service.app import create_app
-from service.config import SettingRefused, settings
-from service.logs import configure
+from service.core.config import SettingRefused, settings
+from service.core.logs import configure
 
 configure()
 

@@ -13,17 +13,19 @@ from sqlalchemy.exc import DataError, DBAPIError, NoResultFound
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import cli, config, organisers
-from service.db import reading
+from service import cli
+from service.confirmations.confirmation_requests import Settled
+from service.core import config
+from service.core.db import reading
+from service.emails.compose import environment
+from service.emails.links import again_address
 from service.errors import NotFound, Refused, SpoiltLink, TooMany
-from service.letters import environment
-from service.links import again_address
-from service.requests import Settled
+from service.organisers import accounts
 from service.states import NotThatWay
-from service.web import BLUEPRINTS, forgotten_proxy, robots, shown
+from service.web import BLUEPRINTS, filters, forgotten_proxy, robots
 from service.web.guards import KEY, may, now
-from service.web.imports import LARGEST as LARGEST_FILE
 from service.web.letter_links import LetterToken
+from service.web.organise.imports import LARGEST as LARGEST_FILE
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +60,13 @@ def create_app(settings: config.Settings) -> Flask:
         if entry.csrf_exempt:
             csrf.exempt(entry.blueprint)
         app.register_blueprint(entry.blueprint, url_prefix=entry.prefix)
-    app.jinja_env.filters.update(environment().filters | shown.FILTERS)
+    app.jinja_env.filters.update(environment().filters | filters.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": shown.OFFICES})
-    app.context_processor(lambda: {"may": may, "at": shown.at, "again_address": again_address})
-    app.context_processor(lambda: {"people": shown.people, "count_of": shown.count_of, "counted_note": shown.counted_note})
+    app.context_processor(lambda: {"settings": settings, "organiser": g.get("organiser"), "offices": filters.OFFICES})
+    app.context_processor(lambda: {"may": may, "at": filters.at, "again_address": again_address})
+    app.context_processor(
+        lambda: {"people": filters.people, "count_of": filters.count_of, "counted_note": filters.counted_note}
+    )
     guards = {entry.blueprint.name: entry.guard for entry in BLUEPRINTS if entry.guard is not None}
     forgotten_proxy.watch(app)
     app.before_request(_no_nul)
@@ -78,7 +82,7 @@ def _room_for_files() -> None:
     """An organiser's file of people is larger than any form. Asked before the form is read, and of nobody else."""
     if request.endpoint == "imports.upload" and request.method == "POST":
         with reading() as database:
-            if organisers.signed_in(database, session.get(KEY), now()) is not None:
+            if accounts.signed_in(database, session.get(KEY), now()) is not None:
                 request.max_content_length = LARGEST_FILE
 
 

@@ -15,16 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from service import config, limits, migrate, queue
-from service.db import engine_for
-from tests.postgres import Cluster
-from tests.smtp_server import SmtpServer
-from tests.world import World
-from workers import valkey
+from service.core import config, queues
+from service.core.db import engine_for
+from service.migrations import upgrade
+from service.rate_limits import windows
+from tests.support.servers.postgres import Cluster
+from tests.support.servers.smtp_server import SmtpServer
+from tests.support.world import World
+from workers.dev import valkey
 from workers.outbound import journal
-from workers.outbound.batch import stencil_of
-from workers.outbound.deliver import _kept, _signers
-from workers.outbound.pool import pool
+from workers.outbound.bulk.batch import stencil_of
+from workers.outbound.bulk.connections import pool
+from workers.outbound.letter import _kept
+from workers.outbound.message.letter_bytes import _signers
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,7 +89,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file that each test copies: migrating takes longer than most tests."""
     folder = tmp_path_factory.mktemp("template")
     config.use(config.load({"VAR_DIR": str(folder)}))
-    migrate.upgrade()
+    upgrade.upgrade()
     return folder / "undersigned.db"
 
 
@@ -133,7 +136,7 @@ def environment(
 def _world(environment: dict[str, str], postbox: str) -> Iterator[World]:
     settings = config.load(environment)
     config.use(settings)
-    queue.redis().flushdb()
+    queues.redis().flushdb()
     stencil_of.cache_clear()
     urllib.request.urlopen(urllib.request.Request(f"{postbox}/api/v1/messages", method="DELETE")).close()
     world = World(settings, postbox)
@@ -146,7 +149,7 @@ def _world(environment: dict[str, str], postbox: str) -> Iterator[World]:
         kept.cache_clear()
     for read_only in (True, False):
         engine_for(settings.database_url, read_only=read_only).dispose()
-    limits._memory.reset()
+    windows._memory.reset()
 
 
 @pytest.fixture

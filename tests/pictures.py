@@ -26,13 +26,17 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-from service import config, migrate, names, notices, sample
-from service.addresses import mailbox
-from service.db import transaction
+from service.core import config
+from service.core.db import transaction
+from service.migrations import upgrade
 from service.models import Signature
+from service.notices import publishing
+from service.operations import sample
+from service.text import person_names
+from service.text.email_addresses import mailbox
 from tests import studio_pictures
-from tests.browser import ARGUMENTS
 from tests.conftest import ROOT, answers, free_port, wait_until
+from tests.support.browser import ARGUMENTS
 
 PICTURES = ROOT / "docs" / "pictures"
 LARGEST = 200_000
@@ -71,7 +75,7 @@ def main() -> None:
         config.use(config.load(environment))
         plant()
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers.launch"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "workers.dev.launch"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
         )
         try:
             wait_until(lambda: answers(f"{config.settings().base_url}/readyz"), 60)
@@ -100,11 +104,11 @@ def _settings(folder: Path) -> dict[str, str]:
 
 def plant() -> None:
     """The sample notice, and more signers than the sample has."""
-    migrate.upgrade()
+    upgrade.upgrade()
     now = datetime.now(UTC)
     with transaction() as session:
         sample.plant(session, now)
-        notice = notices.find(session, sample.NOTICE.slug)
+        notice = publishing.find(session, sample.NOTICE.slug)
         notice.published_by = "The Harbour Members' Network"
         edition = notice.edition
         assert edition is not None
@@ -112,7 +116,7 @@ def plant() -> None:
             name, email = f"{FIRST[number % len(FIRST)]} {LAST[number % len(LAST)]}", f"signer{number}@example.org"
             session.add(
                 Signature(
-                    edition_id=edition.id, email=email, mailbox=mailbox(email), name=name, name_key=names.key(name),
+                    edition_id=edition.id, email=email, mailbox=mailbox(email), name=name, name_key=person_names.key(name),
                     clp=PARTIES[number % len(PARTIES)], office=OFFICES[number % 7], state="confirmed", sequence=number,
                     display="officials" if number % 6 == 0 else "public", created_at=now, confirmed_at=now,
                 )

@@ -9,11 +9,12 @@ from pathlib import Path
 import pyotp
 from playwright.sync_api import Browser, Page
 
-from service import links, organisers
-from service.config import settings
-from service.db import transaction
+from service.core.config import settings
+from service.core.db import transaction
+from service.emails import links
 from service.models import Day
-from tests.world import SECRET
+from service.organisers import accounts
+from tests.support.world import SECRET
 
 TEXT = """\
 Dear {name|friend},
@@ -67,8 +68,8 @@ def _asked_and_confirmed() -> None:
 def _signed_in(browser: Browser, email: str, role: str) -> Page:
     now = datetime.now(UTC)
     with transaction() as session:
-        organisers.add(session, email, role, now)
-        link = links.sign_in_url(organisers.new_link(session, email, now).key)
+        accounts.add(session, email, role, now)
+        link = links.sign_in_url(accounts.new_link(session, email, now).key)
     page = browser.new_context(viewport={"width": 1060, "height": 900}, color_scheme="light").new_page()
     page.goto(link)
     page.get_by_role("button", name="Sign in").click()

@@ -18,32 +18,26 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import (
-    answers,
-    asking_again,
-    corrections,
-    days,
-    deliveries,
-    erasing,
-    imports,
-    mailings,
-    queue,
-    reports,
-    retention,
-    schedule,
-    spool,
-    stamping,
-    waiting_forms,
-)
-from service.config import SettingRefused, settings
-from service.db import overwrite_after, reading, transaction
-from service.health import CLOCK
-from service.logs import configure
+from service.confirmations import waiting_forms
+from service.core import queues
+from service.core.config import SettingRefused, settings
+from service.core.db import overwrite_after, reading, transaction
+from service.core.logs import configure
+from service.inbound import spool
+from service.mailings import mailing_lifecycle, reports
 from service.models import Message
 from service.models.mail import IS_QUEUED
 from service.operations import failures, telling
-from workers.alarm import Alarm
-from workers.outbound import ledger
+from service.operations.health import CLOCK
+from service.organisers import daily_counts
+from service.people import retention
+from service.proof_store import due_timestamps
+from service.servings import corrections, outcomes, schedule, serving_lifecycle
+from service.signatures import asking_again
+from service.subscriptions import imports
+from service.workflows import erase
+from workers.alerts import Alarm
+from workers.outbound import leases
 
 log = logging.getLogger(__name__)
 
@@ -54,23 +48,23 @@ BELLS = 500
 
 def sweep_letters(session: Session, now: datetime) -> None:
     """Takes lapsed claims back, and rings for letters whose time has come."""
-    roomy = [name for name in (queue.PROMPT, queue.NOTICES) if _waiting(name) < BELLS]
-    ledger.take_back(session, now)
+    roomy = [name for name in (queues.PROMPT, queues.NOTICES) if _waiting(name) < BELLS]
+    leases.take_back(session, now)
     for name in roomy:
         waiting = (Message.queue == name, Message.mailing_id.is_(None), IS_QUEUED, Message.due_at <= now - OVERDUE)
         for message_id in session.scalars(select(Message.id).where(*waiting).order_by(Message.due_at).limit(BELLS)):
-            queue.wake(session, "deliver", message_id, name)
+            queues.wake(session, "deliver", message_id, name)
 
 
 def sweep_forms(session: Session, now: datetime) -> None:
-    if _waiting(queue.PROMPT) < BELLS:
+    if _waiting(queues.PROMPT) < BELLS:
         waiting_forms.wake_waiting(session, now - OVERDUE, BELLS)
 
 
 def _waiting(name: str) -> int:
     """Bells that hang in a queue. Asked before the first statement: a Redis that hangs must not keep the database locked."""
     try:
-        return queue.waiting(name)
+        return queues.waiting(name)
     except RedisError as error:
         log.warning("redis is away: %s", type(error).__name__)
         return BELLS
@@ -81,13 +75,13 @@ def fall_due(session: Session, now: datetime) -> None:
 
 
 def sweep_servings(session: Session, now: datetime) -> None:
-    if not _waiting(queue.NOTICES):
-        deliveries.wake_unfinished(session, now)
-        stamping.wake_missing(session, now)
+    if not _waiting(queues.NOTICES):
+        serving_lifecycle.wake_unfinished(session, now)
+        due_timestamps.wake_missing(session, now)
 
 
 def recover_evidence(session: Session, now: datetime) -> None:
-    answers.recover(session, now)
+    outcomes.recover(session, now)
 
 
 def sweep_corrections(session: Session, now: datetime) -> None:
@@ -99,19 +93,19 @@ def ask_again(session: Session, now: datetime) -> None:
 
 
 def sweep_mailings(session: Session, now: datetime) -> None:
-    if not _waiting(queue.BULK):
-        mailings.wake_due(session, now)
-        mailings.wake_unfinished(session)
+    if not _waiting(queues.BULK):
+        mailing_lifecycle.wake_due(session, now)
+        mailing_lifecycle.wake_unfinished(session)
         imports.wake_unfinished(session)
 
 
 def start_mailings(session: Session, now: datetime) -> None:
     """For those whose minute of recall, or time, is over: soon after, and not ten seconds late."""
-    mailings.wake_due(session, now)
+    mailing_lifecycle.wake_due(session, now)
 
 
 def sweep_arrivals(session: Session, now: datetime) -> None:
-    if not _waiting(queue.INBOUND):
+    if not _waiting(queues.INBOUND):
         spool.take_back(session, now)
 
 
@@ -123,7 +117,7 @@ def forget(session: Session, now: datetime) -> None:
 
 
 def forget_files(_session: Session, now: datetime) -> None:
-    if count := imports.forget_files(now) + erasing.forget_copies(now):
+    if count := imports.forget_files(now) + erase.forget_copies(now):
         log.info("forgotten: %d files", count)
 
 
@@ -149,13 +143,13 @@ def count_mailings(session: Session, now: datetime) -> None:
 
 def count_days(session: Session, now: datetime) -> None:
     with reading() as looking:
-        counted = days.count(looking, now)
-    days.keep(session, counted, now)
+        counted = daily_counts.count(looking, now)
+    daily_counts.keep(session, counted, now)
 
 
 def beat(_session: Session, now: datetime) -> None:
     """Lets /readyz see that a clock runs."""
-    queue.redis().set(CLOCK, now.isoformat(), ex=120)
+    queues.redis().set(CLOCK, now.isoformat(), ex=120)
 
 
 def tell_organisers(session: Session, now: datetime) -> None:

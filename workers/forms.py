@@ -9,9 +9,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import askers, notices, organisers, reactivations, signatures, subscriptions, waiting_forms
-from service.db import transaction
+from service.confirmations import reactivations, waiting_forms
+from service.core.db import transaction
 from service.errors import NotFound, Refused
+from service.notices import publishing
+from service.organisers import accounts
+from service.rate_limits import asked_letters
+from service.signatures import signing
+from service.subscriptions import subscribing
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +27,7 @@ def take(form_id: int) -> bool:
         form = waiting_forms.claim(session, form_id)
         if form is None:
             return False
-        askers.note(session, form.asked_by)
+        asked_letters.note(session, form.asked_by)
         try:
             with session.begin_nested():
                 ACTS[form.kind](session, form.fields, form.received_at)
@@ -32,13 +37,13 @@ def take(form_id: int) -> bool:
 
 
 def _sign(session: Session, fields: dict[str, Any], now: datetime) -> None:
-    notice = notices.find_public(session, fields["notice"])
-    signatures.ask(session, notice, signatures.Form(**fields["form"]), now)
+    notice = publishing.find_public(session, fields["notice"])
+    signing.ask(session, notice, signing.Form(**fields["form"]), now)
 
 
 def _subscribe(session: Session, fields: dict[str, Any], now: datetime) -> None:
-    lists = [subscriptions.find_list(session, slug) for slug in fields["lists"]]
-    subscriptions.ask(session, lists, subscriptions.Form(**fields["form"]), now)
+    lists = [subscribing.find_list(session, slug) for slug in fields["lists"]]
+    subscribing.ask(session, lists, subscribing.Form(**fields["form"]), now)
 
 
 def _manage(session: Session, fields: dict[str, Any], now: datetime) -> None:
@@ -46,7 +51,7 @@ def _manage(session: Session, fields: dict[str, Any], now: datetime) -> None:
 
 
 def _sign_in(session: Session, fields: dict[str, Any], now: datetime) -> None:
-    organisers.ask(session, fields["email"], now)
+    accounts.ask(session, fields["email"], now)
 
 
 ACTS: dict[str, Callable[[Session, dict[str, Any], datetime], None]] = {

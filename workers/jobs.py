@@ -6,17 +6,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 
-from service import deliveries, mailings, papers, queue
-from service.db import reading, transaction
+from service.core import queues
+from service.core.db import reading, transaction
+from service.mailings import mailing_lifecycle
 from service.models import Serving
 from service.operations import failures
-from workers import forms, intake
-from workers.inbound import process
-from workers.outbound import journal, ledger, shifts
-from workers.outbound.deliver import deliver as deliver_letter
-from workers.outbound.deliver import hang_up
-from workers.outbound.pool import pool
-from workers.stamp import run as run_stamp
+from service.servings import enclosures, serving_lifecycle
+from workers import forms, read_imports
+from workers.inbound import read
+from workers.outbound import journal, leases
+from workers.outbound.bulk import shifts
+from workers.outbound.bulk.connections import pool
+from workers.outbound.letter import deliver as deliver_letter
+from workers.outbound.letter import hang_up
+from workers.timestamps import run as run_stamp
 
 
 class JobFailed(RuntimeError):
@@ -32,7 +35,7 @@ def reported(job: Callable[[int], bool]) -> Callable[[int], None]:
     @wraps(job)
     def run(row_id: int) -> None:
         try:
-            if not ledger.held():
+            if not leases.held():
                 journal.start_over()
             did_its_work = job(row_id)
         except Exception as error:
@@ -64,17 +67,17 @@ def deliver(message_id: int) -> bool:
 def serve(serving_id: int) -> bool:
     """Takes the cut-off of a serving that is due, makes its documents, and stores a letter for each official."""
     with transaction() as session:
-        deliveries.start(session, serving_id, datetime.now(UTC))
+        serving_lifecycle.start(session, serving_id, datetime.now(UTC))
     while True:
         with reading() as session:
             serving = session.get(Serving, serving_id)
             if serving is None or serving.state != "started":
                 return False
-            made = [(cohort, papers.make(session, serving, cohort)) for cohort in papers.cohorts(session, serving)]
+            made = [(cohort, enclosures.make(session, serving, cohort)) for cohort in enclosures.cohorts(session, serving)]
         try:
             with transaction() as session:
-                return deliveries.write(session, serving_id, made, datetime.now(UTC))
-        except deliveries.ListChanged:
+                return serving_lifecycle.write(session, serving_id, made, datetime.now(UTC))
+        except serving_lifecycle.ListChanged:
             continue
 
 
@@ -90,9 +93,9 @@ def fan_out(mailing_id: int) -> bool:
     more = True
     while more:
         with transaction() as session:
-            more = mailings.fan_out(session, mailing_id, datetime.now(UTC))
+            more = mailing_lifecycle.fan_out(session, mailing_id, datetime.now(UTC))
             if not more:
-                queue.wake(session, "shift", mailing_id, queue.BULK)
+                queues.wake(session, "shift", mailing_id, queues.BULK)
     return True
 
 
@@ -106,11 +109,11 @@ def shift(mailing_id: int) -> bool:
 @reported
 def take_in(_arrival_id: int) -> bool:
     """Reads this message that came in and all that wait beside it, and does what each asks."""
-    process.run()
+    read.run()
     return True
 
 
 @reported
 def read_import(import_id: int) -> bool:
     """Judges the lines of an import, or takes the good ones in, as far as its organiser has said."""
-    return intake.run(import_id)
+    return read_imports.run(import_id)

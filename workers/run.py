@@ -24,14 +24,15 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import OperationalError
 
-from service import queue
 from service.app import create_app
-from service.config import SettingRefused, settings
-from service.logs import configure
+from service.core import queues
+from service.core.config import SettingRefused, settings
+from service.core.logs import configure
 from service.operations import failures
-from workers.outbound import journal, shifts
-from workers.outbound.deliver import hang_up
-from workers.outbound.transport import VerifiedMail
+from workers.outbound import journal
+from workers.outbound.bulk import shifts
+from workers.outbound.letter import hang_up
+from workers.outbound.smtp.transport import VerifiedMail
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def main(name: str) -> None:
 def work(name: str, life: int) -> None:
     """Until we are asked to end; or until RQ gives up on a Redis that is away, which it does in some places, not in others."""
     worker = Worker(
-        [queue.rq_queue(name)], connection=queue.redis(), serializer=JSONSerializer, worker_ttl=30, maintenance_interval=15,
+        [queues.rq_queue(name)], connection=queues.redis(), serializer=JSONSerializer, worker_ttl=30, maintenance_interval=15,
         job_monitoring_interval=5, exception_handlers=[note_abandoned],
         name=f"{name}-{os.uname().nodename[:30]}-{os.getpid()}-{life}",
     )  # fmt: skip
@@ -107,8 +108,8 @@ def work(name: str, life: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in queue.QUEUES:
-        sys.exit(f"Name one queue: {', '.join(queue.QUEUES)}.")
+    if len(sys.argv) != 2 or sys.argv[1] not in queues.QUEUES:
+        sys.exit(f"Name one queue: {', '.join(queues.QUEUES)}.")
     try:
         main(sys.argv[1])
     except SettingRefused as refused:

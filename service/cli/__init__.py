@@ -8,10 +8,11 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from service import migrate, sample
 from service.cli import backups, inbound, mailings, notices, people, proof, signatures, suppressions
-from service.cli.common import json_option, now, say, says_why
-from service.db import transaction
+from service.cli.output import json_option, now, say, says_why
+from service.core.db import transaction
+from service.migrations import upgrade
+from service.operations import sample
 
 
 def register(app: Flask) -> None:
@@ -39,7 +40,7 @@ def register(app: Flask) -> None:
 @says_why
 def migrate_command(as_json: bool) -> None:
     """Bring the database up to date (a release's first step)."""
-    migrate.upgrade()
+    upgrade.upgrade()
     say(as_json, {"migrated": True}, "The database is up to date.")
 
 

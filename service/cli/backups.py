@@ -14,13 +14,19 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audit, backup, config, erasing, erasures, holdings, queue, signatures, states
-from service.cli.common import file_argument, json_option, now, say, says_why
-from service.config import settings
-from service.db import reading, transaction
+from service import states
+from service.cli.output import file_argument, json_option, now, say, says_why
+from service.core import config, queues
+from service.core.config import settings
+from service.core.db import reading, transaction
+from service.core.keyed_hashes import keyed_hash
 from service.errors import Refused
-from service.keyed_hashes import keyed_hash
 from service.models import Arrival, Consent, Mailing, Message, Request, Serving, Signature, Subscription
+from service.operations import backup
+from service.organisers import audit
+from service.people import erasure_log, subject_access
+from service.signatures import signing
+from service.workflows import erase
 
 audit_group = AppGroup("audit", help="Who did what.")
 
@@ -66,12 +72,12 @@ def _key_in(path: Path) -> str:
 def _restore(file: Path, replace: bool, as_json: bool) -> None:
     manifest = backup.read_manifest(file)
     at, before = datetime.fromisoformat(manifest["at"]), ""
-    erased = erasures.since(at)
+    erased = erasure_log.since(at)
     if not backup.is_empty():
         if not replace:
             raise Refused("The database is not empty. Add --replace to put the backup in its place.")
         with reading() as session:
-            erased |= erasures.since(at, session)
+            erased |= erasure_log.since(at, session)
         before = str(settings().var_dir / f"before-restore-{now():%Y%m%d-%H%M%S}.zip")
         backup.write(Path(before), now())
     _same_keys(file)
@@ -106,7 +112,7 @@ def _same_keys(file: Path) -> None:
 
 def _hold_what_was_on_its_way() -> dict[str, int]:
     with transaction() as session:
-        letters = (Message.queue == queue.NOTICES,)
+        letters = (Message.queue == queues.NOTICES,)
         return {
             "mailings paused": states.claim(session, Mailing, "sending", "paused", paused_because="a backup was restored"),
             "mailings back to draft": states.claim(session, Mailing, "approved", "draft", approved_hash=None),
@@ -134,9 +140,9 @@ def _mailboxes() -> set[str]:
 
 
 def _erase(session: Session, mailbox: str) -> None:
-    for signature, _, _ in holdings.of(session, mailbox).signatures:
-        signatures.withdraw(session, signature, now())
-    erasing.erase(session, mailbox, now())
+    for signature, _, _ in subject_access.of(session, mailbox).signatures:
+        signing.withdraw(session, signature, now())
+    erase.erase(session, mailbox, now())
 
 
 @audit_group.command("verify")

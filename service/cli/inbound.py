@@ -16,16 +16,17 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
-from service import addressed, spool
-from service.addressed import Destination
-from service.cli.common import console, json_option, now, say, says_why
-from service.config import settings
-from service.db import reading, transaction
+from service.cli.output import console, json_option, now, say, says_why
+from service.core.config import settings
+from service.core.db import reading, transaction
 from service.errors import Refused
-from service.incoming import consequence, mailboxes
-from service.incoming.child import Reader
-from service.incoming.judgement import Judgement
-from service.incoming.reading import LARGEST, Hostile, read
+from service.inbound import recipient_addresses, spool
+from service.inbound.parsing.judgement import Judgement
+from service.inbound.parsing.mime import mailboxes
+from service.inbound.parsing.mime.mime_parser import LARGEST, Hostile, read
+from service.inbound.parsing.replies import consequence
+from service.inbound.parsing.sandbox import Reader
+from service.inbound.recipient_addresses import Destination
 
 group = AppGroup("inbound", help="Mail that comes in.")
 ADDRESSEES = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc", "resent-to", "bcc", "apparently-to")
@@ -88,8 +89,8 @@ UNREAD = 2
 
 
 def _told(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
-    role = addressed.role_of(recipient)
-    return _fields(name, said, is_command=role in COMMANDS, token_valid=addressed.names_a_row(recipient)) | {
+    role = recipient_addresses.role_of(recipient)
+    return _fields(name, said, is_command=role in COMMANDS, token_valid=recipient_addresses.names_a_row(recipient)) | {
         "author": said.author, "subject": said.subject, "body": said.body, "machine": said.machine, "text": said.text,
         "would": consequence.would(said, role),
     }  # fmt: skip
@@ -98,7 +99,9 @@ def _told(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
 def _shaped(raw: bytes) -> str:
     """The first address of its headers that has the shape of one that acts; else the first named."""
     named = _named(raw)
-    return next((one for one in named if addressed.role_of(one) not in {"inbox", "complaints"}), next(iter(named), ""))
+    return next(
+        (one for one in named if recipient_addresses.role_of(one) not in {"inbox", "complaints"}), next(iter(named), "")
+    )
 
 
 def _content(name: str) -> bytes:
@@ -127,7 +130,7 @@ def _destination(address: str) -> Destination | None:
     """A look at mail needs no database; without one, every list may be there."""
     try:
         with reading() as session:
-            return addressed.find(session, address)
+            return recipient_addresses.find(session, address)
     except DBAPIError:
         return Destination("request")
 

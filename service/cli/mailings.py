@@ -13,14 +13,19 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from service import audience, audit, checks, links, mailings, progress, states, subscriptions
-from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
-from service.config import settings
-from service.db import reading, transaction
+from service import states
+from service.cli.output import console, file_argument, json_option, now, read_text, say, says_why
+from service.core.config import settings
+from service.core.db import reading, transaction
+from service.emails import links
 from service.errors import Refused
+from service.mailings import audience, mailing_lifecycle, progress
+from service.mailings.checks import all_checks
 from service.models import Mailing
-from service.text.characters import clean
-from service.text.csv_cells import plain_cell
+from service.organisers import audit
+from service.subscriptions import subscribing
+from service.text.characters.control import clean
+from service.text.tables.csv_cells import plain_cell
 
 group = AppGroup("mailings", help="Updates to a list.")
 
@@ -38,13 +43,13 @@ def send_mailing(file: Path, slug: str, as_json: bool) -> None:
         raise Refused("The file's first line should be its subject, like: # What happens next")
     body = "\n" * (text.count("\n") - rest.count("\n")) + rest  # so that places are told as the file has them
     with transaction() as session:
-        mailing = mailings.draft(session, subscriptions.find_list(session, slug), first[2:], body, None, now())
-        mailings.submit(mailing)
+        mailing = mailing_lifecycle.draft(session, subscribing.find_list(session, slug), first[2:], body, None, now())
+        mailing_lifecycle.submit(mailing)
         session.flush()
         if not settings().approvals:
-            mailings.approve(session, mailing, None, mailings.content_hash(mailing), now())
+            mailing_lifecycle.approve(session, mailing, None, mailing_lifecycle.content_hash(mailing), now())
         audit.note(session, "send", f"mailing {mailing.id}", now(), state=mailing.state)
-        found = checks.of(session, mailing, now(), audience.size(session, audience.of(mailing)))
+        found = all_checks.of(session, mailing, now(), audience.size(session, audience.of(mailing)))
     for one in found:
         if one.level != "ok":
             console.print(f"{one.name}: {one.said} {one.remedy}")
@@ -72,7 +77,11 @@ def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
     """How far a mailing (or each) is."""
     while True:
         with reading() as session:
-            wanted = [mailings.find(session, mailing_id)] if mailing_id is not None else mailings.all_of_them(session)
+            wanted = (
+                [mailing_lifecycle.find(session, mailing_id)]
+                if mailing_id is not None
+                else mailing_lifecycle.all_of_them(session)
+            )
             found = [_mailing_status(session, mailing) for mailing in wanted]
         if not watch or all(one["state"] in {"draft", "sent", "cancelled"} for one in found):
             break
@@ -112,7 +121,7 @@ def outcomes(mailing_id: int, state: str, words: str) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(["email", "state", "code", "reply", "at"])
     with reading() as session:
-        mailing = mailings.find(session, mailing_id)
+        mailing = mailing_lifecycle.find(session, mailing_id)
         after: int | None = 0
         while after is not None:
             rows, after = progress.outcomes(session, mailing, state=state, words=words, after=after, limit=1_000)

@@ -11,11 +11,14 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audit, deliveries, links, notices, officials, register, sources
-from service.cli.common import console, file_argument, json_option, now, read_text, say, says_why
-from service.db import reading, transaction
+from service.cli.output import console, file_argument, json_option, now, read_text, say, says_why
+from service.core.db import reading, transaction
+from service.emails import links
 from service.models import Notice, Serving
+from service.notices import officials, publishing, source_file
 from service.operations import problems
+from service.organisers import audit
+from service.servings import register, serving_lifecycle
 
 STANDS = {
     "rehearsal": "rehearses: its letters go to the organisers until it is published.",
@@ -30,10 +33,10 @@ group = AppGroup("notices", help="Public notices.")
 @says_why
 def import_notice(file: Path, as_json: bool) -> None:
     """Take in a notice: front matter (title, slug, addressed_to, published_by, published_on), Markdown; it rehearses."""
-    source = sources.read_file(read_text(file))
-    found = sources.demands(source.body)
+    source = source_file.read_file(read_text(file))
+    found = source_file.demands(source.body)
     with transaction() as session:
-        notice = notices.take_in(session, source, now())
+        notice = publishing.take_in(session, source, now())
         audit.note(session, "take in", f"notice {notice.slug}", now())
     document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}
     lines = "\n".join(f"  {number}. {text}" for number, text in enumerate(found, 1))
@@ -47,7 +50,7 @@ def import_notice(file: Path, as_json: bool) -> None:
 def publish(slug: str, as_json: bool) -> None:
     """Freeze the text as an edition and make the notice live."""
     with transaction() as session:
-        edition = notices.publish(session, slug, now())
+        edition = publishing.publish(session, slug, now())
         audit.note(session, "publish", f"notice {slug}", now(), edition=edition.number, hash=edition.hash)
     document = {"slug": slug, "edition": edition.number, "hash": edition.hash, "url": links.url(f"/notices/{slug}")}
     say(as_json, document, f"Edition {edition.number} is live at {document['url']}\nSHA-256 {edition.hash}")
@@ -60,8 +63,8 @@ def publish(slug: str, as_json: bool) -> None:
 def serve(slug: str, as_json: bool) -> None:
     """Serve the notice on its officials, after its waiting time; in rehearsal on its organisers."""
     with transaction() as session:
-        notice = notices.find(session, slug)
-        serving = deliveries.order(session, notice, notices.to_serve(session, notice, now()), now())
+        notice = publishing.find(session, slug)
+        serving = serving_lifecycle.order(session, notice, publishing.to_serve(session, notice, now()), now())
         stale = officials.stale(session, now())
         audit.note(session, "serve", f"notice {slug}", now(), serving=serving.id)
     for one in stale:
@@ -82,7 +85,7 @@ def serve(slug: str, as_json: bool) -> None:
 def close(slug: str, as_json: bool) -> None:
     """End a notice: no more signatures, no more servings."""
     with transaction() as session:
-        notices.close(session, slug, now())
+        publishing.close(session, slug, now())
         audit.note(session, "close", f"notice {slug}", now())
     say(as_json, {"slug": slug, "state": "closed"}, f"{slug} is closed.")
 
@@ -94,7 +97,7 @@ def close(slug: str, as_json: bool) -> None:
 def notice_status(slug: str | None, as_json: bool) -> None:
     """How a notice (or each) stands: state, count, next milestone, deliveries by tier."""
     with reading() as session:
-        wanted = [notices.find(session, slug)] if slug else notices.all_of_them(session)
+        wanted = [publishing.find(session, slug)] if slug else publishing.all_of_them(session)
         found = [_notice_status(session, notice) for notice in wanted]
     if as_json:
         click.echo(json.dumps({"notices": found}, ensure_ascii=False))
@@ -115,11 +118,11 @@ def _notice_status(session: Session, notice: Notice) -> dict[str, Any]:
     for line in register.lines(session, notice)["deliveries"]:
         tiers[str(line["tier"])] = tiers.get(str(line["tier"]), 0) + 1
     edition = notice.edition
-    unwritten = [serving for serving, of in deliveries.waiting(session) if of.id == notice.id]
+    unwritten = [serving for serving, of in serving_lifecycle.waiting(session) if of.id == notice.id]
     due = [serving.due_at.isoformat(timespec="seconds") for serving in unwritten if serving.state == "due"]
     wrong = problems.about_servings(session, session.scalars(select(Serving.id).where(Serving.notice_id == notice.id)), now())
     return {
         "slug": notice.slug, "title": notice.title, "state": notice.state, "count": edition.count if edition else 0,
-        "edition": edition.hash if edition else None, "next_milestone": notices.next_milestone(notice), "deliveries": tiers,
+        "edition": edition.hash if edition else None, "next_milestone": publishing.next_milestone(notice), "deliveries": tiers,
         "waiting": due, "problems": {row.key: row.in_words for row in wrong},
     }  # fmt: skip

@@ -13,16 +13,19 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import IntegrityError
 
-from service import audit, imports, links, officials, organisers, subscriptions
-from service.cli.common import Steps, file_argument, json_option, now, report, say, says_why, table
-from service.db import reading, transaction
+from service.cli.output import Steps, file_argument, json_option, now, report, say, says_why, table
+from service.core.db import reading, transaction
+from service.emails import links
 from service.errors import Refused
-from service.mentioned import Mentioned
-from service.roles import ROLES
-from service.tables import Row, count_lines, judge, lines_of, names_of
-from service.text import near_names
-from service.text.characters import clean_line
-from service.text.csv_cells import plain_cell
+from service.notices import officials
+from service.organisers import accounts, audit
+from service.organisers.roles import ROLES
+from service.subscriptions import imports, subscribing
+from service.subscriptions.seen_mailboxes import Mentioned
+from service.text.characters import near_names
+from service.text.characters.control import clean_line
+from service.text.tables.csv_cells import plain_cell
+from service.text.tables.csv_files import Row, count_lines, judge, lines_of, names_of
 
 BATCH = 20_000
 """Rows of a transaction: the more at once, the fewer times each page of an index is written; the write lock is held longer."""
@@ -110,7 +113,7 @@ def _mapping(columns: Sequence[str]) -> dict[str, str]:
 def _import(file: Path, mapping: dict[str, str], slug: str, source: str, dry_run: bool, bad: list[tuple[int, str]]) -> int:
     """Takes in the good lines of a CSV file, or only judges them; how many they are."""
     taken = 0
-    read = subscriptions.read_line if all(ours == theirs for ours, theirs in mapping.items()) else partial(_read, mapping)
+    read = subscribing.read_line if all(ours == theirs for ours, theirs in mapping.items()) else partial(_read, mapping)
     needed = [theirs for ours, theirs in mapping.items() if ours == "email" or ours != theirs]
     rows = lines_of(file, needed, mapping.values())
     with Steps("Judging" if dry_run else "Importing", count_lines(file)) as steps, Mentioned() as mentioned:
@@ -123,11 +126,11 @@ def _import(file: Path, mapping: dict[str, str], slug: str, source: str, dry_run
     return taken
 
 
-def _read(mapping: dict[str, str], number: int, row: Row) -> subscriptions.Line:
-    return subscriptions.read_line(number, imports.ours(mapping, row))
+def _read(mapping: dict[str, str], number: int, row: Row) -> subscribing.Line:
+    return subscribing.read_line(number, imports.ours(mapping, row))
 
 
-def _first_of(lines: list[subscriptions.Line], mentioned: Mentioned, bad: list[tuple[int, str]]) -> list[subscriptions.Line]:
+def _first_of(lines: list[subscribing.Line], mentioned: Mentioned, bad: list[tuple[int, str]]) -> list[subscribing.Line]:
     """Each mailbox once: a line that names one again is left out, also where nothing is stored."""
     first = []
     for line in lines:
@@ -139,7 +142,7 @@ def _first_of(lines: list[subscriptions.Line], mentioned: Mentioned, bad: list[t
     return first
 
 
-def _take_in(slug: str, lines: list[subscriptions.Line], source: str, dry_run: bool) -> dict[int, str]:
+def _take_in(slug: str, lines: list[subscribing.Line], source: str, dry_run: bool) -> dict[int, str]:
     """One batch; once more where somebody subscribed in the same moment."""
     try:
         return _store(slug, lines, source, dry_run)
@@ -147,12 +150,12 @@ def _take_in(slug: str, lines: list[subscriptions.Line], source: str, dry_run: b
         return _store(slug, lines, source, dry_run)
 
 
-def _store(slug: str, lines: list[subscriptions.Line], source: str, dry_run: bool) -> dict[int, str]:
+def _store(slug: str, lines: list[subscribing.Line], source: str, dry_run: bool) -> dict[int, str]:
     with reading() if dry_run else transaction() as session:
-        mailing_list = subscriptions.find_list(session, slug)
+        mailing_list = subscribing.find_list(session, slug)
         if dry_run:
-            return subscriptions.left_out(session, mailing_list, lines)
-        return subscriptions.take_in(session, mailing_list, lines, source, now())
+            return subscribing.left_out(session, mailing_list, lines)
+        return subscribing.take_in(session, mailing_list, lines, source, now())
 
 
 @subscribers_group.command("export")
@@ -161,11 +164,11 @@ def _store(slug: str, lines: list[subscriptions.Line], source: str, dry_run: boo
 def export_subscribers(slug: str) -> None:
     """Print the people on a list as CSV (email,name,clp,office), safe to open in a spreadsheet."""
     with reading() as session:
-        mailing_list = subscriptions.find_list(session, slug)
+        mailing_list = subscribing.find_list(session, slug)
         writer = csv.writer(sys.stdout)
         writer.writerow(["email", "name", "clp", "office"])
         after = 0
-        while rows := subscriptions.export(session, mailing_list, after, PAGE):
+        while rows := subscribing.export(session, mailing_list, after, PAGE):
             for row in rows:
                 writer.writerow([plain_cell(text) for text in (row.email, row.name, row.clp, row.office)])
             after = rows[-1].id
@@ -180,7 +183,7 @@ def export_subscribers(slug: str) -> None:
 def add_organiser(email: str, role: str, as_json: bool) -> None:
     """Let somebody sign in; a new role for somebody known ends their sessions."""
     with transaction() as session:
-        organiser = organisers.add(session, email, role, now())
+        organiser = accounts.add(session, email, role, now())
         audit.note(session, "add organiser", f"organiser {organiser.id}", now(), role=role)
     say(as_json, {"email": organiser.email, "role": role}, f"{organiser.email} can sign in as {role}.")
 
@@ -192,8 +195,8 @@ def add_organiser(email: str, role: str, as_json: bool) -> None:
 def remove_organiser(email: str, as_json: bool) -> None:
     """Let somebody sign in no more; their sessions end at once."""
     with transaction() as session:
-        organiser = organisers.by_address(session, email)
-        organisers.remove(session, organiser, now())
+        organiser = accounts.by_address(session, email)
+        accounts.remove(session, organiser, now())
         audit.note(session, "remove", f"organiser {organiser.id}", now())
     say(as_json, {"email": organiser.email, "removed": True}, f"{organiser.email} signs in no more.")
 
@@ -205,7 +208,7 @@ def remove_organiser(email: str, as_json: bool) -> None:
 def organiser_link(email: str, as_json: bool) -> None:
     """Print a sign-in link, single use, good for half an hour."""
     with transaction() as session:
-        link = organisers.new_link(session, email, now())
+        link = accounts.new_link(session, email, now())
         audit.note(session, "make a sign-in link", f"organiser {link.organiser_id}", now())
         url = links.sign_in_url(link.key)
     say(as_json, {"url": url}, url)

@@ -11,11 +11,15 @@ from flask.cli import AppGroup
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from service import audit, links, moderation, notices, people
-from service.cli.common import console, json_option, now, say, says_why
-from service.db import reading, transaction
+from service.cli.output import console, json_option, now, say, says_why
+from service.core.db import reading, transaction
+from service.emails import links
 from service.errors import NotFound, Refused
 from service.models import Edition, Notice, Signature
+from service.notices import publishing
+from service.organisers import audit
+from service.people import person_search
+from service.signatures import moderation
 
 STATES = ("pending", "confirmed", "withdrawn", "struck")
 FEW = 50
@@ -31,10 +35,10 @@ reason_option = click.option("--reason", required=True, help="Why; kept in the a
 def find_signatures(words: tuple[str, ...], as_json: bool) -> None:
     """Find signatures by address or name. Prints those that begin so, with their IDs; at most fifty."""
     text = " ".join(words).strip()
-    if len(text) < people.SHORTEST:
+    if len(text) < person_search.SHORTEST:
         raise Refused("Enter the beginning of an address or of a name: at least two letters.")
     with reading() as session:
-        rows = _lines(session, _signatures().where(*people.matching(session, Signature, text)), FEW)
+        rows = _lines(session, _signatures().where(*person_search.matching(session, Signature, text)), FEW)
     _print(rows[:FEW], as_json, "There are more: enter more letters." if len(rows) > FEW else "")
 
 
@@ -48,7 +52,7 @@ def find_signatures(words: tuple[str, ...], as_json: bool) -> None:
 def list_signatures(slug: str, state: str | None, after: int, limit: int, as_json: bool) -> None:
     """List a notice's signatures. Prints them with their IDs, in the order in which they came."""
     with reading() as session:
-        notice = notices.find(session, slug)
+        notice = publishing.find(session, slug)
         wanted = _signatures().where(Edition.notice_id == notice.id, Signature.id > after)
         rows = _lines(session, wanted.where(Signature.state == state) if state else wanted, limit)
     _print(rows[:limit], as_json, f"There are more: add --after {rows[limit - 1]['id']}." if len(rows) > limit else "")
@@ -137,7 +141,7 @@ def strike(ids: tuple[int, ...], reason: str, as_json: bool) -> None:
 @says_why
 def allow(number: int, reason: str, as_json: bool) -> None:
     """Let a signer sign again. It is for a signature that was struck out, after an objection."""
-    why = people.reason(reason)
+    why = person_search.reason(reason)
     with transaction() as session:
         signature = _find(session, number)
         moderation.let_sign_again(session, signature, now())
@@ -153,7 +157,7 @@ def _find(session: Session, number: int) -> Signature:
 
 
 def _act(kind: str, ids: tuple[int, ...], reason: str, as_json: bool) -> None:
-    why, numbers = people.reason(reason), sorted(set(ids))
+    why, numbers = person_search.reason(reason), sorted(set(ids))
     with transaction() as session:
         signatures = [_find(session, number) for number in numbers]
         if moderation.takes_two(session, kind, numbers, None, now()):

@@ -7,10 +7,12 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from service import audit, brake_decisions, people
-from service.brake_decisions import Card, Cause, Pulled
-from service.cli.common import json_option, now, say, says_why
-from service.db import reading, transaction
+from service.cli.output import json_option, now, say, says_why
+from service.core.db import reading, transaction
+from service.inbound import brake_decisions
+from service.inbound.brake_decisions import Card, Cause, Pulled
+from service.organisers import audit
+from service.people import person_search
 
 group = AppGroup("suppressions", help="Whom we must not write to, and why.")
 VERBS = {"suppress": "dead", "lift": "lift"}
@@ -80,7 +82,7 @@ def judge(brake_id: int, verdict: str, causes: tuple[int, ...], as_json: bool) -
 def lift(cause_id: int, reason: str, as_json: bool) -> None:
     """Lift all suppressions of the last 30 days that one cause explains; whoever said no themselves stays."""
     with transaction() as session:
-        why = people.reason(reason)
+        why = person_search.reason(reason)
         count = brake_decisions.lift_all(session, cause_id, now())
         audit.note(session, "lift", f"cause {cause_id}", now(), reason=why, mailboxes=count)
     say(as_json, {"cause": cause_id, "mailboxes": count}, f"{_mailboxes(count)} written to again.")

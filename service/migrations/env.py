@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-from service.config import settings
+from service.core.config import settings
 from service.models import Base
 
 url = settings().database_url

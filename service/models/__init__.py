@@ -3,7 +3,7 @@
 from service.models.audit import AuditEntry, Import, ImportLine
 from service.models.base import Base
 from service.models.brakes import Brake, BrakeDecision, Hold, OutcomeCount, ReplyPattern
-from service.models.incoming import Arrival, Bounce, FormerTokens, RawMail
+from service.models.inbound import Arrival, Bounce, FormerTokens, RawMail
 from service.models.lists import (
     Day,
     Mailing,

@@ -73,7 +73,7 @@ class Mailing(Base):
     approved_hash: Mapped[str | None]
     """SHA-256 over what was approved: subject, text, sender, audience, time. Something else never goes out."""
     audience: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    """Who gets it, as service.audience reads it; empty: all of the list."""
+    """Who gets it, as service.mailings.audience reads it; empty: all of the list."""
 
     @property
     def is_narrowed(self) -> bool:

@@ -59,9 +59,10 @@ class Message(Base):
     """None for a mailing's copy: it goes to what its subscription says, so that an erased address is nowhere else."""
     mailbox: Mapped[Mailbox | None]
     counted_as: Mapped[str | None]
-    """Of a letter that anybody can ask for: a keyed hash of the mailbox without its tag (service/limits.py)."""
+    """Of a letter that anybody can ask for: a keyed hash of the mailbox without its tag (service/rate_limits/windows.py)."""
     asked_by: Mapped[str | None]
-    """Of such a letter: a keyed mark of the visitor, or mail server, that asked for it, for two days (service/askers.py)."""
+    """Of such a letter: a keyed mark of the visitor, or mail server, that asked for it, for two days
+    (service/rate_limits/asked_letters.py)."""
     mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailings.id"), type_=Ref)
     subscription_id: Mapped[int | None] = mapped_column(Ref)
     """No foreign key: it would have to look through ten million rows whenever a subscription is erased."""
@@ -157,7 +158,7 @@ class Suppression(Base):
     __tablename__ = "suppressions"
     hash: Mapped[str] = mapped_column(primary_key=True)
     cause: Mapped[State]
-    """One of service.suppressions.CAUSES: what decides who may lift it."""
+    """One of service.emails.suppressions.CAUSES: what decides who may lift it."""
     reason: Mapped[str]
     """The same as a sentence for organisers; nothing hangs on it."""
     at: Mapped[datetime] = mapped_column(index=True)

@@ -53,7 +53,7 @@ class Signature(Base):
     hidden_at: Mapped[datetime | None]
     """When organisers took the name off public pages; officials get it and it counts. `display` is what the signer chose."""
     visitor: Mapped[str | None]
-    """A keyed mark of the visitor who confirmed it (service/visitors.py), for 30 days."""
+    """A keyed mark of the visitor who confirmed it (service/rate_limits/visitors.py), for 30 days."""
     agreed_again_at: Mapped[datetime | None]
     """When this person agreed once more, having been told of officials added since `created_at`."""
     leaf: Mapped[int | None] = mapped_column(Ref)

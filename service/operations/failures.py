@@ -17,7 +17,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service.db import reading, transaction
+from service.core.db import reading, transaction
 from service.models import Arrival, Failure, Import, Mailing, Manifest, Message, Serving, WaitingForm
 from service.models.base import Base
 

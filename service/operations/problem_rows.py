@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.roles import EVERYBODY
+from service.organisers.roles import EVERYBODY
 
 READYZ, ALERT, MAIL = "readyz", "alert", "mail"
 EVERYWHERE = frozenset({READYZ, ALERT, MAIL})

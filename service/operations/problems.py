@@ -13,12 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import brake_decisions, register
-from service.db import reading
+from service.core.db import reading
+from service.inbound import brake_decisions
 from service.models import Mailing, Notice, Serving
 from service.operations import failures, stuck, turned_away, waiting_letters
 from service.operations.problem_rows import ALERT, EVERYWHERE, MAIL, READYZ, Button, Problem
-from service.roles import ADMINISTRATORS, APPROVERS
+from service.organisers.roles import ADMINISTRATORS, APPROVERS
+from service.servings import register
 from service.text.redact import without_addresses
 
 log = logging.getLogger(__name__)

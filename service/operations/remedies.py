@@ -8,10 +8,14 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import answers, deliveries, imports, mailings, queue, servings, spool
+from service.core import queues
 from service.errors import NotFound, Refused
+from service.inbound import spool
+from service.mailings import mailing_lifecycle, pausing
 from service.models import Message
 from service.operations import failures, waiting_letters
+from service.servings import outcomes, overview, serving_lifecycle
+from service.subscriptions import imports
 
 OVER = "This is over already: reload the page."
 
@@ -25,39 +29,39 @@ def row_id(key: str) -> int:
 
 
 def try_serving(session: Session, key: str, _who: str, _now: datetime) -> None:
-    number = servings.find(session, row_id(key)).id
+    number = overview.find(session, row_id(key)).id
     failures.forget(session, "serve", number)
-    queue.wake(session, "serve", number, queue.NOTICES)
+    queues.wake(session, "serve", number, queues.NOTICES)
 
 
 def stop_serving(session: Session, key: str, who: str, _now: datetime) -> None:
     number = row_id(key)
-    if not deliveries.stop(session, number, who):
+    if not serving_lifecycle.stop(session, number, who):
         raise Refused("Its letters are written already, or it was stopped before: it can no longer be stopped.")
     failures.forget(session, "serve", number)
 
 
 def try_mailing(session: Session, key: str, _who: str, _now: datetime) -> None:
-    number = mailings.find(session, row_id(key)).id
+    number = mailing_lifecycle.find(session, row_id(key)).id
     for job in ("fan_out", "shift"):
         failures.forget(session, job, number)
-    queue.wake(session, "fan_out", number, queue.BULK)
+    queues.wake(session, "fan_out", number, queues.BULK)
 
 
 def stop_mailing(session: Session, key: str, who: str, _now: datetime) -> None:
     """Takes back what has not begun, and pauses what has: neither is for good."""
     number = row_id(key)
-    mailing = mailings.hold(session, number)
+    mailing = mailing_lifecycle.hold(session, number)
     if mailing.state == "approved":
-        mailings.recall(session, mailing)
-    elif not mailings.pause(session, number, f"{who} paused it"):
+        mailing_lifecycle.recall(session, mailing)
+    elif not pausing.pause(session, number, f"{who} paused it"):
         raise Refused(OVER)
 
 
 def try_import(session: Session, key: str, _who: str, _now: datetime) -> None:
     number = imports.find(session, row_id(key)).id
     failures.forget(session, "read_import", number)
-    queue.wake(session, "read_import", number, queue.BULK)
+    queues.wake(session, "read_import", number, queues.BULK)
 
 
 def stop_import(session: Session, key: str, _who: str, now: datetime) -> None:
@@ -97,14 +101,14 @@ def try_letters(session: Session, key: str, _who: str, now: datetime) -> None:
     for message in _letters(session, key, now):
         message.due_at = min(message.due_at, now)
         failures.forget(session, "deliver", message.id)
-        queue.wake(session, "deliver", message.id, message.queue)
+        queues.wake(session, "deliver", message.id, message.queue)
 
 
 def stop_letters(session: Session, key: str, who: str, now: datetime) -> None:
     """They are never sent. An official's leaves its record in the chain of evidence."""
     stopped = 0
     for message in _letters(session, key, now):
-        stopped += answers.stop(session, message.id, who, now)
+        stopped += outcomes.stop(session, message.id, who, now)
         failures.forget(session, "deliver", message.id)
     if not stopped:
         raise Refused(OVER)
@@ -118,4 +122,4 @@ ACTS: dict[str, Callable[[Session, str, str, datetime], None]] = {
     "try arrival": try_arrival, "stop arrival": stop_arrival,
     "try report": try_report,
 }  # fmt: skip
-"""By the word that the button sends, which is also its line in service/web/may.py."""
+"""By the word that the button sends, which is also its line in service/web/permissions.py."""

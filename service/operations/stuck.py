@@ -12,7 +12,7 @@ from service.models import Arrival, Failure, Import, Mailing, Notice, Serving
 from service.operations import failures
 from service.operations.failures import DUTIES, KINDS, OF_MAIL_SERVERS
 from service.operations.problem_rows import ALERT, READYZ, Button, Problem
-from service.roles import ADMINISTRATORS, EVERYBODY
+from service.organisers.roles import ADMINISTRATORS, EVERYBODY
 
 PROMISE = timedelta(minutes=10)
 """How long work may wait for a worker before organisers are told."""

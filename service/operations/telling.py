@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from service import emails_to_organisers, health, queue, states
-from service.db import reading
+from service import states
+from service.core import queues
+from service.core.db import reading
+from service.emails import catalogue_for_organisers
 from service.models import Message, Organiser, ToldProblem
 from service.models.mail import IS_QUEUED
-from service.operations import problems
+from service.operations import health, problems
 from service.operations.problems import MAIL, Problem
 
 LASTS = timedelta(seconds=60)
@@ -57,7 +59,7 @@ def _anything_kept() -> bool:
 
 
 def _withdraw_waiting(session: Session, now: datetime) -> None:
-    waiting = (Message.queue == queue.PROMPT, Message.mailing_id.is_(None), IS_QUEUED, Message.kind == KIND)
+    waiting = (Message.queue == queues.PROMPT, Message.mailing_id.is_(None), IS_QUEUED, Message.kind == KIND)
     states.claim(session, Message, "queued", "cancelled", *waiting, settled_at=now, reply_text="it was over by then")
 
 
@@ -79,4 +81,4 @@ def _write(session: Session, organiser: Organiser, rows: Sequence[Problem], now:
     letters = select(func.count()).where(*of_today, Message.mailing_id.is_(None), Message.kind == KIND)
     count = session.scalar(letters)
     if theirs and (count or 0) < MOST_A_DAY:
-        emails_to_organisers.problems(session, organiser, theirs[:LISTED], max(len(theirs) - LISTED, 0), now)
+        catalogue_for_organisers.problems(session, organiser, theirs[:LISTED], max(len(theirs) - LISTED, 0), now)

@@ -13,17 +13,17 @@ from typing import NamedTuple
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from service import queue
+from service.core import queues
 from service.models import Delivery, Message, Serving
 from service.models.mail import IS_QUEUED
 from service.operations.problem_rows import LETTER_BUTTONS, Button, Problem
-from service.roles import APPROVERS
+from service.organisers.roles import APPROVERS
 from service.text.redact import without_addresses
 
 IS_REFUSED = func.coalesce(Message.concern, "").in_(("sender", "encryption"))
 """Said of us, or not said to us for want of TLS; every other reason is told by service/operations/waiting_letters.py."""
 WAITS = and_(Message.mailing_id.is_(None), IS_QUEUED, IS_REFUSED)
-TO_PEOPLE = (Message.queue == queue.PROMPT, WAITS)
+TO_PEOPLE = (Message.queue == queues.PROMPT, WAITS)
 MOST = 1_000
 LETTERS, OF_SERVING, IN_CLEAR = "letters turned away", "letters turned away of serving ", "letter in the clear "
 
@@ -80,7 +80,7 @@ COLUMNS = (
 
 def _to_officials(session: Session) -> list[Waiting]:
     rows = select(*COLUMNS).select_from(Message).join(Delivery, Delivery.message_id == Message.id)
-    rows = rows.join(Serving, Serving.id == Delivery.serving_id).where(Message.queue == queue.NOTICES, WAITS)
+    rows = rows.join(Serving, Serving.id == Delivery.serving_id).where(Message.queue == queues.NOTICES, WAITS)
     return [Waiting(*row) for row in session.execute(rows.order_by(Delivery.serving_id, Message.id).limit(MOST))]
 
 

@@ -13,14 +13,16 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from service import domain_breakers, queue, waiting_forms
-from service.addresses import domain
+from service.confirmations import waiting_forms
+from service.core import queues
 from service.models import Attempt, Delivery, Failure, Message
 from service.models.mail import IS_QUEUED
 from service.operations import turned_away
 from service.operations.failures import KINDS, TWICE, repeated
 from service.operations.problem_rows import EVERYWHERE, LETTER_BUTTONS, MAIL, Problem
-from service.roles import APPROVERS
+from service.organisers.roles import APPROVERS
+from service.rate_limits import domain_breakers
+from service.text.email_addresses import domain
 from service.text.redact import without_addresses
 
 PROMISE = timedelta(minutes=10)
@@ -49,7 +51,7 @@ def is_put_off(now: datetime) -> ColumnElement[bool]:
 
 def oldest_late(session: Session, now: datetime) -> datetime | None:
     """Since when a letter that somebody waits for is late; None where none is."""
-    late = select(Message.created_at).where(Message.queue == queue.PROMPT, is_late(now))
+    late = select(Message.created_at).where(Message.queue == queues.PROMPT, is_late(now))
     letter, form = session.scalar(late.order_by(Message.due_at).limit(1)), waiting_forms.oldest(session)
     if form is not None and form < now - PROMISE:
         return min(form, letter or form)
@@ -58,7 +60,7 @@ def oldest_late(session: Session, now: datetime) -> datetime | None:
 
 def of_problem(session: Session, key: str, now: datetime) -> list[int]:
     """The messages that one row of the list is about."""
-    prompt = select(Message.id).where(Message.queue == queue.PROMPT).order_by(Message.id).limit(MOST)
+    prompt = select(Message.id).where(Message.queue == queues.PROMPT).order_by(Message.id).limit(MOST)
     match key:
         case "mail":
             return list(session.scalars(prompt.where(is_late(now))))
@@ -75,7 +77,7 @@ def _failing(session: Session) -> list[tuple[int, Failure]]:
     rows = session.execute(
         select(Message.id, Failure)
         .join(Failure, and_(Failure.job == "deliver", Failure.row_id == Message.id, Failure.count >= TWICE))
-        .where(Message.mailing_id.is_(None), Message.state.in_(("queued", "sending")), Message.queue == queue.PROMPT)
+        .where(Message.mailing_id.is_(None), Message.state.in_(("queued", "sending")), Message.queue == queues.PROMPT)
         .order_by(Failure.first_at)
         .limit(MOST)
     )
@@ -119,7 +121,7 @@ def put_off(session: Session, now: datetime) -> Iterable[Problem]:
     """Told beside the dashboard only where several domains do so: else one form, sent by anybody, would call everybody."""
     rows = session.execute(
         select(Message.email, Message.created_at, Message.reply_code, Message.reply_text)
-        .where(Message.queue == queue.PROMPT, is_put_off(now))
+        .where(Message.queue == queues.PROMPT, is_put_off(now))
         .order_by(Message.created_at)
         .limit(MOST)
     ).all()
@@ -170,7 +172,7 @@ COLUMNS = (Message.id, Delivery.serving_id, Delivery.office, Message.created_at,
 def _to_officials(session: Session, now: datetime) -> list[Waiting]:
     """Two statements, each by its index: letters that are late or put off, and those whose job fails."""
     late = select(*COLUMNS).select_from(Message).join(Delivery, Delivery.message_id == Message.id)
-    late = late.where(Message.queue == queue.NOTICES, or_(is_late(now), is_put_off(now))).order_by(Message.id).limit(MOST)
+    late = late.where(Message.queue == queues.NOTICES, or_(is_late(now), is_put_off(now))).order_by(Message.id).limit(MOST)
     letters = {row.id: Waiting(*row) for row in session.execute(late)}
     repeated = select(*COLUMNS, Failure).select_from(Failure).join(Message, Message.id == Failure.row_id)
     repeated = repeated.join(Delivery, Delivery.message_id == Message.id)

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from service.proof.encoding import Unreadable, decode
-from service.proof.signed import Finding, Trust
+from service.proof.manifests_check import Finding, Trust
 from service.proof.verify import Verdict, verdict, verify
 
 SIGNS = {True: "HOLDS     ", False: "DOES NOT  ", None: "          "}

@@ -13,7 +13,7 @@ import sys
 from datetime import datetime
 
 from service.proof.encoding import Unreadable
-from service.proof.signed import Trust
+from service.proof.manifests_check import Trust
 from service.proof.verify import verify
 
 MEMORY = 1 << 30

@@ -14,11 +14,22 @@ from typing import TypeVar
 
 from service.proof import evidence, leaves
 from service.proof.encoding import Document, Unreadable, encode, from_hex, sha256
-from service.proof.letter_check import check_letter
+from service.proof.given_files import Given
+from service.proof.letters.letter_check import check_letter
+from service.proof.manifests_check import (
+    Finding,
+    Findings,
+    Signed,
+    Trust,
+    check,
+    check_chain,
+    check_keys,
+    continues,
+    head,
+    read,
+)
 from service.proof.merkle import includes, leaf_hash, root_of
-from service.proof.reading import Given
-from service.proof.signed import Finding, Findings, Signed, Trust, check, check_chain, check_keys, continues, head, read
-from service.proof.stamped import check_stamp, check_time
+from service.proof.timestamping.stamped_manifests import check_stamp, check_time
 
 T = TypeVar("T")
 NOBODY = Trust()

@@ -8,36 +8,25 @@ from typing import Any
 
 from flask import Blueprint
 
-from service.web import (
-    account,
-    brakes,
+from service.web.guards import needs_organiser
+from service.web.organise import account, brakes, dashboard, imports, inbound, organisers, people, problems, sign_in, signatures
+from service.web.organise import notices as organise_notices
+from service.web.organise.mailings import editor, mailing, report
+from service.web.public import (
     complaints,
     confirmations,
     health,
-    holdings,
-    hooks,
-    imports,
-    inbox,
-    lists,
-    moderation,
+    legal,
+    manage,
     news,
     notices,
-    organise,
-    organise_notices,
-    pages,
-    people,
-    problems,
+    officials,
     proof,
-    received,
-    reports,
-    sign_in,
-    team,
-    undoing,
-    updates,
-    writing,
+    subscriptions,
+    undo_withdrawal,
+    webhooks,
 )
-from service.web import unsubscribe as leaving
-from service.web.guards import needs_organiser
+from service.web.public import unsubscribe as leaving
 
 
 @dataclass(frozen=True)
@@ -53,29 +42,29 @@ class Entry:
 BLUEPRINTS = (
     Entry(notices.blueprint, None, None),
     Entry(proof.blueprint, None, None),
-    Entry(received.blueprint, None, None),
-    Entry(lists.blueprint, "/lists", None),
+    Entry(officials.blueprint, None, None),
+    Entry(subscriptions.blueprint, "/lists", None),
     Entry(confirmations.blueprint, "/confirm", None),
-    Entry(undoing.blueprint, "/count-again", None),
+    Entry(undo_withdrawal.blueprint, "/count-again", None),
     Entry(leaving.blueprint, "/unsubscribe", None, csrf_exempt=True),
-    Entry(holdings.blueprint, "/manage", None),
+    Entry(manage.blueprint, "/manage", None),
     Entry(news.blueprint, None, None),
     Entry(complaints.blueprint, "/complaints", None),
-    Entry(pages.blueprint, None, None),
+    Entry(legal.blueprint, None, None),
     Entry(health.blueprint, None, None),
     Entry(sign_in.blueprint, "/organise/sign-in", None),
-    Entry(inbox.blueprint, "/organise", needs_organiser),
-    Entry(hooks.blueprint, "/hooks", None, csrf_exempt=True),
-    Entry(organise.blueprint, "/organise", needs_organiser),
+    Entry(inbound.blueprint, "/organise", needs_organiser),
+    Entry(webhooks.blueprint, "/hooks", None, csrf_exempt=True),
+    Entry(dashboard.blueprint, "/organise", needs_organiser),
     Entry(problems.blueprint, "/organise", needs_organiser),
     Entry(organise_notices.blueprint, "/organise", needs_organiser),
     Entry(account.blueprint, "/organise/account", needs_organiser),
-    Entry(writing.blueprint, "/organise/updates", needs_organiser),
-    Entry(updates.blueprint, "/organise/updates", needs_organiser),
-    Entry(reports.blueprint, "/organise/updates", needs_organiser),
+    Entry(editor.blueprint, "/organise/updates", needs_organiser),
+    Entry(mailing.blueprint, "/organise/updates", needs_organiser),
+    Entry(report.blueprint, "/organise/updates", needs_organiser),
     Entry(people.blueprint, "/organise/people", needs_organiser),
-    Entry(moderation.blueprint, "/organise/signatures", needs_organiser),
+    Entry(signatures.blueprint, "/organise/signatures", needs_organiser),
     Entry(brakes.blueprint, "/organise/came-back", needs_organiser),
     Entry(imports.blueprint, "/organise/imports", needs_organiser),
-    Entry(team.blueprint, "/organise", needs_organiser),
+    Entry(organisers.blueprint, "/organise", needs_organiser),
 )

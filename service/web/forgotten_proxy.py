@@ -8,7 +8,7 @@ import threading
 
 from flask import Flask, current_app, request
 
-from service.config import settings
+from service.core.config import settings
 
 log = logging.getLogger(__name__)
 REMARK = "requests come through a proxy that TRUSTED_PROXIES does not count, so all visitors share the limits of one"

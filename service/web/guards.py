@@ -14,11 +14,12 @@ from flask import abort, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service import audit, failed_codes, organisers, second_factor, visitors
-from service.db import reading, transaction
+from service.core.db import reading, transaction
 from service.errors import Refused
 from service.models import OrganiserSession
-from service.web.may import MAY, WITHOUT_SECOND_FACTOR
+from service.organisers import accounts, audit, failed_codes, second_factor
+from service.rate_limits import visitors
+from service.web.permissions import MAY, WITHOUT_SECOND_FACTOR
 
 KEY = "organiser"
 CODE = "code_again"
@@ -37,7 +38,7 @@ def needs_organiser() -> ResponseReturnValue | None:
     Role and session are read from the database each time, so that both end at once.
     """
     with reading() as database:
-        g.signed = organisers.signed_in(database, session.get(KEY), now())
+        g.signed = accounts.signed_in(database, session.get(KEY), now())
         g.organiser = g.signed.organiser if g.signed else None
     if g.organiser is None:
         return redirect(url_for("sign_in.form"), 303)
@@ -61,7 +62,7 @@ def _asked_again() -> ResponseReturnValue | None:
             with acting("show second factor", f"organiser {g.organiser.id}") as database:
                 signed = signed_here(database)
                 second_factor.show(database, signed.organiser, signed, request.form[CODE], now())
-                session[KEY] = organisers.rotate(database, signed)
+                session[KEY] = accounts.rotate(database, signed)
             return None
         except Refused as refused:
             note_wrong_code()

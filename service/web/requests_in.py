@@ -20,8 +20,8 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 
 from service.web.guards import KEY
-from service.web.imports import LARGEST as LARGEST_FILE
-from service.web.proof import LARGEST_UPLOAD
+from service.web.organise.imports import LARGEST as LARGEST_FILE
+from service.web.public.proof import LARGEST_UPLOAD
 
 LARGEST = 512 * 1024
 """Twice what a form may have, so that the application itself says what is a little too large."""

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from service.incoming.child import Reader
-from service.incoming.judgement import Judgement
+from service.inbound.parsing.judgement import Judgement
+from service.inbound.parsing.sandbox import Reader
 
 Figure = tuple[str, float, str]
 WRITTEN = {"person", "reply", "command"}

@@ -31,14 +31,19 @@ from urllib.parse import urlencode
 
 from sqlalchemy import select
 
-from service import addresses, config, migrate, notices, requests, signatures, sources
-from service.db import engine_for, transaction
+from service.confirmations import confirmation_requests
+from service.core import config
+from service.core.db import engine_for, transaction
+from service.emails.suppressions import suppress
+from service.migrations import upgrade
 from service.models import Request
-from service.suppressions import suppress
+from service.notices import publishing, source_file
+from service.signatures import signing
+from service.text import email_addresses
 from tests.conftest import ROOT, free_port, wait_until
-from tests.people import NOTICE, SLUG
-from tests.postgres import Cluster
-from workers import valkey
+from tests.support.people import NOTICE, SLUG
+from tests.support.servers.postgres import Cluster
+from workers.dev import valkey
 
 TIMES = int(os.environ.get("TIMES", "2000"))
 VISITORS = 20
@@ -88,21 +93,21 @@ def people() -> dict[str, list[str]]:
     """2,000 addresses in each state."""
     now = datetime.now(UTC) - timedelta(hours=2)
     with transaction() as session:
-        notice = notices.take_in(session, sources.read_file(NOTICE), now)
-        notices.set_milestones(notice, ())
-        notices.publish(session, SLUG, now)
+        notice = publishing.take_in(session, source_file.read_file(NOTICE), now)
+        publishing.set_milestones(notice, ())
+        publishing.publish(session, SLUG, now)
     found = {state: [f"{state}{number}@p{number}.example" for number in range(TIMES)] for state in STATES}
     for number, (pending, confirmed, barred) in enumerate(
         zip(found["pending"], found["confirmed"], found["suppressed"], strict=True)
     ):
         with transaction() as session:
-            notice = notices.find_public(session, SLUG)
+            notice = publishing.find_public(session, SLUG)
             for email in (pending, confirmed):
-                signatures.ask(session, notice, signatures.read_form(FORM | {"email": email}), now)
+                signing.ask(session, notice, signing.read_form(FORM | {"email": email}), now)
             request = session.scalars(select(Request).where(Request.email == confirmed)).one()
-            requests.use(session, request, now)
-            signatures.confirm(session, request, now)
-            suppress(session, addresses.mailbox(barred), "complained", now)
+            confirmation_requests.use(session, request, now)
+            signing.confirm(session, request, now)
+            suppress(session, email_addresses.mailbox(barred), "complained", now)
             session.info.pop("bells", None)
         if number % 500 == 0:
             print(f"… {number * 3:,} people", file=sys.stderr, flush=True)
@@ -208,7 +213,7 @@ def main(database: str = "sqlite", how: str = "busy") -> int:
             environment["DATABASE_URL"] = cluster.create("discretion")
         config.use(config.load(environment))
         if database == "sqlite":
-            migrate.upgrade()
+            upgrade.upgrade()
         found = people()
         engine_for(config.settings().database_url).dispose()
         redis = stack.enter_context(server(environment))

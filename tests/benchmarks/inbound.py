@@ -23,16 +23,16 @@ from pathlib import Path
 from flufl.bounce import all_failures
 from sqlalchemy import func, select
 
-from service.config import settings
-from service.db import reading
-from service.incoming.judge import judge
+from service.core.config import settings
+from service.core.db import reading
+from service.inbound.parsing.classify import judge
 from service.models import Arrival
 from tests.benchmarks.place import place
 from tests.benchmarks.sinks import Missing, children_cpu, program
 from tests.conftest import free_port, wait_until
 from tests.faults.leaving import answers
 from tests.inbound.test_judge import AUTOMATIC, NO_BOUNCES, letter
-from workers import valkey
+from workers.dev import valkey
 
 Figure = tuple[str, float, str]
 MESSAGES = 10_000

@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import insert
 
-from service import config, mailings, migrate
-from service.db import engine_for, transaction
+from service.core import config
+from service.core.db import engine_for, transaction
+from service.mailings import mailing_lifecycle
+from service.migrations import upgrade
 from service.models import MailingList, Subscription
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,7 +54,7 @@ def place(people: int, port: int, **settings: str) -> Iterator[Place]:
         "LIMIT_VISITOR": "100000 per minute",
     } | settings
     config.use(config.load(environment))
-    migrate.upgrade()
+    upgrade.upgrade()
     found = Place(environment)
     subscribe(people)
     found.mailing_id = approve()
@@ -87,10 +89,10 @@ def subscribe(people: int) -> None:
 def approve() -> int:
     with transaction() as session:
         mailing_list = session.get_one(MailingList, 1)
-        mailing = mailings.draft(session, mailing_list, "The first week", TEXT, None, datetime.now(UTC))
-        mailings.submit(mailing)
+        mailing = mailing_lifecycle.draft(session, mailing_list, "The first week", TEXT, None, datetime.now(UTC))
+        mailing_lifecycle.submit(mailing)
         session.flush()
-        mailings.approve(session, mailing, None, mailings.content_hash(mailing), datetime.now(UTC))
+        mailing_lifecycle.approve(session, mailing, None, mailing_lifecycle.content_hash(mailing), datetime.now(UTC))
         session.info.pop("bells", None)  # these processes look by themselves
         return mailing.id
 
@@ -99,7 +101,7 @@ def fan_out(mailing_id: int) -> None:
     more = True
     while more:
         with transaction() as session:
-            more = mailings.fan_out(session, mailing_id, datetime.now(UTC))
+            more = mailing_lifecycle.fan_out(session, mailing_id, datetime.now(UTC))
 
 
 def dkim_key(folder: Path) -> Path:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from service import queue, subscriptions
-from service.config import settings
-from service.db import reading, transaction
+from service.core import queues
+from service.core.config import settings
+from service.core.db import reading, transaction
 from service.models import Message
+from service.subscriptions import subscribing
 from tests.benchmarks.place import ROOT, Place, fan_out, place
 from tests.benchmarks.sinks import smtp_sink
 from tests.conftest import wait_until
-from workers import valkey
+from workers.dev import valkey
 
 Figure = tuple[str, float, str]
 LETTERS = 400
@@ -32,7 +33,7 @@ def prompt_beside_bulk(_folder: Path) -> Iterator[Figure]:
         fan_out(where.mailing_id)
         with worker(where, "prompt"), worker(where, "bulk"):
             with transaction() as session:
-                queue.wake(session, "shift", where.mailing_id, queue.BULK)
+                queues.wake(session, "shift", where.mailing_id, queues.BULK)
             wait_until(lambda: accepted("mailing") > 5_000, 60)
             asked = [ask(number) for number in range(LETTERS)]
             wait_until(lambda: accepted("confirm") == LETTERS, 60)
@@ -47,9 +48,9 @@ def ask(number: int) -> float:
     time.sleep(0.02)
     began = time.time()
     with transaction() as session:
-        mailing_list = subscriptions.find_list(session, "updates")
-        form = subscriptions.Form("", f"prompt{number}@p{number}.example")
-        subscriptions.ask(session, [mailing_list], form, datetime.now(UTC))
+        mailing_list = subscribing.find_list(session, "updates")
+        form = subscribing.Form("", f"prompt{number}@p{number}.example")
+        subscribing.ask(session, [mailing_list], form, datetime.now(UTC))
     return began
 
 

@@ -13,19 +13,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from service import config, deliveries, documents, notices, officials, sources, trees
 from service.app import create_app
-from service.db import reading, transaction
-from service.documents import Annex, Signer
+from service.core import config
+from service.core.db import reading, transaction
 from service.models import Delivery, Edition, Message, Signature
+from service.notices import officials, publishing, source_file
 from service.proof import leaves, manifest, merkle
 from service.proof.verify import verify
+from service.proof_store import trees
+from service.servings import serving_lifecycle
+from service.servings.documents import notice_documents
+from service.servings.documents.notice_documents import Annex, Signer
 from tests.benchmarks.place import place
 from tests.benchmarks.sinks import smtp_sink
-from tests.people import NOTICE, SLUG
+from tests.support.people import NOTICE, SLUG
 from workers import jobs
-from workers.outbound import deliver
-from workers.outbound.transport import VerifiedMail
+from workers.outbound import letter
+from workers.outbound.smtp.transport import VerifiedMail
 
 Figure = tuple[str, float, str]
 SIGNERS, OFFICIALS, LEAVES = 100_000, 39, 1_000_000
@@ -42,13 +46,13 @@ def serving(_folder: Path) -> Iterator[Figure]:
         with app.app_context():
             began = time.perf_counter()
             with transaction() as session:
-                notice = notices.find(session, SLUG)
-                number = deliveries.order(session, notice, session.get_one(Edition, edition_id), datetime.now(UTC)).id
+                notice = publishing.find(session, SLUG)
+                number = serving_lifecycle.order(session, notice, session.get_one(Edition, edition_id), datetime.now(UTC)).id
             jobs.serve(number)
             with reading() as session:
                 letters = list(session.scalars(select(Delivery.message_id)))
             for message_id in letters:
-                deliver.deliver(message_id)
+                letter.deliver(message_id)
             seconds = time.perf_counter() - began
         with reading() as session:
             accepted = session.scalar(select(func.count()).select_from(Message).where(Message.state == "accepted"))
@@ -62,8 +66,8 @@ def _publish() -> int:
         lines = [{"office": f"Office {number}", "name": f"Official {number}", "email": f"o{number}@nec.example",
                   "source": "x", "verified_on": str(now.date())} for number in range(OFFICIALS)]  # fmt: skip
         officials.take_in(session, [officials.read(line) for line in lines], now)
-        notices.take_in(session, sources.read_file(NOTICE), now)
-        return notices.publish(session, SLUG, now).id
+        publishing.take_in(session, source_file.read_file(NOTICE), now)
+        return publishing.publish(session, SLUG, now).id
 
 
 def _sign(edition_id: int, count: int) -> None:
@@ -97,14 +101,14 @@ def annex(_folder: Path) -> Iterator[Figure]:
         url="https://notices.example.org/notices/open-the-books/editions/1.txt",
     )  # fmt: skip
     signers = [Signer(f"Member Number{number}", f"Party {number % 40}", "", number) for number in range(SIGNERS)]
-    documents.annex_volumes(made, signers[:10])
+    notice_documents.annex_volumes(made, signers[:10])
     began = time.perf_counter()
-    documents.annex_volumes(made, signers[:300])
+    notice_documents.annex_volumes(made, signers[:300])
     yield "annex_pdf_300_rows_s", time.perf_counter() - began, "s"
     began = time.perf_counter()
-    volumes = documents.annex_volumes(made, signers)
+    volumes = notice_documents.annex_volumes(made, signers)
     seconds = time.perf_counter() - began
-    assert len(volumes) == SIGNERS // documents.VOLUME
+    assert len(volumes) == SIGNERS // notice_documents.VOLUME
     yield "annex_pdf_rows_per_s", SIGNERS / seconds, "1/s"
     yield "annex_pdf_peak_mb", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, "MB"
 

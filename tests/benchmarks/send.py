@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 from service.app import create_app
-from service.config import settings
-from service.db import reading
+from service.core.config import settings
+from service.core.db import reading
 from service.models import Mailing
-from workers.outbound import shifts
-from workers.outbound.transport import VerifiedMail
+from workers.outbound.bulk import shifts
+from workers.outbound.smtp.transport import VerifiedMail
 
 
 def main(mailing_id: int) -> None:

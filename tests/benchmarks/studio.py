@@ -20,13 +20,17 @@ from _pytest.outcomes import Skipped
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, text
 
-from service import config, imports, organisers, reports, sample, subscriptions, writing
 from service.app import create_app
-from service.db import engine_for, reading, transaction
+from service.core import config
+from service.core.db import engine_for, reading, transaction
+from service.mailings import reports, versions
 from service.models import Mailing
+from service.operations import sample
+from service.organisers import accounts
+from service.subscriptions import imports, subscribing
 from service.web import gunicorn
 from tests.benchmarks.sinks import Missing
-from tests.postgres import Cluster
+from tests.support.servers.postgres import Cluster
 from workers import clock
 
 Figure = tuple[str, float, str]
@@ -111,9 +115,9 @@ def _filled(url: str) -> FlaskClient:
     now = datetime.now(UTC)
     with transaction() as session:
         sample.plant(session, now)
-        olive = organisers.add(session, "olive@example.org", "administrator", now)
-        key = organisers.sign_in(session, organisers.new_link(session, olive.email, now), now)
-        updates = subscriptions.find_list(session, "updates")
+        olive = accounts.add(session, "olive@example.org", "administrator", now)
+        key = accounts.sign_in(session, accounts.new_link(session, olive.email, now), now)
+        updates = subscribing.find_list(session, "updates")
         imports.take(session, updates, olive, "people.csv", "paper forms, 2026", "", now)
         session.info.clear()
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
@@ -125,7 +129,7 @@ def _filled(url: str) -> FlaskClient:
         connection.execute(text("VACUUM ANALYZE"))
     engine.dispose()
     with transaction() as session:
-        writing.keep_version(session, session.get_one(Mailing, MAILINGS), None, now)
+        versions.keep_version(session, session.get_one(Mailing, MAILINGS), None, now)
     _count(now)
     client = create_app(config.settings()).test_client()
     with client.session_transaction() as session_cookie:

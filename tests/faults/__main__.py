@@ -20,7 +20,7 @@ import pytest
 
 from tests.faults.ordeal import Ordeal, broken, disk_full, postgresql_restarted, redis_wiped_or_restarted
 from tests.faults.site import Site
-from tests.postgres import Cluster
+from tests.support.servers.postgres import Cluster
 
 DELAY = 0.08
 """Seconds that the sink takes for a text: the mailing lasts as long as its kills."""

@@ -22,9 +22,10 @@ from typing import NamedTuple
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from service import config, links
 from service.app import create_app
-from service.db import reading
+from service.core import config
+from service.core.db import reading
+from service.emails import links
 from service.models import Subscription
 from tests.conftest import ROOT, free_port
 from tests.faults.site import Site

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from service import queue
+from service.core import queues
 from tests.faults.site import WRONG, Site
-from tests.postgres import Cluster
+from tests.support.servers.postgres import Cluster
 
 CONNECTIONS = 4
 RECOVERY_SECONDS = 60
@@ -90,7 +90,7 @@ def broken(found: dict[str, float]) -> list[str]:
 
 def redis_wiped_or_restarted(site: Site, chance: random.Random) -> None:
     if chance.random() < 0.6:
-        queue.redis().flushall()
+        queues.redis().flushall()
         return
     site.stop_redis()
     time.sleep(chance.uniform(0, 1))

@@ -19,12 +19,15 @@ from typing import Self
 from redis.exceptions import RedisError
 from sqlalchemy import func, select
 
-from service import config, mailings, migrate, queue, tallies
-from service.db import engine_for, reading, transaction
+from service.core import config, queues
+from service.core.db import engine_for, reading, transaction
+from service.mailings import mailing_lifecycle, tallies
+from service.migrations import upgrade
 from service.models import Mailing, Message, Subscription
-from tests import crowd
 from tests.faults.sink import Sink
-from workers import clock, valkey
+from tests.support import crowd
+from workers import clock
+from workers.dev import valkey
 
 ROOT = Path(__file__).parent.parent.parent
 LAPSED = timedelta(seconds=46)
@@ -64,7 +67,7 @@ class Site:
     def __enter__(self) -> Self:
         config.use(config.load(self.environment))
         if not self.environment["DATABASE_URL"].startswith("sqlite") or not (self.folder / "undersigned.db").exists():
-            migrate.upgrade()
+            upgrade.upgrade()
         self.start_redis()
         return self
 
@@ -87,7 +90,7 @@ class Site:
 
     def _redis_answers(self) -> bool:
         with suppress(RedisError):
-            return bool(queue.redis().ping())
+            return bool(queues.redis().ping())
         return False
 
     def stop_redis(self) -> None:
@@ -119,7 +122,7 @@ class Site:
 
     def start_kept(self) -> None:
         """A bulk worker under the process that starts it again when it was killed, as `make run` has it."""
-        command = [sys.executable, "-m", "workers.keep", sys.executable, "-m", "workers.run", "bulk"]
+        command = [sys.executable, "-m", "workers.dev.keep", sys.executable, "-m", "workers.run", "bulk"]
         self.workers[""] = subprocess.Popen(command, cwd=ROOT, env=os.environ | self.environment, stderr=self.log)
 
     def child(self) -> int | None:
@@ -187,7 +190,7 @@ class Site:
         got, states = self.sink.by_recipient, self.states()
         with reading() as session:
             tallied = tallies.read(session, self.mailing_id)
-            mailings.find(session, self.mailing_id)
+            mailing_lifecycle.find(session, self.mailing_id)
         return {
             "readers": len(self.readers()),
             "texts": len(self.sink.texts),

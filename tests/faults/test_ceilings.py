@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from service import queue
-from tests import crowd
-from tests.smtp_server import Act, SmtpServer
-from tests.world import World
+from service.core import queues
+from tests.support import crowd
+from tests.support.servers.smtp_server import Act, SmtpServer
+from tests.support.world import World
 
 
 @pytest.fixture(params=[True, False], ids=["pipelining", "one by one"])
@@ -73,6 +73,6 @@ def test_one_domain_has_no_more_connections_than_its_ceiling(world: World, relay
 @pytest.mark.settings(LIMIT_MESSAGES="60")
 def test_a_clock_that_was_put_back_stops_no_mailing(world: World, relay: SmtpServer) -> None:
     later = datetime.now(UTC).timestamp() + 3_600
-    queue.redis().zadd("pace:all", {str(number): later for number in range(60)})
+    queues.redis().zadd("pace:all", {str(number): later for number in range(60)})
     send(world, 30)
     assert len(times(relay)) == 27

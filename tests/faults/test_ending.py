@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from service.db import transaction
+from service.core.db import transaction
 from service.models import Message
 from tests.faults.site import Site
-from tests.smtp_server import STALL, Act, SmtpServer
+from tests.support.servers.smtp_server import STALL, Act, SmtpServer
 
 CONNECTIONS = 4
 READERS = 45

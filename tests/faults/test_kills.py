@@ -11,9 +11,9 @@ import signal
 import time
 from pathlib import Path
 
-from service import queue
+from service.core import queues
 from tests.faults.site import LAPSED, Site, killed_at_random
-from tests.postgres import Cluster
+from tests.support.servers.postgres import Cluster
 
 READERS = 1500
 
@@ -73,7 +73,7 @@ def test_redis_wiped_and_restarted(tmp_path: Path, template: Path) -> None:
     with Site(tmp_path, database=template, delay=0.004) as site:
         site.write_to(READERS)
         site.start()
-        for act in (queue.redis().flushall, site.stop_redis, site.start_redis, queue.redis().flushall):
+        for act in (queues.redis().flushall, site.stop_redis, site.start_redis, queues.redis().flushall):
             site.heard(chance.randint(50, 250), sweeping=True)
             act()
         site.wait(site.over, 40, sweeping=True)

@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from service import deliveries, notices
-from service.db import transaction
+from service.core.db import transaction
 from service.models import Message
-from tests import crowd
-from tests.people import ANN, SLUG
-from tests.smtp_server import Act, SmtpServer
-from tests.world import World
-from workers.outbound import ledger
+from service.notices import publishing
+from service.servings import serving_lifecycle
+from tests.support import crowd
+from tests.support.people import ANN, SLUG
+from tests.support.servers.smtp_server import Act, SmtpServer
+from tests.support.world import World
+from workers.outbound import leases
 
 pytestmark = pytest.mark.usefixtures("short_lease")
 LEASE = timedelta(seconds=2)
@@ -36,9 +37,9 @@ def environment(environment: dict[str, str], relay: SmtpServer) -> dict[str, str
 
 @pytest.fixture
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "LEASE", LEASE)
-    monkeypatch.setattr(ledger, "RENEW_SECONDS", 0.4)
-    ledger._renewing.cache_clear()
+    monkeypatch.setattr(leases, "LEASE", LEASE)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.4)
+    leases._renewing.cache_clear()
 
 
 def work_while_swept(world: World) -> None:
@@ -86,9 +87,9 @@ def test_an_officials_letter_is_answered_as_late_as_the_standard_allows(world: W
     relay.will(".", Act(late=LATE))
     world.publish(milestones=(100,))
     with transaction() as session:
-        notice = notices.find(session, SLUG)
+        notice = publishing.find(session, SLUG)
         assert notice.edition is not None
-        deliveries.order(session, notice, notice.edition, datetime.now(UTC))
+        serving_lifecycle.order(session, notice, notice.edition, datetime.now(UTC))
     work_while_swept(world)
     assert world.rows(select(Message.state)) == ["accepted", "accepted"]
     assert sorted(taken.recipients[0] for taken in relay.taken) == ["chair@nec.example", "secretary@nec.example"]

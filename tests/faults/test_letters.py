@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from service.db import transaction
+from service.core.db import transaction
 from service.models import Message
-from tests import crowd
 from tests.faults.troubles import BROKEN, EXTRA, SLOW, STAGES
-from tests.smtp_server import Act, SmtpServer, answer
-from tests.world import World
+from tests.support import crowd
+from tests.support.servers.smtp_server import Act, SmtpServer, answer
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.network import Network
 from tests.faults.site import Site
-from tests.postgres import Cluster
+from tests.support.servers.postgres import Cluster
 
 READERS = 1500
 

@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from service import mailings, subscriptions, tallies
-from service.db import transaction
+from service.core.db import transaction
+from service.mailings import mailing_lifecycle, pausing, tallies
 from service.models import Mailing, Message, Subscription
-from tests import crowd
+from service.subscriptions import subscribing
 from tests.conftest import wait_until
 from tests.faults.troubles import ANSWERED, BROKEN, EXTRA, SLOW, STAGES
-from tests.smtp_server import Act, SmtpServer, answer
-from tests.world import World
-from workers.outbound import pipe, pool
+from tests.support import crowd
+from tests.support.servers.smtp_server import Act, SmtpServer, answer
+from tests.support.world import World
+from workers.outbound.bulk import connections
+from workers.outbound.smtp import pipelined
 
 READERS = 45
 
@@ -81,7 +83,7 @@ def tallied(world: World, number: int) -> dict[str, int]:
 def test_trouble_at_any_step_loses_nobody(
     world: World, relay: SmtpServer, stage: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipe, "TEXT_SECONDS", 1)
+    monkeypatch.setattr(pipelined, "TEXT_SECONDS", 1)
     act = (BROKEN | EXTRA)[name]
     relay.will(stage, act, Act(), Act(), act)
     number = send(world)
@@ -108,13 +110,13 @@ def test_a_server_slow_at_every_step_is_waited_for(world: World, relay: SmtpServ
 def test_a_server_that_wants_nobody_is_no_fault_of_the_readers(
     world: World, relay: SmtpServer, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "RETRY_SECONDS", 0.2)
     for command in (stage, "HELO"):
         relay.always(command, answer("554 5.3.2 no service here"))
     send(world)
     assert states(world) == {"queued": READERS}
     relay.always(stage, None)
-    wait_until(lambda: time.monotonic() > pool.pool().retry_at)
+    wait_until(lambda: time.monotonic() > connections.pool().retry_at)
     go_on(world)
     assert sorted(got(relay).values()) == [1] * READERS
 
@@ -174,7 +176,7 @@ def test_a_provider_that_blames_the_sender_pauses_the_mailing(world: World, rela
     assert words.split()[1] in mailing(world).paused_because
     assert set(states(world)) == {"accepted", "queued"}
     with transaction() as session:
-        mailings.resume(session, mailing(world).id)
+        pausing.resume(session, mailing(world).id)
     go_on(world)
     assert sorted(got(relay).values()) == [1] * READERS
 
@@ -197,16 +199,16 @@ def test_pause_and_cancel_take_effect_at_once(world: World, relay: SmtpServer, a
         wait_until(lambda: len(relay.taken) > 60)
         with transaction() as session:
             if act == "pause":
-                mailings.pause(session, number, "an organiser asked")
+                pausing.pause(session, number, "an organiser asked")
             else:
-                mailings.cancel(session, mailings.hold(session, number), datetime.now(UTC))
+                pausing.cancel(session, mailing_lifecycle.hold(session, number), datetime.now(UTC))
         at.append(time.time())
 
     meanwhile(world, organiser)
     assert max(taken.at for taken in relay.taken) < at[0] + 0.5
     if act == "pause":
         with transaction() as session:
-            mailings.resume(session, number)
+            pausing.resume(session, number)
     world.work()
     assert set(states(world)) == ({"accepted"} if act == "pause" else {"accepted", "cancelled"})
     assert set(got(relay).values()) == {1}
@@ -221,7 +223,7 @@ def test_who_leaves_gets_nothing_a_second_later(world: World, relay: SmtpServer)
     def leaving() -> None:
         for row in world.rows(select(Subscription).where(Subscription.state == "confirmed").order_by(Subscription.id))[::10]:
             with transaction() as session:
-                subscriptions.leave(session, row.id, datetime.now(UTC))
+                subscribing.leave(session, row.id, datetime.now(UTC))
             left[row.email] = time.time()
             time.sleep(0.05)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.smtp_server import DROP, STALL, Act, answer
+from tests.support.servers.smtp_server import DROP, STALL, Act, answer
 
 STAGES = ("connect", "EHLO", "MAIL", "RCPT", "DATA", ".")
 BROKEN = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.conftest import ROOT, free_port, wait_until
-from tests.world import World
+from tests.support.world import World
 
 
 @dataclass

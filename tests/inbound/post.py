@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 
-from service import links, spool
-from service.db import transaction
-from tests.world import World
+from service.core.db import transaction
+from service.emails import links
+from service.inbound import spool
+from tests.support.world import World
 
 DOMAIN = "lists.example.org"
 STRANGER = b"Received: from evil.example (evil.example [203.0.113.66])\r\n\tby mx.lists.example.org with ESMTP id 1;\r\n"

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from service.db import transaction
+from service.core.db import transaction
 from service.models import Arrival, Message, Request, Subscription
 from tests.inbound.post import DOMAIN, letter, receive
-from tests.people import ANN
-from tests.world import World, html_of, text_of
+from tests.support.people import ANN
+from tests.support.world import World, html_of, text_of
 
 ASK = f"updates-subscribe@{DOMAIN}"
 

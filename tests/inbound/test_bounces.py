@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service import bounces, links, progress, suppressions, tallies
-from service.db import reading, transaction
-from service.keyed_hashes import keyed_hash
+from service.core.db import reading, transaction
+from service.core.keyed_hashes import keyed_hash
+from service.emails import links, suppressions
+from service.inbound import bounces, failure_scores
+from service.mailings import progress, tallies
 from service.models import Arrival, AuditEntry, Bounce, Mailing, Message, Subscription, Suppression
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
 from tests.inbound.test_stories import send_update
-from tests.people import ANN, BEN, OLIVE, SLUG
-from tests.test_retention import forget, holding
-from tests.world import World
+from tests.support.people import ANN, BEN, OLIVE, SLUG
+from tests.support.world import World
 
 SOFT = "452 4.2.2 mailbox full"
 pytestmark = pytest.mark.settings(APPROVALS="0")
@@ -80,8 +81,8 @@ def test_temporary_failures_add_up_by_days_and_decay(world: World) -> None:
         with transaction() as session:
             bounces._note(session, messages[0], "p0@example.org", "soft", "4.2.2", SOFT, now - timedelta(days=ago))
     with reading() as session:
-        assert bounces.score(session, "p0@example.org", now) == 4
-        assert bounces.score(session, "p0@example.org", now + timedelta(days=11)) == 3
+        assert failure_scores.score(session, "p0@example.org", now) == 4
+        assert failure_scores.score(session, "p0@example.org", now + timedelta(days=11)) == 3
     with transaction() as session:
         session.execute(Bounce.__table__.update().values(message_id=None))  # those were of other messages
     back(world, messages[0], "4.2.2", SOFT)
@@ -89,7 +90,7 @@ def test_temporary_failures_add_up_by_days_and_decay(world: World) -> None:
     with transaction() as session:
         suppressions.lift(session, "p0@example.org", datetime.now(UTC), asked=False)
     with reading() as session:
-        assert bounces.score(session, "p0@example.org", datetime.now(UTC)) == 0
+        assert failure_scores.score(session, "p0@example.org", datetime.now(UTC)) == 0
 
 
 def test_a_delay_scores_and_suppresses_nothing(world: World) -> None:
@@ -226,25 +227,3 @@ def test_replies_go_to_the_inbox_and_on_and_automatic_answers_apart(world: World
     forwarded = world.letter("desk@example.org")
     assert forwarded["Reply-To"] == ANN["email"]
     assert len(world.letters("desk@example.org")) == 1
-
-
-def test_what_came_in_is_forgotten_in_its_time(world: World) -> None:
-    (message,) = readers(world)
-    back(world, message, "5.1.1", "550 5.1.1 user unknown")
-    left = {days: forget(days) for days in (29, 31, 89, 91, 364, 366)}
-    found = [[name for name in ("bytes that came in", "mail that came in", "bounces") if name in one] for one in left.values()]
-    assert found == [[], ["bytes that came in"], [], ["mail that came in"], [], ["bounces"]]
-
-
-def test_an_erasure_takes_what_came_in_with_it(world: World) -> None:
-    world.publish()
-    world.sign(ANN)
-    world.confirm(ANN["email"])
-    to = f"notices@{DOMAIN}"
-    receive(world, letter(ANN["email"], to, "Re: The first week", "I agree with you."), to, ANN["email"])
-    assert "arrivals" in holding(ANN["email"])
-    manage = world.manage(ANN["email"])
-    assert "I agree with you." in world.post(manage, {"act": "export"}).get_data(as_text=True)
-    world.post(manage, {"act": "erase", "sure": "yes"})
-    assert holding(ANN["email"]) == set()
-    assert holding("I agree with you.") == set()

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from service import links, organisers
-from service.db import transaction
+from service.core.db import transaction
+from service.emails import links
 from service.models import (
     AuditEntry,
     Bounce,
@@ -23,12 +23,13 @@ from service.models import (
     Subscription,
     Suppression,
 )
+from service.organisers import accounts
 from tests.inbound.post import DOMAIN, complaint, receive
 from tests.inbound.test_bounces import back, readers
 from tests.inbound.test_stories import send_update
-from tests.people import OLIVE
-from tests.smtp_server import SmtpServer, answer
-from tests.world import World
+from tests.support.people import OLIVE
+from tests.support.servers.smtp_server import SmtpServer, answer
+from tests.support.world import World
 
 GONE = "550 5.1.1 <someone@example.org>: Recipient address rejected: User unknown in virtual mailbox table"
 pytestmark = pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", LIMIT_GAP_MINUTES="0", REFUSED_SHARE="100")
@@ -59,7 +60,7 @@ def counts(world: World) -> tuple[int, int, int]:
 def sign_in(world: World) -> FlaskClient:
     """By a link from the shell: the relay of these tests keeps its letters."""
     with transaction() as session:
-        link = links.sign_in_url(organisers.new_link(session, OLIVE, datetime.now(UTC)).key)
+        link = links.sign_in_url(accounts.new_link(session, OLIVE, datetime.now(UTC)).key)
     client = world.browser()
     world.post(link, {}, client)
     return client

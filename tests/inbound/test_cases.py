@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from service import links
-from service.db import engine_for
+from service.core.db import engine_for
+from service.emails import links
 from service.models import Arrival, Bounce, Subscription
 from tests.conftest import ROOT
 from tests.inbound.cases import messages, replies
 from tests.inbound.post import DOMAIN, letter, receive
 from tests.inbound.test_bounces import readers, suppressed
-from tests.test_commands import run
-from tests.world import World
+from tests.stories.operations.test_commands import run
+from tests.support.world import World
 
 
 def judged(world: World, folder: Path, mail: dict[str, bytes], *more: str) -> dict[str, dict[str, Any]]:

@@ -10,18 +10,19 @@ import pytest
 from click.testing import Result
 from sqlalchemy import select, update
 
-from service import bounces, reply_patterns, suppressions
-from service.db import reading, transaction
-from service.keyed_hashes import keyed_hash
+from service.core.db import reading, transaction
+from service.core.keyed_hashes import keyed_hash
+from service.emails import suppressions
+from service.emails.suppressions import suppress
+from service.inbound import bounces, reply_patterns
 from service.models import AuditEntry, ReplyPattern, Subscription, Suppression
-from service.suppressions import suppress
 from tests.inbound.post import DOMAIN, complaint, receive
 from tests.inbound.test_bounces import back, readers
 from tests.inbound.test_brake import GONE, counts
 from tests.inbound.test_held_readers import held_readers
-from tests.people import OLIVE
-from tests.test_retention import holding
-from tests.world import World
+from tests.stories.people.test_retention import holding
+from tests.support.people import OLIVE
+from tests.support.world import World
 
 pytestmark = pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", LIMIT_GAP_MINUTES="0", BRAKE_NEW_CAUSE="0")
 

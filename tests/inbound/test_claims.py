@@ -16,16 +16,16 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import select, update
 
-from service import links
-from service.db import reading, transaction
+from service.core.db import reading, transaction
+from service.emails import links
 from service.errors import NotFound
 from service.models import Arrival, Bounce, Evidence, FormerTokens, Mailing, Message, Official, Subscription
 from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, STRANGER, bounce, complaint, receive
 from tests.inbound.test_bounces import readers, suppressed
 from tests.inbound.test_stories import send_update
-from tests.people import ANN, OLIVE, SLUG
-from tests.world import World, html_of, text_of
+from tests.support.people import ANN, OLIVE, SLUG
+from tests.support.world import World, html_of, text_of
 
 pytestmark = pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off")
 TOKEN = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}(?![a-z2-7])")

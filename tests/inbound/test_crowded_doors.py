@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from service import links, spool
-from service.db import transaction
+from service.core.db import transaction
+from service.emails import links
+from service.inbound import spool
 from service.models import Arrival, RawMail
 from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, letter
-from tests.world import World
-from workers.inbound import receiver as doors
+from tests.support.world import World
+from workers.inbound import listen as doors
 
 
 def test_whoever_leaves_is_read_before_a_flood(either_world: World) -> None:

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as any_
 from sqlalchemy import select
 
-from service.incoming import transfer
-from service.incoming.judge import Judgement, judge
+from service.inbound.parsing.classify import Judgement, judge
+from service.inbound.parsing.mime import transfer_encodings
 from service.models import Arrival, Message, Subscription
 from tests.inbound.post import DOMAIN, receive
-from tests.test_commands import run
-from tests.world import World
+from tests.stories.operations.test_commands import run
+from tests.support.world import World
 
 ASK = f"updates-subscribe@{DOMAIN}"
 
@@ -151,7 +151,7 @@ def test_what_pythons_own_library_encodes_is_read_back(words: str) -> None:
 @given(any_.binary(max_size=400), any_.integers(1, 80), any_.booleans())
 def test_base64_is_decoded_to_its_last_octet(octets: bytes, width: int, padded: bool) -> None:
     text = base64.b64encode(octets) if padded else base64.b64encode(octets).rstrip(b"=")
-    assert transfer.base64(b"\r\n".join(text[at : at + width] for at in range(0, len(text), width))) == octets
+    assert transfer_encodings.base64(b"\r\n".join(text[at : at + width] for at in range(0, len(text), width))) == octets
 
 
 @pytest.mark.parametrize("text", ["No", "STOP", "Nein", "abc", "unsubscribe", "שלום", "N", "Dear all,\r\nNia"])

@@ -8,18 +8,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from service import brake_decisions, retention, subscriptions
-from service.db import transaction
-from service.keyed_hashes import keyed_hash
+from service.core.db import transaction
+from service.core.keyed_hashes import keyed_hash
+from service.inbound import brake_decisions
 from service.models import Bounce, Brake, Hold, Message, OutcomeCount, ReplyPattern, Signature, Subscription
-from tests.crowd import at_once
+from service.people import retention
+from service.subscriptions import subscribing
 from tests.inbound.test_bounces import back, readers
 from tests.inbound.test_brake import counts, decide, gone
-from tests.people import ANN, OLIVE
-from tests.test_retention import holding
-from tests.world import World
-from workers.outbound import ledger
-from workers.outbound.exchange import Answer
+from tests.stories.people.test_retention import holding
+from tests.support.crowd import at_once
+from tests.support.people import ANN, OLIVE
+from tests.support.world import World
+from workers.outbound import leases
+from workers.outbound.smtp.outcome import Answer
 
 HELD = "p0@example.org"
 pytestmark = pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off", LIMIT_GAP_MINUTES="0", BRAKE_NEW_CAUSE="0")
@@ -86,10 +88,10 @@ def test_a_wish_whose_letter_fails_where_a_brake_holds_is_not_lost(world: World)
 def test_an_import_takes_in_whom_a_brake_holds(world: World) -> None:
     held_readers(world)
     with transaction() as session:
-        other = subscriptions.find_list(session, "updates")
+        other = subscribing.find_list(session, "updates")
         session.execute(Subscription.__table__.delete())
-        line = subscriptions.read_line(2, {"email": HELD})
-        assert subscriptions.take_in(session, other, [line], "paper", datetime.now(UTC)) == {}
+        line = subscribing.read_line(2, {"email": HELD})
+        assert subscribing.take_in(session, other, [line], "paper", datetime.now(UTC)) == {}
 
 
 def test_an_organiser_who_is_held_still_signs_in(world: World) -> None:
@@ -142,7 +144,7 @@ def test_two_workers_that_settle_at_once_see_each_others_failures(either_world: 
         answers = [Answer(one, "refused", 550, f"5.1.1 no such user {'here' * (one % 3)}") for one in part[:6]]
         answers += [Answer(one, "accepted", 250, "Ok") for one in part[6:]]
         with transaction() as session:
-            ledger.record_and_tally(session, "x", answers, datetime.now(UTC))
+            leases.record_and_tally(session, "x", answers, datetime.now(UTC))
 
     results = at_once([lambda part=numbers[start::4]: settle(part) for start in range(4)])
     assert results == [None] * 4

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 
-from service import links
+from service.emails import links
+from service.inbound.webhooks import ses
 from service.models import Arrival, Message, Subscription
-from service.providers import ses
 from tests.inbound.test_bounces import readers, suppressed
-from tests.people import ANN
-from tests.world import World
+from tests.support.people import ANN
+from tests.support.world import World
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
 CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"

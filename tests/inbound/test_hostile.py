@@ -11,16 +11,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service import spool
-from service.db import transaction
-from service.incoming.child import Reader
-from service.incoming.reading import LARGEST
+from service.core.db import transaction
+from service.inbound import spool
+from service.inbound.parsing.mime.mime_parser import LARGEST
+from service.inbound.parsing.sandbox import Reader
 from service.models import Arrival
 from tests.conftest import ROOT
 from tests.inbound.post import DOMAIN, bounce, letter, receive
-from tests.people import ANN, OLIVE
-from tests.test_commands import run
-from tests.world import World
+from tests.stories.operations.test_commands import run
+from tests.support.people import ANN, OLIVE
+from tests.support.world import World
 
 DAEMON = b"From: MAILER-DAEMON@mx.example.net\r\nSubject: failure notice\r\n"
 HEAD = b"From: ann@example.org\r\nTo: updates-request@lists.example.org\r\n"

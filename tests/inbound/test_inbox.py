@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from service import erasing, holdings
-from service.db import reading, transaction
+from service.core.db import reading, transaction
 from service.models import Arrival, Subscription
+from service.people import subject_access
+from service.workflows import erase
 from tests.inbound.post import DOMAIN, letter, receive
-from tests.people import ANN, AUGUST, BEN, OLIVE, PETRA
-from tests.world import World, text_of
+from tests.support.people import ANN, AUGUST, BEN, OLIVE, PETRA
+from tests.support.world import World, text_of
 
 NOTICES = f"notices@{DOMAIN}"
 
@@ -75,9 +76,9 @@ def test_what_somebody_wrote_is_exported_and_erased_also_where_they_wrote_with_a
     receive(world, raw, NOTICES, ANN["email"])
     receive(world, letter(f"Ann <{ANN['email']}>", NOTICES, "Mine", "Mine alone."), NOTICES, ANN["email"])
     with reading() as session:
-        came_in = holdings.export(session, holdings.of(session, ANN["email"]))["came_in"]
+        came_in = subject_access.export(session, subject_access.of(session, ANN["email"]))["came_in"]
     assert [(one["from"], one["text"], one["files"]) for one in came_in] == [(f"Ann <{ANN['email']}>", "Mine alone.", [])]  # type: ignore[attr-defined]
     with transaction() as session:
-        erasing.erase(session, ANN["email"], datetime.now(UTC))
+        erase.erase(session, ANN["email"], datetime.now(UTC))
     assert world.rows(select(Arrival)) == []
     assert world.rows(select(Subscription)) == []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from service import links
+from service.emails import links
 from service.models import Message
-from tests.browser import Visitor, chromium, site, visitor
+from tests.browser.test_browser import wide_or_narrow
 from tests.inbound.post import DOMAIN, bounce, letter, receive
-from tests.people import ANN, BEN, OLIVE
-from tests.studio import sign_in
-from tests.test_browser import wide_or_narrow
-from tests.world import World
+from tests.support.browser import Visitor, chromium, site, visitor
+from tests.support.people import ANN, BEN, OLIVE
+from tests.support.studio import sign_in
+from tests.support.world import World
 
 
 @wide_or_narrow

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.incoming.judge import judge
-from service.incoming.judgement import Judgement
+from service.inbound.parsing.classify import judge
+from service.inbound.parsing.judgement import Judgement
 from tests.inbound.post import bounce, letter
 
 

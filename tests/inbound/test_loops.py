@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from service import links
-from service.db import transaction
+from service.core.db import transaction
+from service.emails import links
 from service.models import Arrival, Message, Request, Subscription
 from tests.inbound.post import DOMAIN, bounce, letter, receive
-from tests.people import ANN, BEN
-from tests.world import World, text_of
+from tests.support.people import ANN, BEN
+from tests.support.world import World, text_of
 
 ASK = f"updates-subscribe@{DOMAIN}"
 MACHINES = {

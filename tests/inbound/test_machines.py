@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as any_
 from sqlalchemy import select
 
-from service.incoming.judge import Judgement, judge
+from service.inbound.parsing.classify import Judgement, judge
 from service.models import Arrival, Message
 from tests.inbound.post import DOMAIN, letter, receive
-from tests.world import World
+from tests.support.world import World
 
 ASK = f"updates-subscribe@{DOMAIN}"
 

@@ -10,12 +10,14 @@ from itertools import product
 import pytest
 from sqlalchemy import select
 
-from service import links, mailings, subscriptions
-from service.db import transaction
+from service.core.db import transaction
+from service.emails import links
+from service.mailings import mailing_lifecycle
 from service.models import Arrival, Bounce, Message
+from service.subscriptions import subscribing
 from tests.inbound.post import DOMAIN, bounce, letter, receive
-from tests.people import ANN, BEN, OLIVE
-from tests.world import World
+from tests.support.people import ANN, BEN, OLIVE
+from tests.support.world import World
 
 NOTICES = f"notices@{DOMAIN}"
 TOKEN = "Message-ID: {}\r\n"
@@ -159,8 +161,8 @@ def test_no_message_vanishes(world: World, writer: str) -> None:
 def test_an_answer_to_our_own_update_is_a_persons_whatever_its_subject_sounds_like(world: World) -> None:
     world.publish()
     with transaction() as session:
-        updates = subscriptions.find_list(session, "updates")
-        mailings.draft(session, updates, "Out of office: who answers?", "Nobody.", None, datetime.now(UTC))
+        updates = subscribing.find_list(session, "updates")
+        mailing_lifecycle.draft(session, updates, "Out of office: who answers?", "Nobody.", None, datetime.now(UTC))
     for subject, folder in (
         ("Re: Out of office: who answers?", "replies"),
         ("Re: Out of office: back on Monday", "automatic"),

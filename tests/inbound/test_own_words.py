@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as any_
 
-from service.incoming import assent, quotations
+from service.inbound.parsing.replies import assent, quotations
 from tests.inbound.answers import BLOCKS, DEVICES, HEADINGS, NO, YES
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from service import links
+from service.emails import links
 from service.models import Arrival, Subscription
 from tests.conftest import ROOT, wait_until
 from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, letter
-from tests.people import ANN
-from tests.postfix import Postfix
-from tests.world import World
+from tests.support.people import ANN
+from tests.support.servers.postfix import Postfix
+from tests.support.world import World
 
 IN_FRONT = """\
 myhostname = mx.example.org

@@ -10,14 +10,14 @@ import time
 import pytest
 from sqlalchemy import func, select
 
-from service import links
-from service.incoming.reading import LARGEST
+from service.emails import links
+from service.inbound.parsing.mime.mime_parser import LARGEST
 from service.models import Arrival, RawMail
 from tests.conftest import wait_until
 from tests.inbound.conftest import Receiver, start
 from tests.inbound.post import DOMAIN, letter
-from tests.people import ANN
-from tests.world import World
+from tests.support.people import ANN
+from tests.support.world import World
 
 MAIL = letter(ANN["email"], f"updates-request@{DOMAIN}", "help")
 

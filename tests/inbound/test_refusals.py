@@ -9,18 +9,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select, update
 
-from service import bounces, brake_decisions, timeline
-from service.config import settings
-from service.db import engine_for, reading, transaction
+from service.core.config import settings
+from service.core.db import engine_for, reading, transaction
+from service.inbound import bounces, brake_decisions
 from service.models import Bounce, Brake, Mailing, Message, OutcomeCount, Subscription, Suppression
 from service.operations import problems
+from service.people import timeline
 from tests.inbound.cases import replies
 from tests.inbound.test_bounces import readers, suppressed
 from tests.inbound.test_brake import counts, decide, gone, refuse
 from tests.inbound.test_stories import send_update
-from tests.people import ANN, SLUG
-from tests.smtp_server import SmtpServer, answer
-from tests.world import World
+from tests.support.people import ANN, SLUG
+from tests.support.servers.smtp_server import SmtpServer, answer
+from tests.support.world import World
 
 pytestmark = pytest.mark.settings(APPROVALS="0")
 WITHOUT_BRAKE = pytest.mark.settings(APPROVALS="0", BRAKE_FAILURES="0", BRAKE_NEW_CAUSE="0")

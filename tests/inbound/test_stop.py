@@ -7,13 +7,13 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import select
 
-from service import links
+from service.emails import links
 from service.models import Message
 from tests.inbound.post import DOMAIN, letter, receive
 from tests.inbound.test_stories import last, send_update, state
-from tests.people import ANN, BEN
-from tests.test_sending import subscribe
-from tests.world import World, text_of
+from tests.stories.mailings.test_sending import subscribe
+from tests.support.people import ANN, BEN
+from tests.support.world import World, text_of
 
 US = f"notices@{DOMAIN}"
 ONLY = {

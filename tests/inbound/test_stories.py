@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from service import links, mailings, subscriptions
-from service.db import transaction
+from service.core.db import transaction
+from service.emails import links
+from service.mailings import mailing_lifecycle
 from service.models import Arrival, Message, Subscription
+from service.subscriptions import subscribing
 from tests.inbound.post import DOMAIN, bounce, complaint, letter, receive
-from tests.people import ANN, BEN, OLIVE
-from tests.world import World, text_of
+from tests.support.people import ANN, BEN, OLIVE
+from tests.support.world import World, text_of
 
 ASK = f"updates-subscribe@{DOMAIN}"
 
@@ -39,12 +41,12 @@ def join(world: World, email: str) -> None:
 
 def send_update(world: World) -> int:
     with transaction() as session:
-        mailing = mailings.draft(
-            session, subscriptions.find_list(session, "updates"), "The first week", "News.", None, datetime.now(UTC)
+        mailing = mailing_lifecycle.draft(
+            session, subscribing.find_list(session, "updates"), "The first week", "News.", None, datetime.now(UTC)
         )
-        mailings.submit(mailing)
+        mailing_lifecycle.submit(mailing)
         session.flush()
-        mailings.approve(session, mailing, None, mailings.content_hash(mailing), datetime.now(UTC))
+        mailing_lifecycle.approve(session, mailing, None, mailing_lifecycle.content_hash(mailing), datetime.now(UTC))
     world.work()
     return mailing.id
 

@@ -8,15 +8,19 @@ import pytest
 from alembic import command
 from sqlalchemy import bindparam, select, text
 
-from service import brake_decisions, erasing, erasures, migrate, people, reply_patterns, suppressions
-from service.db import reading, transaction
-from service.keyed_hashes import keyed_hash
+from service.core.db import reading, transaction
+from service.core.keyed_hashes import keyed_hash
+from service.emails import suppressions
+from service.inbound import brake_decisions, reply_patterns
+from service.migrations import upgrade
 from service.models import OutcomeCount, ReplyPattern, Suppression
 from service.models.base import UTCDateTime
+from service.people import erasure_log, person_search
+from service.workflows import erase
 from tests.inbound.post import DOMAIN, complaint, receive
 from tests.inbound.test_bounces import back, readers
-from tests.people import OLIVE
-from tests.world import World
+from tests.support.people import OLIVE
+from tests.support.world import World
 
 READER = "p0@example.org"
 OLD = {
@@ -49,13 +53,13 @@ def cause(mailbox: str) -> str | None:
 
 
 def test_what_was_suppressed_before_there_were_causes_gets_its_own(either_world: World) -> None:
-    command.downgrade(migrate.configuration(), BEFORE)
+    command.downgrade(upgrade.configuration(), BEFORE)
     insert = text("INSERT INTO suppressions (hash, reason, at) VALUES (:hash, :reason, '2026-11-01 00:00:00')")
     with transaction() as session:
         for number, reason in enumerate([*OLD, "bounced: no such mailbox"]):
             session.execute(insert, {"hash": keyed_hash(f"p{number}@example.org"), "reason": reason})
-    erasures.note(f"p{len(OLD)}@example.org", datetime.now(UTC))  # it had failed before, and kept that sentence
-    migrate.upgrade()
+    erasure_log.note(f"p{len(OLD)}@example.org", datetime.now(UTC))  # it had failed before, and kept that sentence
+    upgrade.upgrade()
     assert [cause(f"p{number}@example.org") for number in range(len(OLD) + 1)] == [*OLD.values(), "erased"]
 
 
@@ -74,7 +78,7 @@ def test_a_complaint_takes_the_place_of_a_failure(either_world: World) -> None:
 def test_a_failure_never_takes_the_place_of_a_no(either_world: World) -> None:
     (message,) = readers(either_world)
     with transaction() as session:
-        people.suppress(session, READER, "asked by telephone", datetime.now(UTC))
+        person_search.suppress(session, READER, "asked by telephone", datetime.now(UTC))
     back(either_world, message, "5.1.1", "550 5.1.1 user unknown")
     assert cause(READER) == "organiser"
 
@@ -84,18 +88,18 @@ def test_somebody_erased_after_a_failure_is_known_as_erased(either_world: World)
     back(either_world, message, "5.1.1", "550 5.1.1 user unknown")
     before = datetime.now(UTC)
     with transaction() as session:
-        erasing.erase(session, READER, datetime.now(UTC))
+        erase.erase(session, READER, datetime.now(UTC))
     assert cause(READER) == "erased"
-    erasures.path().unlink()  # the database itself knows them, for a restore
+    erasure_log.path().unlink()  # the database itself knows them, for a restore
     with reading() as session:
-        assert erasures.since(before, session) == {keyed_hash(READER)}
+        assert erasure_log.since(before, session) == {keyed_hash(READER)}
     assert either_world.rows(select(Suppression.reason)) == ["erased at their own request"]
 
 
 def test_who_was_suppressed_before_an_upgrade_can_be_lifted_by_cause(either_world: World) -> None:
     """Version 0.1.0 gave up whole lists for a relay's fault: the cause of each is found in what was kept of it."""
     readers(either_world, 3)
-    command.downgrade(migrate.configuration(), BEFORE_PATTERNS)
+    command.downgrade(upgrade.configuration(), BEFORE_PATTERNS)
     now = datetime.now(UTC)
     failures = [(number, f"550 5.1.1 remote domains not supported here (id {number})") for number in range(6)]
     with transaction() as session:
@@ -104,7 +108,7 @@ def test_who_was_suppressed_before_an_upgrade_can_be_lifted_by_cause(either_worl
             session.execute(OLD_BOUNCE, known)
             session.execute(OLD_SUPPRESSION, known)
         session.execute(OLD_BOUNCE, known | {"at": now - timedelta(days=31), "words": "550 forgotten"})
-    migrate.upgrade()
+    upgrade.upgrade()
     with reading() as session:
         causes = [(cause.mailboxes, cause.pattern.example) for cause in brake_decisions.recent(session, now)]
     assert causes == [(6, failures[0][1]), (1, "550 5.1.1 no such user")]

@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from service import links, spool
-from service.db import transaction
+from service.core.db import transaction
+from service.emails import links
+from service.inbound import spool
 from service.models import Arrival, Attempt, Message, Subscription
 from tests.inbound.conftest import Receiver
 from tests.inbound.post import DOMAIN, STRANGER, VOUCHED, bounce, complaint, receive
 from tests.inbound.test_bounces import readers, suppressed
-from tests.people import ANN
-from tests.world import World
+from tests.support.people import ANN
+from tests.support.world import World
 
 pytestmark = pytest.mark.settings(APPROVALS="0", SECOND_FACTOR="off")
 

@@ -1,10 +1,22 @@
-"""Letters forged in the places where mail programs read differently: beside those of tests/test_forgeries.py."""
+"""Letters forged in the places where mail programs read differently: beside those of tests/rules/proof/test_forgeries.py."""
 
 from __future__ import annotations
 
 import base64
 
-from tests.test_forgeries import CSV_FILE, FALSE_TEXT, HTML, INNER, NL, OUTER, TEXT, TRUE, replaced, with_header, with_part
+from tests.rules.proof.test_forgeries import (
+    CSV_FILE,
+    FALSE_TEXT,
+    HTML,
+    INNER,
+    NL,
+    OUTER,
+    TEXT,
+    TRUE,
+    replaced,
+    with_header,
+    with_part,
+)
 
 TYPE = b"Content-Type: multipart/mixed;\r\n boundary=" + b'"' + OUTER + b'"'
 INNER_TYPE = b'Content-Type: multipart/alternative;\r\n boundary="' + INNER + b'"'

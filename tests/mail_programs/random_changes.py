@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tests.test_forgeries import INNER, OUTER, TRUE
+from tests.rules.proof.test_forgeries import INNER, OUTER, TRUE
 
 SNIPPETS = [
     b"\r\n", b"\n", b" ", b"\t", b";", b"=", b'"', b"--" + OUTER, b"--" + INNER, b"--" + OUTER + b"--", b"\x0c",

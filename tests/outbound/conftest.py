@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import Authority
-from tests.dns_server import DnsServer
 from tests.outbound.own_domain import DOMAIN, MX, Site
-from tests.smtp_server import SmtpServer
-from workers.outbound import exchangers, mta_sts
+from tests.support.servers.certificates import Authority
+from tests.support.servers.dns_server import DnsServer
+from tests.support.servers.smtp_server import SmtpServer
+from workers.outbound.policies import mta_sts
+from workers.outbound.smtp import mx
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def names() -> Iterator[DnsServer]:
     zones: dict[str, list[str] | None] = {DOMAIN: [f"10 {MX}."]}
     with DnsServer(zones, {(MX, "A"): ["203.0.113.9"]}) as server:
         yield server
-    exchangers._resolver.cache_clear()
+    mx._resolver.cache_clear()
     mta_sts._failed.clear()
 
 

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from service.models import Evidence, Message
-from tests.dns_server import DnsServer
-from tests.three_servers import publish
-from tests.world import World
+from tests.support.servers.dns_server import DnsServer
+from tests.support.servers.three_servers import publish
+from tests.support.world import World
 
 DOMAIN, MX = "own.example", "mx.own.example"
 TLSA, POLICY = (f"_25._tcp.{MX}", "TLSA"), (f"_mta-sts.{DOMAIN}", "TXT")

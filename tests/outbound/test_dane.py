@@ -9,8 +9,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.certificates import Authority
-from tests.dns_server import DnsServer
 from tests.outbound.own_domain import (
     DOMAIN,
     MX,
@@ -21,10 +19,12 @@ from tests.outbound.own_domain import (
     serve,
     sign_all,
 )
-from tests.smtp_server import SmtpServer
-from tests.three_servers import tiers
-from tests.world import World
-from workers.outbound import exchangers
+from tests.support.servers.certificates import Authority
+from tests.support.servers.dns_server import DnsServer
+from tests.support.servers.smtp_server import SmtpServer
+from tests.support.servers.three_servers import tiers
+from tests.support.world import World
+from workers.outbound.smtp import mx
 
 pytestmark = pytest.mark.settings(MAIL_TIMEOUT_SECONDS="2")
 
@@ -136,19 +136,19 @@ def test_an_alias_is_followed_where_it_is_signed(names: DnsServer, world: World)
     names.signed |= {DOMAIN, MX, TLSA[0], "_25._tcp.real.example"}
     assert demanded_host() == (MX, "ab")
     names.signed.add("real.example")
-    exchangers._resolver.cache_clear()
+    mx._resolver.cache_clear()
     assert demanded_host() == ("real.example", "cd")
 
 
 def demanded_host() -> tuple[str, str]:
-    [route] = exchangers.routes(DOMAIN, direct=True)
+    [route] = mx.routes(DOMAIN, direct=True)
     return route.demand.names[0], route.demand.records[0].data.hex()[:2]
 
 
 def test_a_name_server_elsewhere_is_not_believed_that_an_answer_is_signed(world: World, names: DnsServer) -> None:
-    resolver = exchangers._resolver(names.place)
+    resolver = mx._resolver(names.place)
     sign_all(names)
     answer = resolver.resolve(DOMAIN, "MX")
-    assert exchangers.dane.is_secure(answer, resolver)
+    assert mx.dane.is_secure(answer, resolver)
     resolver.nameservers = ["192.0.2.53"]
-    assert not exchangers.dane.is_secure(answer, resolver)
+    assert not mx.dane.is_secure(answer, resolver)

@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service import retention
-from service.db import transaction
+from service.core.db import transaction
 from service.models import MailPolicy
-from tests.dns_server import DnsServer
+from service.people import retention
 from tests.outbound.own_domain import (
     DOMAIN,
     ENFORCED,
@@ -24,10 +23,12 @@ from tests.outbound.own_domain import (
     serve,
     sign_all,
 )
-from tests.smtp_server import SmtpServer
-from tests.three_servers import later, tiers
-from tests.world import World
-from workers.outbound import exchangers, mta_sts
+from tests.support.servers.dns_server import DnsServer
+from tests.support.servers.smtp_server import SmtpServer
+from tests.support.servers.three_servers import later, tiers
+from tests.support.world import World
+from workers.outbound.policies import mta_sts
+from workers.outbound.smtp import mx
 
 pytestmark = pytest.mark.settings(MAIL_TIMEOUT_SECONDS="2")
 
@@ -69,13 +70,13 @@ def test_what_it_said_holds_until_its_end_whatever_becomes_of_its_dns(
     serve(world)
     del names.more[POLICY]
     site.status = 500
-    exchangers._resolver.cache_clear()
+    mx._resolver.cache_clear()
     later(world)
     assert server.commands == []
     kept = world.rows(select(MailPolicy))[0]
     with transaction() as session:
         assert retention.run(session, kept.ends_at)["policies of mail servers"] == 0
-    assert mta_sts.of(exchangers._resolver(names.place), DOMAIN, kept.ends_at + timedelta(hours=1)) is None
+    assert mta_sts.of(mx._resolver(names.place), DOMAIN, kept.ends_at + timedelta(hours=1)) is None
     with transaction() as session:
         assert retention.run(session, kept.ends_at + timedelta(days=2))["policies of mail servers"] == 1
 
@@ -85,7 +86,7 @@ def test_a_new_policy_takes_the_place_of_the_old_one(world: World, names: DnsSer
     site.text = ENFORCED.replace(MX, "mx.other.example")
     assert serve(world).state == "queued"
     names.more[POLICY], site.text = ['"v=STSv1; id=2"'], ENFORCED
-    exchangers._resolver.cache_clear()
+    mx._resolver.cache_clear()
     later(world)
     assert tiers(world) == {"Leader": "recipient"}
 
@@ -132,7 +133,7 @@ def test_a_site_that_was_away_is_not_asked_again_at_once(world: World, names: Dn
     names.more[POLICY] = ['"v=STSv1; id=1"']
     site.status = 503
     for _ in range(5):
-        exchangers.routes(DOMAIN, direct=True)
+        mx.routes(DOMAIN, direct=True)
     assert len(site.asked) == 1
 
 
@@ -147,7 +148,7 @@ def test_dane_comes_first(world: World, names: DnsServer, server: SmtpServer) ->
 def test_a_policy_is_not_fetched_from_our_own_network(world: World, names: DnsServer, site: Site) -> None:
     names.zones["localhost"] = ["10 mx.localhost."]
     names.more["_mta-sts.localhost", "TXT"] = ['"v=STSv1; id=1"']
-    assert [route.demand.by for route in exchangers.routes("localhost", direct=True)] == [""]
+    assert [route.demand.by for route in mx.routes("localhost", direct=True)] == [""]
     assert site.asked == []
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import event
 
-from service.config import SettingRefused, settings
-from service.db import engine_for
-from service.logs import configure
-from workers.inbound.receiver import Spool, door
+from service.core.config import SettingRefused, settings
+from service.core.db import engine_for
+from service.core.logs import configure
+from workers.inbound.listen import Spool, door
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import request_forms, requests, signatures, subscriptions
-from service.addressed import Destination
-from service.config import settings
+from service.confirmations import confirmation_requests, forms_of_one_address
+from service.core.config import settings
 from service.errors import NotFound
-from service.incoming import letters, markup
-from service.incoming.confirmation import Ours, why_no_yes
-from service.incoming.judgement import Judgement
+from service.inbound.parsing.judgement import Judgement
+from service.inbound.parsing.mime import html_text
+from service.inbound.parsing.replies import our_letters
+from service.inbound.parsing.replies.confirmation import Ours, why_no_yes
+from service.inbound.recipient_addresses import Destination
 from service.models import Letter, Request
+from service.signatures import signing
+from service.subscriptions import subscribing
 from workers.inbound.outcome import Outcome, folder_of, mailbox_of, why_no_person
 
 
@@ -26,7 +29,7 @@ def confirm(session: Session, said: Judgement, to: Destination, now: datetime) -
     request = session.get(Request, to.row_id)
     if request is not None and request.mailbox != mailbox:
         return Outcome("confirms nothing: it comes from another address", "replies", mailbox)
-    if letters.away(said.own):
+    if our_letters.away(said.own):
         return Outcome("confirms nothing: it says that somebody is away", "automatic", mailbox)
     return _answered(session, said, to.row_id, now)
 
@@ -34,33 +37,33 @@ def confirm(session: Session, said: Judgement, to: Destination, now: datetime) -
 def _answered(session: Session, said: Judgement, request_id: int, now: datetime) -> Outcome:
     why = why_no_yes(said, _our_letters(session, request_id))
     try:
-        request = requests.by_number(session, request_id, now)
+        request = confirmation_requests.by_number(session, request_id, now)
     except NotFound as error:
-        if isinstance(error, requests.Settled) and error.used and not why:
+        if isinstance(error, confirmation_requests.Settled) and error.used and not why:
             return Outcome(f"confirms nothing: {error}", mailbox=mailbox_of(said))
         return _asked_back(session, said, session.get(Request, request_id), str(error), now)
     if why:
         return _asked_back(session, said, request, why, now)
-    if len(request_forms.forms(request)) > 1:
+    if len(forms_of_one_address.forms(request)) > 1:
         return _asked_back(session, said, request, "several forms were filled in with this address", now)
     return Outcome(_confirmed(session, request, now), mailbox=request.mailbox)
 
 
 def _our_letters(session: Session, request_id: int) -> Ours:
     rows = session.execute(select(Letter.subject, Letter.text, Letter.html).where(Letter.request_id == request_id)).all()
-    words = [line for subject, text, html in rows for line in (subject, text, *markup.read(html).lines)]
+    words = [line for subject, text, html in rows for line in (subject, text, *html_text.read(html).lines)]
     return Ours([row.subject for row in rows], "\n".join(words), settings().organisation)
 
 
 def _confirmed(session: Session, request: Request, now: datetime) -> str:
-    request_forms.choose(request, None)
-    requests.use(session, request, now)
-    done = [*signatures.confirm(session, request, now), *subscriptions.confirm(session, request, now, "email")]
+    forms_of_one_address.choose(request, None)
+    confirmation_requests.use(session, request, now)
+    done = [*signing.confirm(session, request, now), *subscribing.confirm(session, request, now, "email")]
     return "confirmed by reply" if done else "had been confirmed already"
 
 
 def _asked_back(session: Session, said: Judgement, request: Request | None, why: str, now: datetime) -> Outcome:
     """Where an organiser sees it; its author is told once, by letter, that nothing was confirmed and how to."""
-    told = request is not None and subscriptions.help_to_confirm(session, request, now, said.message_id)
+    told = request is not None and subscribing.help_to_confirm(session, request, now, said.message_id)
     sentence = f"confirms nothing: {why}" + ("; told by letter how to confirm" if told else "")
     return Outcome(sentence, "replies", mailbox_of(said))

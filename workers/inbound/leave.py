@@ -8,13 +8,18 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import bounces, checks, links, requests, spool, subscriptions
-from service.config import settings
+from service.confirmations import confirmation_requests
+from service.core.config import settings
+from service.emails import links
 from service.errors import NotFound
-from service.incoming import leaving, markup
-from service.incoming.confirmation import UNKNOWN, Ours
-from service.incoming.judgement import Judgement
+from service.inbound import bounces, spool
+from service.inbound.parsing.judgement import Judgement
+from service.inbound.parsing.mime import html_text
+from service.inbound.parsing.replies import leaving
+from service.inbound.parsing.replies.confirmation import UNKNOWN, Ours
+from service.mailings.checks import all_checks
 from service.models import Mailing, Message, Subscription
+from service.subscriptions import subscribing
 from workers.inbound.outcome import MOST_ANSWERS, Outcome, mailbox_of, why_no_person
 
 
@@ -23,7 +28,7 @@ def by_token(session: Session, message: Message, said: Judgement, now: datetime)
     if said.machine or message.subscription_id is None or not leaving.asks(said, _ours(session, message)):
         return None
     mailbox = bounces.mailbox_of(session, message)
-    left = subscriptions.leave(session, message.subscription_id, now, "email")
+    left = subscribing.leave(session, message.subscription_id, now, "email")
     return Outcome("left the list" if left else "had left the list already", mailbox=mailbox, message_id=message.id)
 
 
@@ -37,9 +42,9 @@ def asked_back(session: Session, said: Judgement, now: datetime) -> Outcome | No
         return None
     rows = _subscriptions(session, message, author)
     if len(rows) == 1:
-        subscriptions.ask_back(session, rows[0], now, said.message_id)
+        subscribing.ask_back(session, rows[0], now, said.message_id)
     elif rows:
-        requests.manage_link(session, rows[0].email, now, said.message_id)
+        confirmation_requests.manage_link(session, rows[0].email, now, said.message_id)
     return Outcome("answered: asked whether to leave", mailbox=author) if rows else None
 
 
@@ -68,5 +73,5 @@ def _ours(session: Session, message: Message | None) -> Ours:
     mailing = session.get(Mailing, message.mailing_id) if message is not None and message.mailing_id else None
     if mailing is None:
         return UNKNOWN
-    text, page = checks.written(mailing)
-    return Ours([mailing.subject], "\n".join([mailing.subject, text, *markup.read(page).lines]), settings().organisation)
+    text, page = all_checks.written(mailing)
+    return Ours([mailing.subject], "\n".join([mailing.subject, text, *html_text.read(page).lines]), settings().organisation)

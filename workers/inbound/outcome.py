@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from service import addresses
 from service.errors import Refused
-from service.incoming.judgement import Judgement
+from service.inbound.parsing.judgement import Judgement
+from service.text import email_addresses
 
 
 class Outcome(NamedTuple):
@@ -43,6 +43,6 @@ def mailbox_of(said: Judgement) -> str | None:
     if not said.author:
         return None
     try:
-        return addresses.mailbox(addresses.parse(said.author))
+        return email_addresses.mailbox(email_addresses.parse(said.author))
     except Refused:
-        return addresses.mailbox(said.author)
+        return email_addresses.mailbox(said.author)

@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from service import mailings
-from service.config import settings
-from service.db import transaction
+from service.core.config import settings
+from service.core.db import transaction
+from service.mailings import mailing_lifecycle
 from service.operations import failures
-from workers.outbound import ledger
-from workers.outbound.exchange import Answer, Concern, Verdict
+from workers.outbound import leases
+from workers.outbound.smtp.outcome import Answer, Concern, Verdict
 
 
 class Journal:
@@ -66,12 +66,12 @@ def folder() -> Path:
 @cache
 def own() -> Journal:
     """The journal of this process; its lock tells others that we live."""
-    return Journal(folder(), ledger.token())
+    return Journal(folder(), leases.token())
 
 
 def start_over() -> None:
     """After a job that failed half-way, or too late: under a new token; what the old one knew is left to `replay`."""
-    ledger.let_go()
+    leases.let_go()
     if own.cache_info().currsize:
         own().leave()
         own.cache_clear()
@@ -84,13 +84,13 @@ def replay() -> int:
         with transaction() as session:
             now = datetime.now(UTC)
             for at in range(0, len(answers), 500):
-                ledger.record_and_tally(session, lease, answers[at : at + 500], now)
-            ledger.take_back(session, now, lease)
+                leases.record_and_tally(session, lease, answers[at : at + 500], now)
+            leases.take_back(session, now, lease)
         path.unlink(missing_ok=True)
         count += 1
     if count:  # their bells were lost with them; a shift that fails each time leaves a journal each time
         with transaction() as session:
-            mailings.wake_unfinished(session)
+            mailing_lifecycle.wake_unfinished(session)
             failures.silence_resting(session, datetime.now(UTC))
     return count
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.config import settings
+from service.core.config import settings
 
 revision = '0007'
 down_revision = '0006'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.inbound.post import DOMAIN
-from tests.people import ANN
+from tests.support.people import ANN
 
 MARKS = {"{N}": "The Harbour Members' Network", "{A}": f"notices@{DOMAIN}", "{ME}": ANN["email"]}
 

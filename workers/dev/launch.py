@@ -1,0 +1,143 @@
+"""`make run`: prepare everything that is missing, start every process of Procfile.dev, say where to go.
+
+Ends with one sentence and exit 1 where something cannot work; ends every process within seconds on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.core.config import SettingRefused, Settings, settings
+from service.core.db import transaction
+from service.emails import links
+from service.errors import NotFound
+from service.migrations import upgrade
+from service.operations import sample
+from service.organisers import accounts
+
+ROOT = Path(__file__).parent.parent.parent
+DEVELOPMENT = {"APPROVALS": "0", "SECOND_FACTOR": "off", "COOLING_SECONDS": "10", "DNS_SERVER": "off"}
+ORGANISER = "organiser@example.org"
+READY_SECONDS = 60
+
+
+def main() -> None:
+    for name, value in DEVELOPMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    bundled = "REDIS_URL" not in os.environ
+    try:
+        known = settings()
+        _lock = alone(known.var_dir)  # until this process ends
+        check_ports(known)
+        upgrade.upgrade()
+        with transaction() as session:
+            sample.plant(session, datetime.now(UTC))
+            accounts.add(session, ORGANISER, "administrator", datetime.now(UTC))
+    except (SettingRefused, OSError) as error:
+        sys.exit(f"Undersigned cannot start. {error}")
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        sys.exit(f"Undersigned cannot start. The database said no: {reason}.")
+    manager = Manager()
+    for name, command in parse_procfile((ROOT / "Procfile.dev").read_text()).processes.items():
+        if name != "redis" or bundled:
+            manager.add_process(name, command, cwd=str(ROOT), env=dict(os.environ, PYTHONUNBUFFERED="1"))
+    threading.Thread(target=welcome, args=(known,), daemon=True).start()
+    manager.loop()
+    if manager.returncode not in {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
+        print("One process ended by itself (see above), so all were stopped. `make run` goes on where they were.", flush=True)
+    sys.exit(manager.returncode)
+
+
+def alone(folder: Path) -> IO[str]:
+    """Holds this folder for one run at a time. Raises SettingRefused where another holds it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = (folder / "run.lock").open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingRefused(f"Undersigned runs from {folder} already: stop that, or set VAR_DIR to another folder.") from None
+    return held
+
+
+def check_ports(known: Settings) -> None:
+    """Raises SettingRefused for a port that somebody else has."""
+    for name in ("web_port", "postbox_smtp_port", "postbox_port", "inbound_lmtp_port", "inbound_smtp_port"):
+        number = getattr(known, name)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                upper = name.upper()
+                raise SettingRefused(f"Port {number} is taken: stop what uses it, or set {upper} to another.") from None
+
+
+def welcome(known: Settings) -> None:
+    """Waits until everything is ready, then says where to go, here and in a file that only we can read."""
+    flask = command()
+    if not ready(f"http://127.0.0.1:{known.web_port}/readyz"):
+        print("Not everything is ready after a minute; look at the lines above, and at /readyz.", flush=True)
+        return
+    with transaction() as session:
+        try:
+            link = links.sign_in_url(accounts.new_link(session, ORGANISER, datetime.now(UTC)).key)
+        except NotFound:
+            link = f"(nobody signs in yet: {flask} organisers add EMAIL --role administrator)"
+    text = f"""
+  Undersigned is ready.
+    The site        {known.base_url}/
+    Organisers      {link}
+                    (works once; `{flask} organisers link {ORGANISER}` makes another)
+    Join by e-mail  {flask} inbound send updates-subscribe@{known.mail_domain} --from you@example.org
+    The postbox     http://localhost:{known.postbox_port}/   every letter lands here
+    Commands        {flask} --help
+    Stop with Ctrl-C; `make run` again loses nothing.
+"""
+    print(text, flush=True)
+    path = known.var_dir / "welcome.txt"
+    path.touch(0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def command() -> str:
+    """How to call a command with the settings of this run, from another terminal."""
+    names = ("VAR_DIR", "WEB_PORT", "BASE_URL", "POSTBOX_SMTP_PORT", "INBOUND_SMTP_PORT", *DEVELOPMENT)
+    given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return " ".join([*given, ".venv/bin/flask --app wsgi"])
+
+
+def ready(url: str) -> bool:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    return False
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.SubprocessError as error:
+        sys.exit(f"Undersigned cannot start. {error}")

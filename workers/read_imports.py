@@ -1,0 +1,89 @@
+"""Reads the file of an import, judges its lines, and takes the good ones in; some thousand at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+
+from sqlalchemy.exc import IntegrityError
+
+from service.core.db import reading, transaction
+from service.errors import Refused
+from service.models import Import, MailingList
+from service.subscriptions import imports, subscribing
+from service.subscriptions.seen_mailboxes import Mentioned
+from service.subscriptions.subscribing import Line
+from service.text.tables.csv_files import Row, count_lines, judge, lines_of
+
+BATCH = 5_000
+
+
+def run(number: int) -> bool:
+    """One import, from where it is to its end. False where there is nothing to do."""
+    path = imports.file_of(number)
+    try:
+        lines = count_lines(path)
+    except FileNotFoundError:
+        lines = 0
+    with transaction() as session:
+        one = imports.begin(session, number, lines)
+    if one is None:
+        return False
+    try:
+        if _all_lines(one):
+            with transaction() as session:
+                imports.end(session, number, datetime.now(UTC))
+    except (Refused, FileNotFoundError) as error:
+        why = str(error) if isinstance(error, Refused) else "The file is not there any more."
+        with transaction() as session:
+            imports.fail(session, number, why.replace(str(path), one.filename), datetime.now(UTC))
+    return True
+
+
+def _all_lines(one: Import) -> bool:
+    """False where another worker was quicker."""
+    rows = islice(lines_of(imports.file_of(one.id), one.columns.values()), one.done, None)
+    at = one.done
+    with Mentioned() as mentioned:
+        while batch := list(islice(rows, BATCH)):
+            bad: list[tuple[int, str]] = []
+            good = [line for line in judge(batch, partial(_read, one), bad) if _first(line, mentioned, bad)]
+            if not _store(one, at, len(batch), good, dict(bad)):
+                return False
+            at += len(batch)
+    return True
+
+
+def _read(one: Import, number: int, row: Row) -> Line:
+    return subscribing.read_line(number, imports.ours(one.columns, row))
+
+
+def _first(line: Line, mentioned: Mentioned, bad: list[tuple[int, str]]) -> bool:
+    before = mentioned.before(line.mailbox, line.number)
+    if before is not None:
+        bad.append((line.number, f"is the same mailbox as line {before}"))
+    return before is None
+
+
+def _store(one: Import, at: int, count: int, good: list[Line], bad: dict[int, str]) -> bool:
+    """One batch; once more where somebody subscribed in the same moment."""
+    try:
+        return _store_once(one, at, count, good, bad)
+    except IntegrityError:
+        return _store_once(one, at, count, good, bad)
+
+
+def _store_once(one: Import, at: int, count: int, good: list[Line], bad: dict[int, str]) -> bool:
+    if one.state == "judging":
+        with reading() as session:
+            left_out = subscribing.left_out(session, session.get_one(MailingList, one.list_id), good)
+        with transaction() as session:
+            return imports.note(session, one.id, at, count, len(good) - len(left_out), bad | left_out)
+    with transaction() as session:
+        if not imports.note(session, one.id, at, count, 0, {}):
+            return False
+        mailing_list = session.get_one(MailingList, one.list_id)
+        left_out = subscribing.take_in(session, mailing_list, good, one.source, datetime.now(UTC))
+        session.get_one(Import, one.id).good += len(good) - len(left_out)
+    return True
