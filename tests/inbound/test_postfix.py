@@ -1,4 +1,4 @@
-"""A real Postfix in front, with the lines of the README: mail reaches us over LMTP, unknown addresses are refused."""
+"""A real Postfix in front, with the lines of docs/mail.md: mail reaches us over LMTP, unknown addresses are refused."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ smtpd_peername_lookup = no
 
 
 def lines_of_the_readme(port: int) -> str:
-    """What the README tells people to write into main.cf, with this test's port."""
-    found = re.search(r"^    relay_domains.*\n(?:    .*\n)+", (ROOT / "README.md").read_text(), re.MULTILINE)
+    """What docs/mail.md tells people to write into main.cf, with this test's port."""
+    found = re.search(r"^    relay_domains.*\n(?:    .*\n)+", (ROOT / "docs/mail.md").read_text(), re.MULTILINE)
     assert found
     return re.sub(r"(?m)^    ", "", found[0]).replace("127.0.0.1:8024", f"127.0.0.1:{port}")
 
