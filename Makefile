@@ -1,34 +1,38 @@
 # Two commands: `make run` starts everything, `make test` tests everything.
 PYTHON ?= python3
 BIN := .venv/bin
+.DEFAULT_GOAL := run
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench faults pictures hashes clean
+.PHONY: help run test lint bench faults pictures hashes clean
 
-run: .venv/.service
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+run: .venv/.service  ## starts everything on this machine, and says where to go
 	@exec $(BIN)/python -m workers.dev.launch
 
 # Three at a time, for most tests wait for something; those that measure time or kill processes come after, with the machine to themselves.
-test: .venv/.tests
+test: .venv/.tests  ## tests everything, with real parts
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 
-lint: .venv/.tests
+lint: .venv/.tests  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: .venv/.tests
+bench: .venv/.tests  ## measures against peers; writes var/bench.json
 	@$(BIN)/python -m tests.benchmarks
 
-faults: .venv/.tests
+faults: .venv/.tests  ## kills sending workers at random, and counts
 	@$(BIN)/python -m tests.faults
 	@$(BIN)/python -m tests.faults.leaving
 
-pictures: .venv/.tests
+pictures: .venv/.tests  ## takes the pictures of README and docs anew
 	@$(BIN)/python -m tests.pictures
 
-hashes: .venv/.tests
+hashes: .venv/.tests  ## writes the hash of every pinned file
 	@$(BIN)/python -m tests.hashes
 
 .venv/bin/python:
@@ -45,5 +49,5 @@ hashes: .venv/.tests
 	@$(BIN)/pip install --quiet --requirement tests/requirements.txt
 	@touch $@
 
-clean:
+clean:  ## removes .venv, var and caches
 	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache

@@ -29,6 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
+from honcho.environ import parse_procfile
 from sqlalchemy import select
 
 from service.confirmations import confirmation_requests
@@ -117,7 +118,7 @@ def people() -> dict[str, list[str]]:
 @contextmanager
 def server(environment: dict[str, str]) -> Iterator[int]:
     """The web server, a worker for letters, and their Valkey. Yields the Valkey's process number."""
-    commands = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    commands = parse_procfile((ROOT / "Procfile").read_text()).processes
     ours = [[sys.executable, "-m", *shlex.split(commands["web"])], [sys.executable, "-m", "workers.run", "prompt"]]
     known = os.environ | environment
     kept = subprocess.Popen(valkey.command(), env=known, stdout=subprocess.DEVNULL)

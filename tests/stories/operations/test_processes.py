@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from honcho.environ import parse_procfile
 
 from service.core import queues
 from tests.conftest import ROOT, answers, free_port, wait_until
@@ -205,7 +206,7 @@ def test_an_unknown_queue_is_said_in_one_sentence() -> None:
 @pytest.mark.parametrize("name", ["Procfile", "Procfile.dev"])
 def test_each_queue_has_a_process_of_its_own(name: str) -> None:
     """Named as the queue; but `inbound` is who listens for mail, and `reader` who works on what came in."""
-    lines = dict(line.split(": ", 1) for line in (ROOT / name).read_text().splitlines())
+    lines = parse_procfile((ROOT / name).read_text()).processes
     for one in queues.QUEUES:
         assert lines["reader" if one == queues.INBOUND else one].endswith(f"python -m workers.run {one}")
     assert lines["inbound"].endswith("python -m workers.inbound")
