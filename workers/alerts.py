@@ -33,13 +33,13 @@ class Alarm:
         if not settings().alert_url or monotonic < self.next_at:
             return
         self.next_at = monotonic + EVERY_SECONDS
-        parts = {part: said for part, said in health.parts().items() if said != "ok"}
+        parts = {part: sentence for part, sentence in health.parts().items() if sentence != "ok"}
         self.hear(parts | problems.in_words(problems.ALERT, datetime.now(UTC)))
 
     def hear(self, found: dict[str, str]) -> None:
         """Tells what is new and lasts, and what is over; what could not be told is told at the next look."""
         self.seen = {name: self.seen.get(name, 0) + 1 for name in found}
-        lasting = {name: said for name, said in found.items() if self.seen[name] >= TWICE or name in self.told}
+        lasting = {name: sentence for name, sentence in found.items() if self.seen[name] >= TWICE or name in self.told}
         over = [name for name in self.told if name not in found]
         if (set(lasting) - set(self.told) or over) and self._call({"problems": lasting, "over": over}):
             self.told = lasting

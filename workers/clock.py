@@ -228,12 +228,12 @@ def _note_failure(duty: Duty, error: Exception, monotonic: float) -> None:
 def main() -> None:
     configure()
     stop = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: stop.set())
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
     settings()
-    known, alarm = duties(), Alarm()
+    all_duties, alarm = duties(), Alarm()
     while not stop.wait(1):
-        tick(known, time.monotonic())
+        tick(all_duties, time.monotonic())
         alarm.look(time.monotonic())
 
 

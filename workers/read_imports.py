@@ -27,17 +27,17 @@ def run(number: int) -> bool:
     except FileNotFoundError:
         lines = 0
     with transaction() as session:
-        one = imports.begin(session, number, lines)
-    if one is None:
+        import_row = imports.begin(session, number, lines)
+    if import_row is None:
         return False
     try:
-        if _all_lines(one):
+        if _all_lines(import_row):
             with transaction() as session:
                 imports.end(session, number, datetime.now(UTC))
     except (Refused, FileNotFoundError) as error:
         why = str(error) if isinstance(error, Refused) else "The file is not there any more."
         with transaction() as session:
-            imports.fail(session, number, why.replace(str(path), one.filename), datetime.now(UTC))
+            imports.fail(session, number, why.replace(str(path), import_row.filename), datetime.now(UTC))
     return True
 
 

@@ -48,9 +48,9 @@ def ask(digest: bytes) -> bytes:
         stamp = tokens.read(token)
     except (urllib.error.URLError, ValueError, Unreadable) as error:
         raise NoTimestamp(f"{type(error).__name__}: no timestamp") from None
-    known = [x509.load_der_x509_certificate(one) for one in due_timestamps.authorities()]
+    authorities = [x509.load_der_x509_certificate(authority) for authority in due_timestamps.authorities()]
     if kind != ANSWERED_AS or (stamp.imprint, stamp.nonce) != (digest, nonce) or tokens.broken(stamp):
         raise NoTimestamp("it is not the timestamp that was asked for")
-    if known and not tokens.is_trusted(stamp, known):
+    if authorities and not tokens.is_trusted(stamp, authorities):
         raise NoTimestamp("none of TIMESTAMP_CA_FILE vouches for it")
     return token

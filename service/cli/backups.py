@@ -98,15 +98,15 @@ def _restore(file: Path, replace: bool, as_json: bool) -> None:
 
 def _same_keys(file: Path) -> None:
     """Puts the key files back. Raises Refused where HASH_KEY is set to another than the backup's."""
-    wanted = backup.key_of(file, "HASH_KEY")
+    key = backup.key_of(file, "HASH_KEY")
     given = any(os.environ.get(name) for name in ("HASH_KEY", "HASH_KEY_FILE", "SECRET_KEY", "SECRET_KEY_FILE"))
-    if settings().hash_key != wanted and given:
+    if settings().hash_key != key and given:
         raise Refused(
             "HASH_KEY is another than the backup's: links in letters that are out, and the list of those we must not write to, "
             "would be worth nothing. Set it to the text of keys/HASH_KEY in the backup."
         )
     backup.restore_files(file)
-    if settings().hash_key != wanted:  # a fresh machine made a key of its own
+    if settings().hash_key != key:  # a fresh machine made a key of its own
         config.use(config.load(os.environ))
 
 
@@ -123,20 +123,24 @@ def _hold_what_was_on_its_way() -> dict[str, int]:
 
 def _erase_again(erased: set[str]) -> int:
     """Everybody of the backup who asked to be erased after it was made."""
-    found = {mailbox for mailbox in _mailboxes() if keyed_hash(mailbox) in erased} if erased else set()
-    for mailbox in sorted(found):
+    mailboxes = {mailbox for mailbox in _mailboxes() if keyed_hash(mailbox) in erased} if erased else set()
+    for mailbox in sorted(mailboxes):
         with transaction() as session:
             _erase(session, mailbox)
-    return len(found)
+    return len(mailboxes)
 
 
 def _mailboxes() -> set[str]:
-    found: set[str] = set()
+    mailboxes: set[str] = set()
     with reading() as session:
         for model in (Signature, Subscription, Request, Consent, Arrival):
-            found |= {one for one in session.scalars(select(model.mailbox).distinct()) if one}
-        found |= {one for one in session.scalars(select(Message.mailbox).where(Message.mailing_id.is_(None)).distinct()) if one}
-    return found
+            mailboxes |= {mailbox for mailbox in session.scalars(select(model.mailbox).distinct()) if mailbox}
+        mailboxes |= {
+            mailbox
+            for mailbox in session.scalars(select(Message.mailbox).where(Message.mailing_id.is_(None)).distinct())
+            if mailbox
+        }
+    return mailboxes
 
 
 def _erase(session: Session, mailbox: str) -> None:

@@ -51,11 +51,11 @@ def process(files: tuple[str, ...], dry_run: bool, recipient: str, sender: str |
                 console.print(f"{name} cannot be read: {error.strerror}.")
                 failed = True
                 continue
-            said = reader.judge(raw, sender, settings().inbound_authserv_id)
+            judgement = reader.judge(raw, sender, settings().inbound_authserv_id)
             to = recipient or ("" if files else os.environ.get("ORIGINAL_RECIPIENT", "")) or _addressee(raw)
             if not dry_run:
                 _store(raw, sender, to, come_back=not files)
-            click.echo(json.dumps(_line(name, said, to), ensure_ascii=False))
+            click.echo(json.dumps(_line(name, judgement, to), ensure_ascii=False))
     sys.exit(1 if failed else 0)
 
 
@@ -100,7 +100,8 @@ def _shaped(raw: bytes) -> str:
     """The first address of its headers that has the shape of one that acts; else the first named."""
     named = _named(raw)
     return next(
-        (one for one in named if recipient_addresses.role_of(one) not in {"inbox", "complaints"}), next(iter(named), "")
+        (address for address in named if recipient_addresses.role_of(address) not in {"inbox", "complaints"}),
+        next(iter(named), ""),
     )
 
 
@@ -123,7 +124,7 @@ def _named(raw: bytes) -> list[str]:
 def _addressee(raw: bytes) -> str:
     """The first of our own addresses that the headers name; else the first named."""
     named = _named(raw)
-    return next((one for one in named if _destination(one)), next(iter(named), ""))
+    return next((address for address in named if _destination(address)), next(iter(named), ""))
 
 
 def _destination(address: str) -> Destination | None:

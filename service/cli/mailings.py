@@ -49,10 +49,10 @@ def send_mailing(file: Path, slug: str, as_json: bool) -> None:
         if not settings().approvals:
             mailing_lifecycle.approve(session, mailing, None, mailing_lifecycle.content_hash(mailing), now())
         audit.note(session, "send", f"mailing {mailing.id}", now(), state=mailing.state)
-        found = all_checks.of(session, mailing, now(), audience.size(session, audience.of(mailing)))
-    for one in found:
-        if one.level != "ok":
-            console.print(f"{one.name}: {one.said} {one.remedy}")
+        findings = all_checks.of(session, mailing, now(), audience.size(session, audience.of(mailing)))
+    for finding in findings:
+        if finding.level != "ok":
+            console.print(f"{finding.name}: {finding.said} {finding.remedy}")
     document = {"id": mailing.id, "state": mailing.state, "url": links.url(f"/news/{mailing.slug}")}
     if settings().approvals:
         say(
@@ -77,30 +77,30 @@ def mailing_status(mailing_id: int | None, watch: bool, as_json: bool) -> None:
     """How far a mailing (or each) is."""
     while True:
         with reading() as session:
-            wanted = (
+            mailings = (
                 [mailing_lifecycle.find(session, mailing_id)]
                 if mailing_id is not None
                 else mailing_lifecycle.all_of_them(session)
             )
-            found = [_mailing_status(session, mailing) for mailing in wanted]
-        if not watch or all(one["state"] in {"draft", "sent", "cancelled"} for one in found):
+            documents = [_mailing_status(session, mailing) for mailing in mailings]
+        if not watch or all(document["state"] in {"draft", "sent", "cancelled"} for document in documents):
             break
-        for one in found:
-            console.print(_sentence(one), end="\r" if len(found) == 1 else "\n")
+        for document in documents:
+            console.print(_sentence(document), end="\r" if len(documents) == 1 else "\n")
         time.sleep(1)
     if as_json:
-        click.echo(json.dumps({"mailings": found}, ensure_ascii=False))
+        click.echo(json.dumps({"mailings": documents}, ensure_ascii=False))
     else:
-        click.echo("\n".join(_sentence(one) for one in found) or "There are no mailings yet.")
+        click.echo("\n".join(_sentence(document) for document in documents) or "There are no mailings yet.")
 
 
 def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
-    found = progress.of(session, mailing, now())
+    status = progress.of(session, mailing, now())
     return {
-        "id": mailing.id, "subject": mailing.subject, "state": found.state, "total": found.total,
-        "settled": found.settled, "counts": found.counts, "paused_because": found.paused_because,
-        "per_second": round(found.per_second, 1),
-        "seconds_left": None if found.left is None else round(found.left.total_seconds()),
+        "id": mailing.id, "subject": mailing.subject, "state": status.state, "total": status.total,
+        "settled": status.settled, "counts": status.counts, "paused_because": status.paused_because,
+        "per_second": round(status.per_second, 1),
+        "seconds_left": None if status.left is None else round(status.left.total_seconds()),
     }  # fmt: skip
 
 

@@ -34,12 +34,12 @@ group = AppGroup("notices", help="Public notices.")
 def import_notice(file: Path, as_json: bool) -> None:
     """Take in a notice: front matter (title, slug, addressed_to, published_by, published_on), Markdown; it rehearses."""
     source = source_file.read_file(read_text(file))
-    found = source_file.demands(source.body)
+    demands = source_file.demands(source.body)
     with transaction() as session:
         notice = publishing.take_in(session, source, now())
         audit.note(session, "take in", f"notice {notice.slug}", now())
-    document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": found}
-    lines = "\n".join(f"  {number}. {text}" for number, text in enumerate(found, 1))
+    document = {"slug": notice.slug, "title": notice.title, "state": notice.state, "demands": demands}
+    lines = "\n".join(f"  {number}. {text}" for number, text in enumerate(demands, 1))
     say(as_json, document, f"“{notice.title}” ({notice.slug}) {STANDS[notice.state]} Its demands:\n{lines}")
 
 
@@ -67,8 +67,8 @@ def serve(slug: str, as_json: bool) -> None:
         serving = serving_lifecycle.order(session, notice, publishing.to_serve(session, notice, now()), now())
         stale = officials.stale(session, now())
         audit.note(session, "serve", f"notice {slug}", now(), serving=serving.id)
-    for one in stale:
-        console.print(f"{one.office}: the address was verified on {one.verified_on}; look whether it is still right.")
+    for official in stale:
+        console.print(f"{official.office}: the address was verified on {official.verified_on}; look whether it is still right.")
     whom = "the organisers (rehearsal)" if serving.rehearsal else "the officials"
     document = {"serving": serving.id, "due_at": serving.due_at.isoformat(), "rehearsal": serving.rehearsal}
     say(
@@ -97,19 +97,20 @@ def close(slug: str, as_json: bool) -> None:
 def notice_status(slug: str | None, as_json: bool) -> None:
     """How a notice (or each) stands: state, count, next milestone, deliveries by tier."""
     with reading() as session:
-        wanted = [publishing.find(session, slug)] if slug else publishing.all_of_them(session)
-        found = [_notice_status(session, notice) for notice in wanted]
+        notices = [publishing.find(session, slug)] if slug else publishing.all_of_them(session)
+        documents = [_notice_status(session, notice) for notice in notices]
     if as_json:
-        click.echo(json.dumps({"notices": found}, ensure_ascii=False))
-    for one in [] if as_json else found:
+        click.echo(json.dumps({"notices": documents}, ensure_ascii=False))
+    for document in [] if as_json else documents:
         click.echo(
-            f"{one['slug']}: {one['state']}, {one['count']} signatures, next milestone {one['next_milestone'] or 'none'}"
+            f"{document['slug']}: {document['state']}, {document['count']} signatures, "
+            f"next milestone {document['next_milestone'] or 'none'}"
         )
-        for due_at in one["waiting"]:
+        for due_at in document["waiting"]:
             click.echo(f"  a serving is due at {due_at}")
-        for key, words in one["problems"].items():
+        for key, words in document["problems"].items():
             click.echo(f"  {key}: {words}")
-        for tier, count in one["deliveries"].items():
+        for tier, count in document["deliveries"].items():
             click.echo(f"  {tier}: {count}")
 
 

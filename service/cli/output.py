@@ -52,13 +52,13 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _of_database(error: DBAPIError) -> str:
     """A database without tables is the mistake that people make; the rest is told as it is, without what was to be stored."""
-    said = str(error.orig).splitlines()[0]
-    if "no such table" in said or "does not exist" in said:
+    sentence = str(error.orig).splitlines()[0]
+    if "no such table" in sentence or "does not exist" in sentence:
         return "The database has no tables yet, or old ones: run `flask --app wsgi migrate` first."
-    if "unable to open" in said:
+    if "unable to open" in sentence:
         where = settings().var_dir
         return f"There is no database in {where}, or it cannot be opened: run `flask --app wsgi migrate` first."
-    return f"The database said no: {said}."
+    return f"The database said no: {sentence}."
 
 
 def read_text(file: Path) -> str:

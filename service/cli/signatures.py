@@ -53,8 +53,8 @@ def list_signatures(slug: str, state: str | None, after: int, limit: int, as_jso
     """List a notice's signatures. Prints them with their IDs, in the order in which they came."""
     with reading() as session:
         notice = publishing.find(session, slug)
-        wanted = _signatures().where(Edition.notice_id == notice.id, Signature.id > after)
-        rows = _lines(session, wanted.where(Signature.state == state) if state else wanted, limit)
+        statement = _signatures().where(Edition.notice_id == notice.id, Signature.id > after)
+        rows = _lines(session, statement.where(Signature.state == state) if state else statement, limit)
     _print(rows[:limit], as_json, f"There are more: add --after {rows[limit - 1]['id']}." if len(rows) > limit else "")
 
 

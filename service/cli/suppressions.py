@@ -25,7 +25,7 @@ def list_causes(as_json: bool) -> None:
     """What the brake holds until somebody has looked, and the causes of the suppressions of the last 30 days."""
     with reading() as session:
         pulled, recent = brake_decisions.pulled(session), brake_decisions.recent(session, now())
-    document = {"brakes": [_brake(one) for one in pulled], "suppressed": [_cause(cause) for cause in recent]}
+    document = {"brakes": [_brake(pulled_brake) for pulled_brake in pulled], "suppressed": [_cause(cause) for cause in recent]}
     say(as_json, document, "\n".join(_lines(pulled, recent)))
 
 
@@ -47,8 +47,8 @@ def _cause(cause: Cause) -> dict[str, Any]:
 
 def _lines(pulled: list[Pulled], recent: list[Cause]) -> list[str]:
     lines = []
-    for one in pulled:
-        lines += [f"Brake {one.brake.id}: {Card('', [one]).sentence}", *map(_line, one.causes)]
+    for pulled_brake in pulled:
+        lines += [f"Brake {pulled_brake.brake.id}: {Card('', [pulled_brake]).sentence}", *map(_line, pulled_brake.causes)]
     lines += ["Suppressed in the last 30 days:" if recent else "Nobody was suppressed after a failure in the last 30 days."]
     return lines + [_line(cause) for cause in recent]
 
@@ -67,7 +67,7 @@ def _line(cause: Cause) -> str:
 def judge(brake_id: int, verdict: str, causes: tuple[int, ...], as_json: bool) -> None:
     """Say of what a brake holds: they are dead (suppress), or it was not their fault (lift)."""
     with transaction() as session:
-        decision = next(one for one in brake_decisions.VERDICTS if one == VERBS[verdict])
+        decision = next(candidate for candidate in brake_decisions.VERDICTS if candidate == VERBS[verdict])
         count = brake_decisions.decide(session, brake_id, decision, causes, None, now())
         audit.note(session, verdict, f"brake {brake_id}", now(), causes=list(causes) or "all", mailboxes=count)
     done = "suppressed" if verdict == "suppress" else "written to again"

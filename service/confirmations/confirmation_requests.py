@@ -190,20 +190,20 @@ def _waits_already(session: Session, items: Sequence[Item], now: datetime) -> bo
         .join(Message, Message.id == Letter.message_id)
         .where(Message.state == "queued", Message.due_at > now, Request.mailbox == items[0].row.mailbox)
     )
-    mine = [(item.identity, item.details) for item in items]
-    return any([(item.identity, item.details) for item in _asked(other, form=0)] == mine for other in waiting)
+    asked_for = [(item.identity, item.details) for item in items]
+    return any([(item.identity, item.details) for item in _asked(other, form=0)] == asked_for for other in waiting)
 
 
 def _cancel_waiting(session: Session, request: Request, now: datetime) -> None:
     """Letters held back for this mailbox that ask for nothing that is not settled by this press are not sent."""
-    mine = {item.identity for item in _asked(request)}
+    settled = {item.identity for item in _asked(request)}
     others = session.scalars(
         select(Request)
         .where(Request.mailbox == request.mailbox, Request.purpose == "confirm", Request.id != request.id)
         .where(Request.used_at.is_(None))
     )
     for other in others:
-        if {item.identity for item in _asked(other)} <= mine:
+        if {item.identity for item in _asked(other)} <= settled:
             letters = select(Letter.message_id).where(Letter.request_id == other.id)
             states.claim(session, Message, "queued", "cancelled", Message.id.in_(letters), settled_at=now)
 

@@ -16,24 +16,24 @@ def moved(item: RequestItem) -> RequestItem:
 
 def forms(request: Request) -> dict[int, list[RequestItem]]:
     """What each form asked, the newest first; those are left out that ask the same as a newer one."""
-    found: dict[int, list[RequestItem]] = {}
+    items_by_form: dict[int, list[RequestItem]] = {}
     for item in sorted(request.items, key=lambda item: (item.form, item.id or 0)):
-        found.setdefault(item.form, []).append(item)
+        items_by_form.setdefault(item.form, []).append(item)
     seen: list[list[tuple[int | None, int | None, dict[str, str]]]] = []
-    for number, items in list(found.items()):
+    for number, items in list(items_by_form.items()):
         asked = [(item.signature_id, item.subscription_id, item.details) for item in items]
         if asked in seen:
-            del found[number]
+            del items_by_form[number]
         seen.append(asked)
-    return found
+    return items_by_form
 
 
 def choose(request: Request, number: int | None) -> None:
     """Keeps what one form asked; `number` None: it is the only one. Raises Refused where one must be chosen."""
-    found = forms(request)
-    if number is None and len(found) > 1:
+    items_by_form = forms(request)
+    if number is None and len(items_by_form) > 1:
         raise Refused("Several forms were filled in with your address. Choose which of them was yours.")
-    if number is not None and found and number not in found:
+    if number is not None and items_by_form and number not in items_by_form:
         raise Refused("Choose one of the forms.")
-    chosen = found.get(number if number is not None else next(iter(found), 0), [])
+    chosen = items_by_form.get(number if number is not None else next(iter(items_by_form), 0), [])
     request.items = [item for item in request.items if item in chosen]

@@ -98,9 +98,11 @@ def _want_two_people(values: dict[str, Any]) -> None:
     """Of a service that people reach, whose address says https."""
     if not values["base_url"].startswith("https://") or values["allow_one_person"]:
         return
-    for name, said in (("approvals", "0"), ("second_factor", "off")):
+    for name, value in (("approvals", "0"), ("second_factor", "off")):
         if not values[name]:
-            raise SettingRefused(f"{name.upper()} is {said}, so one person could do it all: ALLOW_ONE_PERSON=1 if you mean it.")
+            raise SettingRefused(
+                f"{name.upper()} is {value}, so one person could do it all: ALLOW_ONE_PERSON=1 if you mean it."
+            )
 
 
 def _is_this_machine(server: str) -> bool:
@@ -122,12 +124,12 @@ def _generated(path: Path) -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             machine_secret.make(path)
-        found = path.read_text().strip()
+        secret = path.read_text().strip()
     except OSError as error:
         raise SettingRefused(f"VAR_DIR is {str(path.parent)!r}: it cannot be written ({error.strerror}).") from None
-    if len(found) < SHORTEST_KEY:
+    if len(secret) < SHORTEST_KEY:
         raise SettingRefused(f"SECRET_KEY is not set, and {path} holds no key: remove that file, and a new one is made.")
-    return found
+    return secret
 
 
 _current: list[Settings] = []
@@ -141,10 +143,10 @@ def use(settings: Settings) -> None:
 def settings() -> Settings:
     """The settings of this process, read from the environment at the first call; from then on its files are its own."""
     if not _current:
-        known = load(os.environ)
+        loaded = load(os.environ)
         try:
-            private_files.protect(known.var_dir)
+            private_files.protect(loaded.var_dir)
         except private_files.NotPrivate as error:
-            raise SettingRefused(f"VAR_DIR is {str(known.var_dir)!r}: it {error}.") from None
-        use(known)
+            raise SettingRefused(f"VAR_DIR is {str(loaded.var_dir)!r}: it {error}.") from None
+        use(loaded)
     return _current[0]

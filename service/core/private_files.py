@@ -18,11 +18,11 @@ def protect(folder: Path) -> None:
     os.umask(OTHERS)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
+        status = folder.stat()
     except OSError as error:
         raise NotPrivate(f"cannot be written ({error.strerror})") from None
-    if not found.st_mode & OTHERS:
+    if not status.st_mode & OTHERS:
         return
-    if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX:
+    if status.st_uid != os.geteuid() or status.st_mode & stat.S_ISVTX:
         raise NotPrivate("can be read by others and is not ours alone: give the service a folder of its own")
-    folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+    folder.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)

@@ -92,10 +92,10 @@ def secret(text: str) -> str:
 
 
 def keys(text: str) -> tuple[str, ...]:
-    found = tuple(key.strip() for key in text.split(",") if key.strip())
-    if not found or any(len(key) < SHORTEST_KEY for key in found):
+    keys_given = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not keys_given or any(len(key) < SHORTEST_KEY for key in keys_given):
         raise ValueError(f"should hold keys of at least {SHORTEST_KEY} characters, with commas between them")
-    return tuple(secret(key) for key in found)
+    return tuple(secret(key) for key in keys_given)
 
 
 def database(text: str) -> str:
@@ -168,25 +168,25 @@ def mail_address(text: str) -> str:
 
 
 def sender(text: str) -> str:
-    found = getaddresses([line(text)])
+    mailboxes = getaddresses([line(text)])
     try:
-        if len(found) != 1:
+        if len(mailboxes) != 1:
             raise ValueError
-        mail_address(found[0][1])
+        mail_address(mailboxes[0][1])
     except ValueError:
         raise ValueError("should look like Our Network <notices@example.org>") from None
     return text
 
 
 def routes(text: str) -> dict[str, tuple[str, int]]:
-    found = {}
+    routes_by_domain = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         domain, _, place = pair.partition("=")
         server, _, number = place.rpartition(":")
         if not domain or not server or not number.isdigit():
             raise ValueError("should look like nec.example=127.0.0.1:2525,other.example=127.0.0.1:2526")
-        found[domain.lower()] = (server, port(number))
-    return found
+        routes_by_domain[domain.lower()] = (server, port(number))
+    return routes_by_domain
 
 
 def hook(text: str) -> str:
@@ -198,10 +198,10 @@ def hook(text: str) -> str:
 
 
 def name_server(text: str) -> str:
-    found = NAME_SERVER.fullmatch(text)
+    match = NAME_SERVER.fullmatch(text)
     try:
         if text != "off":
-            ip_address((found[1] or found[2]).strip("[]") if found else "")
+            ip_address((match[1] or match[2]).strip("[]") if match else "")
     except ValueError:
         raise ValueError("should be the IP address of a name server, like 192.0.2.53 or 127.0.0.1:5353, or off") from None
     return text

@@ -34,8 +34,8 @@ def wrong_codes(
     session: Session, organiser: Organiser, whose: Organiser, count: int, address: str, now: datetime
 ) -> Message | None:  # fmt: skip
     """Tells an organiser that codes or passwords were wrong: for the own account, or for somebody else's (`whose`)."""
-    mine = whose.id == organiser.id
-    page = links.url("/organise/account" if mine else "/organise/organisers")
+    is_own = whose.id == organiser.id
+    page = links.url("/organise/account" if is_own else "/organise/organisers")
     return store(
-        session, "wrong_codes", organiser.email, now, whose=whose, mine=mine, count=count, address=address, page=page
+        session, "wrong_codes", organiser.email, now, whose=whose, mine=is_own, count=count, address=address, page=page
     )  # fmt: skip

@@ -28,7 +28,7 @@ NOT_A_PERSON = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": 
 @cache
 def environment() -> Environment:
     """HTML is escaped, text is not; an unknown name is an error, never an empty place in a letter."""
-    found = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: bool(name and name.endswith((".html", ".xml"))),  # noqa: S701  letters have a text part
         undefined=StrictUndefined,
@@ -36,11 +36,11 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters["number"] = lambda value: f"{value:,}"
-    found.filters["office"] = lambda value: "other office" if value == "other" else value
-    found.filters["day"] = lambda value: f"{value.day} {value:%B %Y}"
-    found.filters["moment"] = lambda value: f"{value.day} {value:%B %Y, %H:%M} UTC"
-    return found
+    jinja.filters["number"] = lambda value: f"{value:,}"
+    jinja.filters["office"] = lambda value: "other office" if value == "other" else value
+    jinja.filters["day"] = lambda value: f"{value.day} {value:%B %Y}"
+    jinja.filters["moment"] = lambda value: f"{value.day} {value:%B %Y, %H:%M} UTC"
+    return jinja
 
 
 def render(kind: str, **context: Any) -> tuple[str, str, str]:
@@ -97,8 +97,8 @@ def copy_letter(session: Session, letter: Letter, email: str, original_id: int, 
 
 def headers_to_official() -> dict[str, str]:
     """What the manifest names beside subject and date: fixed when the letter is stored; the salt opens its hashes."""
-    known = settings()
-    return {"From": known.mail_default_sender, "Reply-To": known.contact_email, SALT.title(): secrets.token_hex(16)}
+    config = settings()
+    return {"From": config.mail_default_sender, "Reply-To": config.contact_email, SALT.title(): secrets.token_hex(16)}
 
 
 def answer_headers(answering: str | None) -> dict[str, str]:

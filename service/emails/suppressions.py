@@ -162,7 +162,7 @@ def suppress_all(session: Session, due: Iterable[Due], now: datetime) -> None:
 
     In one order, so that two workers never wait for each other in a circle.
     """
-    rows = {one.hash: one._asdict() | {"at": now} for one in due}
+    rows = {suppression.hash: suppression._asdict() | {"at": now} for suppression in due}
     if rows:
         held = set(session.scalars(select(Hold.hash).where(among(session, Hold.hash, rows))))
         insert_new(session, Suppression, [row for hash, row in sorted(rows.items()) if hash not in held])

@@ -65,9 +65,11 @@ def returned(session: Session, message: Message, kind: str, status: str, text: s
     """
     if message.state in {"queued", "sending"} and wait:
         raise NotYet
-    known = exists().where(Bounce.message_id == message.id, Bounce.kind.in_(FINAL) if kind in FINAL else Bounce.kind == kind)
+    noted_before = exists().where(
+        Bounce.message_id == message.id, Bounce.kind.in_(FINAL) if kind in FINAL else Bounce.kind == kind
+    )
     mailbox = mailbox_of(session, message)
-    if mailbox is None or session.scalar(select(known)):
+    if mailbox is None or session.scalar(select(noted_before)):
         return False
     held: set[int] = set()
     if kind in {"hard", "soft"} and message.kind not in NEVER:
@@ -118,13 +120,15 @@ def _suppress_or_hold(session: Session, failures: Sequence[Failure], now: dateti
     outcome_counts.lock(session)  # before patterns are noted: two workers must not wait for each other in a circle
     failed = _weighable(session, failures, now)
     fates = brakes.weigh(session, failed, now)
-    scored = scores(session, {one.hash for one in failed if one.kind == "soft"}, now)
+    scored = scores(session, {failure.hash for failure in failed if failure.kind == "soft"}, now)
     due = {
-        one: fates[one.message_id] for one in failed if one.kind == "hard" or scored.get(one.hash, 0) >= settings().soft_bounces
+        failure: fates[failure.message_id]
+        for failure in failed
+        if failure.kind == "hard" or scored.get(failure.hash, 0) >= settings().soft_bounces
     }
-    brakes.hold(session, {one: fate for one, fate in due.items() if fate.act == "hold"}, now)
-    suppress_all(session, [_due(one, fate) for one, fate in due.items() if fate.act in {"act", "dead"}], now)
-    return {one.message_id for one, fate in due.items() if fate.act == "hold"}
+    brakes.hold(session, {failure: fate for failure, fate in due.items() if fate.act == "hold"}, now)
+    suppress_all(session, [_due(failure, fate) for failure, fate in due.items() if fate.act in {"act", "dead"}], now)
+    return {failure.message_id for failure, fate in due.items() if fate.act == "hold"}
 
 
 def _due(one: FailedMessage, fate: Fate) -> Due:
@@ -135,34 +139,36 @@ def _due(one: FailedMessage, fate: Fate) -> Due:
 
 def _weighable(session: Session, failures: Sequence[Failure], now: datetime) -> list[FailedMessage]:
     """Failures without a trace of whose they are, each with the pattern of its words."""
-    texts = [_without_addresses(one.text, one.mailbox) for one in failures]
-    keys = [reply_patterns.key_of(text, one.status) for one, text in zip(failures, texts, strict=True)]
+    texts = [_without_addresses(failure.text, failure.mailbox) for failure in failures]
+    keys = [reply_patterns.key_of(text, failure.status) for failure, text in zip(failures, texts, strict=True)]
     causes = {
-        key: reply_patterns.Cause(one.reason, one.status, text) for key, one, text in zip(keys, failures, texts, strict=True)
+        key: reply_patterns.Cause(failure.reason, failure.status, text)
+        for key, failure, text in zip(keys, failures, texts, strict=True)
     }
     patterns = reply_patterns.remember(session, causes, now)
     return [
-        FailedMessage(one.message_id, one.mailing_id, keyed_hash(one.mailbox), domain(one.mailbox), one.kind, one.status, text,
-                      patterns[key].id, patterns[key].first_at, one.settled_at)
-        for one, text, key in zip(failures, texts, keys, strict=True)
+        FailedMessage(failure.message_id, failure.mailing_id, keyed_hash(failure.mailbox), domain(failure.mailbox),
+            failure.kind, failure.status, text,
+                      patterns[key].id, patterns[key].first_at, failure.settled_at)
+        for failure, text, key in zip(failures, texts, keys, strict=True)
     ]  # fmt: skip
 
 
 def _addressees(session: Session, numbers: Collection[int]) -> list[tuple[int, int | None, str]]:
     """Message, mailing and mailbox of those among these messages whose address may be suppressed."""
     mailbox = func.coalesce(Message.mailbox, Subscription.mailbox)
-    wanted = (
+    statement = (
         select(Message.id, Message.mailing_id, mailbox)
         .outerjoin(Subscription, Subscription.id == Message.subscription_id)
         .where(among(session, Message.id, numbers), Message.kind.not_in(NEVER), mailbox.is_not(None))
     )
-    return [row._tuple() for row in session.execute(wanted)]
+    return [row._tuple() for row in session.execute(statement)]
 
 
 def has_complained(session: Session, message: Message) -> bool:
     """Whether its reader called it spam before: each reader counts once, whatever is sent again."""
-    known = exists().where(Bounce.message_id == message.id, Bounce.kind == "complaint")
-    return bool(session.scalar(select(known)))
+    noted_before = exists().where(Bounce.message_id == message.id, Bounce.kind == "complaint")
+    return bool(session.scalar(select(noted_before)))
 
 
 def complained(session: Session, message: Message, text: str, now: datetime) -> str | None:

@@ -64,14 +64,14 @@ class Card(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        held = sum(one.held for one in self.pulled)
+        held = sum(pulled_brake.held for pulled_brake in self.pulled)
         whom = "1 reader is" if held == 1 else f"{held:,} readers are"
         what = _new_causes(self.pulled) if self.first.brake.scope == "cause" else _what_failed(self.first.brake)
         return f"{what} That is unusual: {whom} not written to, and nobody is given up for it, until an organiser has looked."
 
 
 def _new_causes(pulled: list[Pulled]) -> str:
-    failed = sum(one.brake.hard for one in pulled)
+    failed = sum(pulled_brake.brake.hard for pulled_brake in pulled)
     causes = "a cause" if len(pulled) == 1 else f"{len(pulled):,} causes"
     return f"{failed:,} messages failed for {causes} that nobody had before."
 
@@ -93,7 +93,9 @@ def pulled(session: Session) -> list[Pulled]:
     if not brakes:
         return []
     numbers = [int(brake.subject) for brake in brakes if brake.scope == "mailing"]
-    mailings = {str(one.id): one for one in session.scalars(select(Mailing).where(among(session, Mailing.id, numbers)))}
+    mailings = {
+        str(mailing.id): mailing for mailing in session.scalars(select(Mailing).where(among(session, Mailing.id, numbers)))
+    }
     by_domain = select(Hold.brake_id, Hold.pattern_id, Hold.domain, func.count())
     by_brake: dict[int, list[tuple[int, str, int]]] = {brake.id: [] for brake in brakes}
     for brake_id, pattern_id, host, count in session.execute(by_domain.group_by(Hold.brake_id, Hold.pattern_id, Hold.domain)):
@@ -107,9 +109,13 @@ def pulled(session: Session) -> list[Pulled]:
 
 def cards(session: Session) -> list[Card]:
     """The same as an organiser looks at them."""
-    found = pulled(session)
-    new_causes = [one for one in found if one.brake.scope == "cause"]
-    others = [Card(f"brake {one.brake.id}", [one]) for one in found if one.brake.scope != "cause"]
+    pulled_brakes = pulled(session)
+    new_causes = [pulled_brake for pulled_brake in pulled_brakes if pulled_brake.brake.scope == "cause"]
+    others = [
+        Card(f"brake {pulled_brake.brake.id}", [pulled_brake])
+        for pulled_brake in pulled_brakes
+        if pulled_brake.brake.scope != "cause"
+    ]
     return others + ([Card("new causes", new_causes)] if new_causes else [])
 
 
@@ -121,7 +127,10 @@ def find(session: Session, number: int) -> Brake:
 
 
 def _patterns(session: Session, numbers: Collection[int]) -> dict[int, ReplyPattern]:
-    return {one.id: one for one in session.scalars(select(ReplyPattern).where(among(session, ReplyPattern.id, numbers)))}
+    return {
+        reply_pattern.id: reply_pattern
+        for reply_pattern in session.scalars(select(ReplyPattern).where(among(session, ReplyPattern.id, numbers)))
+    }
 
 
 def _causes(patterns: Mapping[int, ReplyPattern], rows: Iterable[tuple[int, str, int]]) -> list[Cause]:
@@ -147,12 +156,12 @@ def decide(
     """
     outcome_counts.lock(session)  # no failure is weighed meanwhile, which a brake just released would hold
     brake = find(session, number)
-    mine = [Hold.brake_id == brake.id, *([among(session, Hold.pattern_id, pattern_ids)] if pattern_ids else [])]
-    seen = session.execute(select(Hold.pattern_id, func.count()).where(*mine).group_by(Hold.pattern_id))
+    conditions = [Hold.brake_id == brake.id, *([among(session, Hold.pattern_id, pattern_ids)] if pattern_ids else [])]
+    seen = session.execute(select(Hold.pattern_id, func.count()).where(*conditions).group_by(Hold.pattern_id))
     patterns = dict(row._tuple() for row in seen)
     if brake.state != "open" or (pattern_ids and not patterns):
         raise Refused("Somebody has decided this meanwhile: reload the page.")
-    total = _suppress(session, mine, now) if verdict == "dead" else _release(session, mine, now)
+    total = _suppress(session, conditions, now) if verdict == "dead" else _release(session, conditions, now)
     same = {"brake_id": brake.id, "verdict": verdict, "at": now, "followed": 0}
     rows = [same | {"pattern_id": pattern, "mailboxes": count} for pattern, count in sorted(patterns.items())]
     insert_new(session, BrakeDecision, rows)
@@ -192,8 +201,8 @@ def recent(session: Session, now: datetime) -> list[Cause]:
         .group_by(Bounce.pattern_id, Bounce.domain)
     )
     rows = [(pattern_id, host, count) for pattern_id, host, count in session.execute(failures) if pattern_id is not None]
-    known = {cause.pattern.id: cause for cause in _causes(_patterns(session, mailboxes), rows)}
-    return [known[number]._replace(mailboxes=count) for number, count in mailboxes.items() if number in known]
+    causes = {cause.pattern.id: cause for cause in _causes(_patterns(session, mailboxes), rows)}
+    return [causes[number]._replace(mailboxes=count) for number, count in mailboxes.items() if number in causes]
 
 
 def lift_all(session: Session, pattern_id: int, now: datetime) -> int:
@@ -201,9 +210,9 @@ def lift_all(session: Session, pattern_id: int, now: datetime) -> int:
 
     Raises Refused where there is none.
     """
-    mine = (*_lately_failed(now), Suppression.pattern_id == pattern_id)
-    _note_lifted(session, select(Suppression.hash).where(*mine), now)
-    count = _delete(session, Suppression, mine)
+    conditions = (*_lately_failed(now), Suppression.pattern_id == pattern_id)
+    _note_lifted(session, select(Suppression.hash).where(*conditions), now)
+    count = _delete(session, Suppression, conditions)
     if not count:
         raise Refused("Nobody was suppressed for this in the last 30 days, or it has been lifted: reload the page.")
     return count

@@ -31,10 +31,10 @@ def weigh(session: Session, failed: Sequence[FailedMessage], now: datetime) -> d
     """Writes failures down, pulls the brake where they are too many, and says what each leads to, by message."""
     outcome_counts.lock(session)
     fates = known_fates(session, failed, now)
-    session.execute(insert(Bounce), [_bounce(one, fates[one.message_id], now) for one in failed])
-    free = [one for one in failed if one.kind == "hard" and fates[one.message_id] is ACT]
+    session.execute(insert(Bounce), [_bounce(failure, fates[failure.message_id], now) for failure in failed])
+    free = [failure for failure in failed if failure.kind == "hard" and fates[failure.message_id] is ACT]
     if free:
-        counts = outcome_counts.add_hard(session, Counter(key for one in free for key in one.counted_under(now)), now)
+        counts = outcome_counts.add_hard(session, Counter(key for failure in free for key in failure.counted_under(now)), now)
         for message_id, brake_id in _pull_where_unusual(session, counts, now).items():
             fates[message_id] = Fate("hold", brake_id)
     return fates
@@ -119,17 +119,17 @@ def _hold_the_suppressed(session: Session, brake: Brake) -> None:
     )  # fmt: skip
     columns = ["hash", "brake_id", "pattern_id", "cause", "domain", "at", "told_at"]
     session.execute(insert_into(session, Hold).from_select(columns, rows).on_conflict_do_nothing())
-    mine = select(Hold.hash).where(Hold.brake_id == brake.id)
-    lifted = delete(Suppression).where(Suppression.hash.in_(mine), after_failure)
+    statement = select(Hold.hash).where(Hold.brake_id == brake.id)
+    lifted = delete(Suppression).where(Suppression.hash.in_(statement), after_failure)
     session.execute(lifted.execution_options(synchronize_session=False))
 
 
 def hold(session: Session, failed: Mapping[FailedMessage, Fate], now: datetime) -> None:
     """Keeps these mailboxes from being suppressed, and from being written to; who must not be written to anyhow stays so."""
     rows = {
-        one.hash: {"hash": one.hash, "brake_id": fate.brake_id, "pattern_id": one.pattern_id, "cause": one.kind,
-                   "domain": one.domain, "at": now, "told_at": None}
-        for one, fate in failed.items()
+        failure.hash: {"hash": failure.hash, "brake_id": fate.brake_id, "pattern_id": failure.pattern_id, "cause": failure.kind,
+                   "domain": failure.domain, "at": now, "told_at": None}
+        for failure, fate in failed.items()
     }  # fmt: skip
     if rows:
         suppressed = set(session.scalars(select(Suppression.hash).where(among(session, Suppression.hash, rows))))

@@ -79,7 +79,7 @@ class Decision:
 def known_fates(session: Session, failed: Sequence[FailedMessage], now: datetime) -> dict[int, Fate]:
     """By message; ACT where nothing is known. A few statements, however many there are."""
     decided, pulled = _decided(session, now), _pulled(session)
-    fates = {one.message_id: _fate(one, decided, pulled) for one in failed}
+    fates = {failure.message_id: _fate(failure, decided, pulled) for failure in failed}
     settled_by = set(fates.values())
     followed = [
         {"brake_id": decision.fate.brake_id, "pattern_id": decision.pattern_id, "followed": decision.followed}

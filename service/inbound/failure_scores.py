@@ -44,7 +44,7 @@ def scores(session: Session, hashes: Collection[str], now: datetime) -> dict[str
             days[hash].clear()
         else:
             days[hash].add(at.date())
-    return {hash: len(found) for hash, found in days.items()}
+    return {hash: len(days_of_one) for hash, days_of_one in days.items()}
 
 
 def why_pause(session: Session, mailing_id: int) -> str | None:

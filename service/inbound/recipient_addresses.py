@@ -43,28 +43,28 @@ def find(session: Session, address: str) -> Destination | None:
         return Destination("inbox")
     if domain.lower() != settings().mail_domain:
         return None
-    if found := TAGGED.fullmatch(local):
-        return _tagged(found[1].lower(), found[2])
+    if match := TAGGED.fullmatch(local):
+        return _tagged(match[1].lower(), match[2])
     if local.lower() in BY_NAME:
         return Destination(BY_NAME[local.lower()])
-    if found := COMMAND.fullmatch(local):
-        return _command(session, found[1].lower(), found[2].lower())
+    if match := COMMAND.fullmatch(local):
+        return _command(session, match[1].lower(), match[2].lower())
     return None
 
 
 def unquoted(address: str) -> str:
     """`"updates-request"@…` is the same mailbox as without its quotes (RFC 5321 §4.1.2), and a root's dot changes nothing."""
-    found = QUOTED.fullmatch(address.removesuffix("."))
-    return re.sub(r"\\(.)", r"\1", found[1]) + (found[2] or "") if found else address.removesuffix(".")
+    match = QUOTED.fullmatch(address.removesuffix("."))
+    return re.sub(r"\\(.)", r"\1", match[1]) + (match[2] or "") if match else address.removesuffix(".")
 
 
 def role_of(address: str) -> Role:
     """What the shape of an address asks for, wherever it is: no list, no token and no domain is looked up."""
     local = unquoted(address.strip("<> ")).rpartition("@")[0] or address
-    if found := TAGGED.fullmatch(local):
-        return TAGS[found[1].lower()]
-    if found := COMMAND.fullmatch(local):
-        return VERBS[found[2].lower()]
+    if match := TAGGED.fullmatch(local):
+        return TAGS[match[1].lower()]
+    if match := COMMAND.fullmatch(local):
+        return VERBS[match[2].lower()]
     return BY_NAME.get(local.lower(), "inbox")
 
 
@@ -75,8 +75,8 @@ def names_a_list(address: str) -> bool:
 
 def names_a_row(address: str) -> bool:
     """Whether its token is one of ours: told by its MAC, whether or not its row is still there."""
-    found = TAGGED.fullmatch(unquoted(address.strip("<> ")).rpartition("@")[0])
-    return found is not None and _tagged(found[1].lower(), found[2]) is not None
+    match = TAGGED.fullmatch(unquoted(address.strip("<> ")).rpartition("@")[0])
+    return match is not None and _tagged(match[1].lower(), match[2]) is not None
 
 
 def own_mailboxes() -> set[str]:

@@ -83,8 +83,8 @@ def claim(session: Session, now: datetime) -> list[Arrival]:
     locked = waiting.with_for_update(skip_locked=True).cte("due")
     values = {"leased_until": now + LEASE, "attempts": Arrival.attempts + 1}
     ids = states.claim_returning(session, Arrival, "waiting", "reading", select(locked.c.id), (Arrival.id,), **values)
-    wanted = select(Arrival).where(Arrival.id.in_([row.id for row in ids])).order_by(Arrival.id)
-    return list(session.scalars(wanted))
+    statement = select(Arrival).where(Arrival.id.in_([row.id for row in ids])).order_by(Arrival.id)
+    return list(session.scalars(statement))
 
 
 def content(session: Session, arrival: Arrival) -> bytes:
@@ -134,24 +134,24 @@ def finish(session: Session, arrival: Arrival, said: Judgement, outcome: str, fo
 
 def inbox(session: Session, folder: str, before: int, limit: int) -> list[Arrival]:
     """What nobody has put away yet, the newest first."""
-    wanted = select(Arrival).where(IS_UNREAD, Arrival.folder == folder)
+    statement = select(Arrival).where(IS_UNREAD, Arrival.folder == folder)
     if before:
-        wanted = wanted.where(Arrival.id < before)
-    return list(session.scalars(wanted.order_by(Arrival.id.desc()).limit(limit)))
+        statement = statement.where(Arrival.id < before)
+    return list(session.scalars(statement.order_by(Arrival.id.desc()).limit(limit)))
 
 
 def counts(session: Session) -> dict[str, int]:
     """How many wait in each folder."""
     rows = session.execute(select(Arrival.folder, func.count()).where(IS_UNREAD).group_by(Arrival.folder))
-    found = dict(row._tuple() for row in rows)
-    return {folder: found.get(folder, 0) for folder in FOLDERS}
+    counts_by_folder = dict(row._tuple() for row in rows)
+    return {folder: counts_by_folder.get(folder, 0) for folder in FOLDERS}
 
 
 def find(session: Session, arrival_id: int) -> Arrival:
-    found = session.get(Arrival, arrival_id) if 0 < arrival_id < 2**63 else None
-    if found is None:
+    arrival = session.get(Arrival, arrival_id) if 0 < arrival_id < 2**63 else None
+    if arrival is None:
         raise NotFound(f"there is no message {arrival_id}")
-    return found
+    return arrival
 
 
 def put_away(session: Session, arrival: Arrival, now: datetime) -> None:
@@ -163,13 +163,17 @@ def put_away(session: Session, arrival: Arrival, now: datetime) -> None:
 def try_again(session: Session, arrival: Arrival, now: datetime) -> None:
     """Reads a quarantined message once more, from the beginning. Raises Refused where it is not in quarantine."""
     values = {"due_at": now, "attempts": 0, "folder": "", "reason": ""}
-    mine = (Arrival.id == arrival.id, Arrival.put_away_at.is_(None))
-    if not states.claim(session, Arrival, "quarantined", "waiting", *mine, **values):
+    conditions = (Arrival.id == arrival.id, Arrival.put_away_at.is_(None))
+    if not states.claim(session, Arrival, "quarantined", "waiting", *conditions, **values):
         raise Refused("This message is not in quarantine any more: reload the page.")
     ring(session)
 
 
 def answers_today(session: Session, mailbox: str, now: datetime) -> int:
     """How many messages of a mailbox we have answered within a day."""
-    mine = (Arrival.mailbox == mailbox, Arrival.received_at > now - timedelta(days=1), Arrival.outcome.startswith("answered"))
-    return session.scalar(select(func.count()).select_from(Arrival).where(*mine)) or 0
+    conditions = (
+        Arrival.mailbox == mailbox,
+        Arrival.received_at > now - timedelta(days=1),
+        Arrival.outcome.startswith("answered"),
+    )
+    return session.scalar(select(func.count()).select_from(Arrival).where(*conditions)) or 0

@@ -40,23 +40,23 @@ class Audience:
 
     def stored(self) -> dict[str, Any]:
         """Without what is left open, and the lists in one order: two ways to say the same have one hash."""
-        found = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items() if value}
-        return found | {"lists": sorted(self.lists)}
+        fields = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items() if value}
+        return fields | {"lists": sorted(self.lists)}
 
 
 def of(mailing: Mailing) -> Audience:
-    found = dict(mailing.audience or {})
+    stored = dict(mailing.audience or {})
     for key in ("lists", "clps", "offices"):
-        found[key] = tuple(found.get(key, ()))
-    found["lists"] = found["lists"] or (mailing.list_id,)
-    return Audience(**found)
+        stored[key] = tuple(stored.get(key, ()))
+    stored["lists"] = stored["lists"] or (mailing.list_id,)
+    return Audience(**stored)
 
 
 def read_form(session: Session, form: Mapping[str, str], lists: Sequence[str], offices: Sequence[str]) -> Audience:
     """Checks what a form says. Raises Refused."""
-    known = {one.slug: one.id for one in session.scalars(select(MailingList))}
+    list_ids = {mailing_list.slug: mailing_list.id for mailing_list in session.scalars(select(MailingList))}
     errors: dict[str, str] = {}
-    chosen = tuple(sorted(known[slug] for slug in lists if slug in known))
+    chosen = tuple(sorted(list_ids[slug] for slug in lists if slug in list_ids))
     if not chosen or len(chosen) != len(set(lists)):
         errors["list"] = "Choose at least one list."
     days = {"joined_after": "", "joined_before": ""}
@@ -72,16 +72,16 @@ def read_form(session: Session, form: Mapping[str, str], lists: Sequence[str], o
         errors |= refused.errors
     if errors:
         raise Refused(**errors)
-    offices = sorted({clean_line(one) for one in offices} - {""})[:20]
+    offices = sorted({clean_line(office) for office in offices} - {""})[:20]
     return Audience(chosen, form.get("signed") == "yes", clps, tuple(offices), days["joined_after"], days["joined_before"])
 
 
 def _clps(text: str) -> tuple[str, ...]:
     """Local parties, separated by semicolons or line ends, as people type them."""
-    found = {person_names.clean(one, "clps").casefold() for one in text.replace("\n", ";").split(";") if one.strip()}
-    if len(found) > MOST_CLPS:
+    clps = {person_names.clean(part, "clps").casefold() for part in text.replace("\n", ";").split(";") if part.strip()}
+    if len(clps) > MOST_CLPS:
         raise Refused(clps=f"Name at most {MOST_CLPS} local parties.")
-    return tuple(sorted(found))
+    return tuple(sorted(clps))
 
 
 def members(audience: Audience, at: datetime | None = None) -> list[ColumnElement[bool]]:
@@ -90,36 +90,36 @@ def members(audience: Audience, at: datetime | None = None) -> list[ColumnElemen
     Of people on several lists the first subscription stands, so that nobody gets two; somebody whose first one was left
     after the approval gets none, rather than perhaps a second.
     """
-    wanted = [*_matching(Subscription, audience), Subscription.state == "confirmed"]
+    conditions = [*_matching(Subscription, audience), Subscription.state == "confirmed"]
     if at is not None:
-        wanted.append(Subscription.confirmed_at <= at)
+        conditions.append(Subscription.confirmed_at <= at)
     if audience.again_of is not None:
-        wanted.append(Subscription.id.in_(_passing(audience.again_of)))
+        conditions.append(Subscription.id.in_(_passing(audience.again_of)))
     if len(audience.lists) > 1:
         first = aliased(Subscription)
         stands = or_(first.state == "confirmed", first.left_at > at) if at is not None else first.state == "confirmed"
         joined = [first.confirmed_at <= at] if at is not None else []
         earlier = (first.mailbox == Subscription.mailbox, first.id < Subscription.id, stands, *joined)
-        wanted.append(~exists().where(*earlier, *_matching(first, audience)))
-    return wanted
+        conditions.append(~exists().where(*earlier, *_matching(first, audience)))
+    return conditions
 
 
 def _matching(who: Any, audience: Audience) -> list[ColumnElement[bool]]:
     # Of several lists the + 0 keeps the databases from an index that is not in the order of row numbers: they would sort a
     # million rows for each chunk, instead of going on where the last one ended.
     one_list = len(audience.lists) == 1
-    found = [who.list_id == audience.lists[0] if one_list else (who.list_id + 0).in_(audience.lists)]
+    conditions = [who.list_id == audience.lists[0] if one_list else (who.list_id + 0).in_(audience.lists)]
     if audience.signed:
-        found.append(exists().where(Signature.mailbox == who.mailbox, Signature.state == "confirmed"))
+        conditions.append(exists().where(Signature.mailbox == who.mailbox, Signature.state == "confirmed"))
     if audience.clps:
-        found.append(func.lower(who.clp).in_(audience.clps))
+        conditions.append(func.lower(who.clp).in_(audience.clps))
     if audience.offices:
-        found.append(func.lower(who.office).in_(audience.offices))
+        conditions.append(func.lower(who.office).in_(audience.offices))
     if audience.joined_after:
-        found.append(who.confirmed_at >= _midnight(audience.joined_after))
+        conditions.append(who.confirmed_at >= _midnight(audience.joined_after))
     if audience.joined_before:
-        found.append(who.confirmed_at < _midnight(audience.joined_before))
-    return found
+        conditions.append(who.confirmed_at < _midnight(audience.joined_before))
+    return conditions
 
 
 def _midnight(day: str) -> datetime:
@@ -133,8 +133,13 @@ def _day(iso: str) -> str:
 
 def _passing(mailing_id: int) -> Any:
     """Refused in the end, but with a 4xx: full, busy, greylisted (RFC 5321 §4.2.1)."""
-    mine = (Message.mailing_id == mailing_id, Message.state == "refused", IS_TROUBLED, Message.reply_code.between(400, 499))
-    return select(Message.subscription_id).where(*mine)
+    conditions = (
+        Message.mailing_id == mailing_id,
+        Message.state == "refused",
+        IS_TROUBLED,
+        Message.reply_code.between(400, 499),
+    )
+    return select(Message.subscription_id).where(*conditions)
 
 
 def size(session: Session, audience: Audience) -> int:
@@ -148,29 +153,33 @@ def without(session: Session, audience: Audience, column: str) -> int:
 
 
 def titles(session: Session, audience: Audience) -> list[str]:
-    wanted = select(MailingList.title).where(MailingList.id.in_(audience.lists)).order_by(MailingList.id)
-    return list(session.scalars(wanted))
+    statement = select(MailingList.title).where(MailingList.id.in_(audience.lists)).order_by(MailingList.id)
+    return list(session.scalars(statement))
 
 
 def because(session: Session, audience: Audience) -> str:
     """Why its readers get it, for each copy."""
-    found = [f"“{title}”" for title in titles(session, audience)]
-    return f"you are on the list {found[0]}" if len(found) == 1 else f"you are on one of the lists {', '.join(found)}"
+    quoted_titles = [f"“{title}”" for title in titles(session, audience)]
+    return (
+        f"you are on the list {quoted_titles[0]}"
+        if len(quoted_titles) == 1
+        else f"you are on one of the lists {', '.join(quoted_titles)}"
+    )
 
 
 def words(session: Session, audience: Audience) -> str:
     """The audience in a sentence, as two people compare it."""
-    said = ["Everybody on " + " or ".join(f"“{title}”" for title in titles(session, audience))]
+    clauses = ["Everybody on " + " or ".join(f"“{title}”" for title in titles(session, audience))]
     if audience.signed:
-        said.append("who signed a notice")
+        clauses.append("who signed a notice")
     if audience.clps:
-        said.append("of the local parties " + ", ".join(audience.clps))
+        clauses.append("of the local parties " + ", ".join(audience.clps))
     if audience.offices:
-        said.append("holding the office of " + " or ".join(audience.offices))
+        clauses.append("holding the office of " + " or ".join(audience.offices))
     if audience.joined_after:
-        said.append(f"who joined on {_day(audience.joined_after)} or later")
+        clauses.append(f"who joined on {_day(audience.joined_after)} or later")
     if audience.joined_before:
-        said.append(f"who joined before {_day(audience.joined_before)}")
+        clauses.append(f"who joined before {_day(audience.joined_before)}")
     if audience.again_of is not None:
-        said.append(f"whom mailing {audience.again_of} did not reach for a passing reason")
-    return ", ".join(said) + "."
+        clauses.append(f"whom mailing {audience.again_of} did not reach for a passing reason")
+    return ", ".join(clauses) + "."

@@ -122,11 +122,11 @@ def approve(
 def _judge(session: Session, mailing: Mailing, typed: int | None, now: datetime, dns: Findings) -> None:
     """The checks again, whatever page the request came from; and above a set size the number of recipients."""
     count = audience.size(session, audience.of(mailing))
-    if serious := [one for one in (*all_checks.of(session, mailing, now, count), *dns) if one.serious]:
-        raise Refused(" ".join(f"{one.name}: {one.said} {one.remedy}" for one in serious))
+    if serious := [finding for finding in (*all_checks.of(session, mailing, now, count), *dns) if finding.serious]:
+        raise Refused(" ".join(f"{finding.name}: {finding.said} {finding.remedy}" for finding in serious))
     if count > settings().typed_count_above and typed not in {count, small_counts.rounded(count)}:
-        said = f"It goes to {small_counts.in_words(count)}."
-        raise Refused(f"{said} Type that number, so that nobody writes to so many by mistake.")
+        sentence = f"It goes to {small_counts.in_words(count)}."
+        raise Refused(f"{sentence} Type that number, so that nobody writes to so many by mistake.")
 
 
 def recall(session: Session, mailing: Mailing) -> None:
@@ -197,8 +197,8 @@ def finish(session: Session, mailing_id: int, now: datetime) -> bool:
     mailing = session.get_one(Mailing, mailing_id)
     if mailing.state == "cancelled":
         return not withhold(session, mailing_id, now)
-    mine = Message.mailing_id == mailing_id
-    still_open = (session.scalar(select(Message.id).where(mine, state).limit(1)) for state in (IS_QUEUED, IS_SENDING))
+    of_mailing = Message.mailing_id == mailing_id
+    still_open = (session.scalar(select(Message.id).where(of_mailing, state).limit(1)) for state in (IS_QUEUED, IS_SENDING))
     if mailing.fanned_out_at is None or any(still_open):
         return False
     return bool(states.claim(session, Mailing, "sending", "sent", Mailing.id == mailing_id, finished_at=now))

@@ -87,21 +87,21 @@ def outcomes(
     where PostgreSQL reads both tables side by side, from `after` on. A search by words or domain ends after LOOKED_AT of the
     messages in this state, however few it found, and goes on with the next page.
     """
-    mine = [Message.mailing_id == mailing.id, Message.subscription_id > after, *_in_state(state)]
-    looked_to = _end_of_search(session, mine) if words or host else None
+    conditions = [Message.mailing_id == mailing.id, Message.subscription_id > after, *_in_state(state)]
+    looked_to = _end_of_search(session, conditions) if words or host else None
     became = (Message.state, Message.reply_code, Message.reply_text, Message.settled_at)
     near = [Subscription.id > after, *([Subscription.id <= looked_to] if looked_to else [])]
-    wanted = (
+    statement = (
         select(Message.subscription_id, Subscription.email, *became)
         .outerjoin(Subscription, and_(Subscription.id == Message.subscription_id, *near))
-        .where(*mine, *([Message.subscription_id <= looked_to] if looked_to else []))
+        .where(*conditions, *([Message.subscription_id <= looked_to] if looked_to else []))
     )
     if host:
-        wanted = wanted.where(Subscription.email.iendswith(f"@{host}", autoescape=True))
+        statement = statement.where(Subscription.email.iendswith(f"@{host}", autoescape=True))
     if words:
         looked_in = (Subscription.email, Message.reply_text)
-        wanted = wanted.where(or_(*(column.icontains(words, autoescape=True) for column in looked_in)))
-    rows = [Outcome(*row) for row in session.execute(wanted.order_by(Message.subscription_id).limit(limit + 1))]
+        statement = statement.where(or_(*(column.icontains(words, autoescape=True) for column in looked_in)))
+    rows = [Outcome(*row) for row in session.execute(statement.order_by(Message.subscription_id).limit(limit + 1))]
     return Page(rows[:limit], rows[limit - 1].subscription_id if len(rows) > limit else looked_to)
 
 
@@ -109,8 +109,8 @@ def _in_state(state: str) -> list[ColumnElement[bool]]:
     """Spelled out, so that the index of those in this state is used whatever plan is kept."""
     if not state:
         return []
-    known = state if state in states.MESSAGE else "none"
-    return [Message.state == literal_column(f"'{known}'"), *([] if known in USUAL else [IS_TROUBLED])]
+    state_asked_for = state if state in states.MESSAGE else "none"
+    return [Message.state == literal_column(f"'{state_asked_for}'"), *([] if state_asked_for in USUAL else [IS_TROUBLED])]
 
 
 def _end_of_search(session: Session, mine: list[ColumnElement[bool]]) -> int | None:

@@ -67,15 +67,15 @@ def _mine(mailing: Mailing) -> ColumnElement[bool]:
 
 def _reasons(session: Session, mailing: Mailing) -> list[list[Any]]:
     """How often servers said what: the same words once, numbers in them left out."""
-    said = func.substr(Message.reply_text, 1, 60)
-    wanted = (
-        select(Message.state, Message.reply_code, said, func.count())
+    reply_start = func.substr(Message.reply_text, 1, 60)
+    statement = (
+        select(Message.state, Message.reply_code, reply_start, func.count())
         .where(_mine(mailing), IS_TROUBLED, Message.state.in_(TROUBLED))
-        .group_by(Message.state, Message.reply_code, said)
+        .group_by(Message.state, Message.reply_code, reply_start)
         .order_by(func.count().desc())
         .limit(TOP)
     )
-    return [list(row) for row in session.execute(wanted)]
+    return [list(row) for row in session.execute(statement)]
 
 
 def receiving_domain(session: Session) -> ColumnElement[str]:
@@ -95,10 +95,10 @@ def _domains(session: Session, mailing: Mailing) -> list[list[Any]]:
         .where(_mine(mailing))
         .group_by(host, open_still)
     )
-    found: dict[str, dict[str, int]] = {}
+    counts_by_domain: dict[str, dict[str, int]] = {}
     for name, state, number in session.execute(grouped):
-        found.setdefault(name, {})[state] = number
-    largest = sorted(found.items(), key=lambda one: -sum(one[1].values()))[:TOP]
+        counts_by_domain.setdefault(name, {})[state] = number
+    largest = sorted(counts_by_domain.items(), key=lambda one: -sum(one[1].values()))[:TOP]
     return [[name, counts] for name, counts in largest]
 
 
@@ -106,13 +106,13 @@ def _seconds(session: Session, mailing: Mailing) -> dict[str, float]:
     """How long after it began so many per cent of what was accepted were accepted; nothing while it still goes."""
     if mailing.finished_at is None:
         return {}
-    mine = (_mine(mailing), Message.state.in_(("accepted", "bounced", "complained")))
-    total = session.scalar(select(func.count()).select_from(Message).where(*mine)) or 0
+    conditions = (_mine(mailing), Message.state.in_(("accepted", "bounced", "complained")))
+    total = session.scalar(select(func.count()).select_from(Message).where(*conditions)) or 0
     began = session.scalar(select(func.min(Message.created_at)).where(_mine(mailing)))
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for share in SHARES if total and began else ():
-        at = select(Message.settled_at).where(*mine).order_by(Message.settled_at).limit(1)
+        at = select(Message.settled_at).where(*conditions).order_by(Message.settled_at).limit(1)
         reached = session.scalar(at.offset(max(-(-total * share // 100) - 1, 0)))
         if reached is not None and began is not None:
-            found[str(share)] = max((reached - began).total_seconds(), 0.0)
-    return found
+            seconds[str(share)] = max((reached - began).total_seconds(), 0.0)
+    return seconds

@@ -63,9 +63,9 @@ def let_go(session: Session, mailing_id: int, now: datetime) -> int:
 
 def settle(session: Session, mailing_id: int, now: datetime) -> int:
     """Once nothing else is left of a mailing, what is held was about its readers after all; how many are refused."""
-    mine = Message.mailing_id == mailing_id
+    of_mailing = Message.mailing_id == mailing_id
     others = ((IS_QUEUED, Message.due_at <= now + HELD / 10), (IS_SENDING,))
-    if any(session.scalar(select(Message.id).where(mine, *other).limit(1)) is not None for other in others):
+    if any(session.scalar(select(Message.id).where(of_mailing, *other).limit(1)) is not None for other in others):
         return 0
     count = states.claim(session, Message, "queued", "refused", *_held(mailing_id, now), settled_at=now)
     tallies.add(session, mailing_id, {"refused": count} if count else {})

@@ -27,11 +27,11 @@ def per_second(mailing_id: int, now: datetime) -> float | None:
     """Messages a second over the last minute, or since it went on within it; None where nobody can say."""
     slots = range(_slot(now) - SLOTS + 1, _slot(now) + 1)
     try:
-        found = [int(one or 0) for one in queues.redis().mget([_key(mailing_id, slot) for slot in slots])]
+        counts = [int(value or 0) for value in queues.redis().mget([_key(mailing_id, slot) for slot in slots])]
     except RedisError:
         return None
-    first = next((slot for slot, count in zip(slots, found, strict=True) if count), None)
-    return None if first is None else sum(found) / max(now.timestamp() - first * SLOT_SECONDS, 1)
+    first = next((slot for slot, count in zip(slots, counts, strict=True) if count), None)
+    return None if first is None else sum(counts) / max(now.timestamp() - first * SLOT_SECONDS, 1)
 
 
 def _slot(now: datetime) -> int:

@@ -21,8 +21,8 @@ def begin(session: Session, mailing_id: int) -> None:
 def add(session: Session, mailing_id: int, changes: Mapping[str, int]) -> None:
     """Adds to the counts of some states; in one order, so that two workers never wait for each other in a circle."""
     for state, change in sorted(changes.items()):
-        mine = (Tally.mailing_id == mailing_id, Tally.state == state)
-        statement = update(Tally).where(*mine).values(count=Tally.count + change)
+        conditions = (Tally.mailing_id == mailing_id, Tally.state == state)
+        statement = update(Tally).where(*conditions).values(count=Tally.count + change)
         session.execute(statement.execution_options(synchronize_session=False))
 
 

@@ -40,8 +40,8 @@ def _with_names(session: Session, official: Official) -> list[Delivery]:
 
 def _replace(session: Session, delivery: Delivery, official: Official, now: datetime) -> None:
     """The letter without names takes the place of the one that waits; one that a worker has taken up meanwhile stays."""
-    this, said = Message.id == delivery.message_id, "counts alone went in its place"
-    if not states.claim(session, Message, "queued", "cancelled", this, settled_at=now, reply_text=said):
+    this, reason = Message.id == delivery.message_id, "counts alone went in its place"
+    if not states.claim(session, Message, "queued", "cancelled", this, settled_at=now, reply_text=reason):
         return
     serving = session.get_one(Serving, delivery.serving_id)
     notice, edition = session.get_one(Notice, serving.notice_id), serving.edition

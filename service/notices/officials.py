@@ -24,16 +24,16 @@ def present(session: Session) -> list[Official]:
 
 
 def find(session: Session, number: int) -> Official:
-    found = session.get(Official, number if number < 2**63 else 0)
-    if found is None:
+    official = session.get(Official, number if number < 2**63 else 0)
+    if official is None:
         raise NotFound(f"there is no official {number}")
-    return found
+    return official
 
 
 def stale(session: Session, now: datetime) -> list[Official]:
     """Those whose address was verified too long ago to be relied on."""
     oldest = now.date() - timedelta(days=settings().address_days)
-    return [one for one in present(session) if one.verified_on < oldest and one.objected_at is None]
+    return [official for official in present(session) if official.verified_on < oldest and official.objected_at is None]
 
 
 MISSING = {"office": "Enter the office.", "name": "Enter a name.", "source": "Say where the address is from."}
@@ -41,16 +41,16 @@ MISSING = {"office": "Enter the office.", "name": "Enter a name.", "source": "Sa
 
 def read(fields: Mapping[str, str | None]) -> dict[str, object]:
     """Checks one official (office, name, email, source, verified_on, fallback_email). Raises Refused, all errors at once."""
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     errors: dict[str, str] = {}
     for field in FIELDS:
         try:
-            found[field] = _value(field, (fields.get(field) or "").strip())
+            values[field] = _value(field, (fields.get(field) or "").strip())
         except Refused as refused:
             errors |= refused.errors
     if errors:
         raise Refused(**errors)
-    return {field: value for field, value in found.items() if value}
+    return {field: value for field, value in values.items() if value}
 
 
 def _value(field: str, text: str) -> object:
@@ -61,9 +61,9 @@ def _value(field: str, text: str) -> object:
             raise Refused(verified_on="Write verified_on like 2026-11-22.") from None
     if field in MISSING:
         check = person_names.clean if field == "source" else person_names.without_links  # an address is often from a website
-        if not (found := check(text, field, longest=300)):
+        if not (value := check(text, field, longest=300)):
             raise Refused(**{field: MISSING[field]})
-        return found
+        return value
     return email_addresses.parse(text, field) if text or field == "email" else ""
 
 
@@ -122,9 +122,9 @@ def remove(session: Session, number: int, now: datetime) -> None:
 
 def propose(session: Session, fields: Mapping[str, str], author: Organiser, now: datetime) -> Proposal:
     """A new official, or another address for a known one: it counts once a second organiser has approved it."""
-    found = read(fields)
-    found["verified_on"] = str(found["verified_on"])
-    return proposals.propose(session, "official", None, found, author, now)
+    values = read(fields)
+    values["verified_on"] = str(values["verified_on"])
+    return proposals.propose(session, "official", None, values, author, now)
 
 
 def approve(session: Session, proposal: Proposal, approver: Organiser, now: datetime) -> None:

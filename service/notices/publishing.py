@@ -55,20 +55,22 @@ def reschedule(notice: Notice, said: Mapping[str, Any]) -> None:
 
 def set_milestones(notice: Notice, thresholds: Iterable[int]) -> None:
     """The counts at which it is served; those crossed already stay as they are."""
-    wanted = set(thresholds)
-    kept = [one for one in notice.milestones if one.crossed_at or one.threshold in wanted]
-    known = {one.threshold for one in kept}
-    notice.milestones = kept + [Milestone(threshold=threshold) for threshold in sorted(wanted - known)]
+    new_thresholds = set(thresholds)
+    kept = [milestone for milestone in notice.milestones if milestone.crossed_at or milestone.threshold in new_thresholds]
+    old_thresholds = {milestone.threshold for milestone in kept}
+    notice.milestones = kept + [Milestone(threshold=threshold) for threshold in sorted(new_thresholds - old_thresholds)]
 
 
 def _updates_list(session: Session, now: datetime) -> MailingList:
     """The list of updates: the first there is, or a new one."""
-    found = session.scalar(select(MailingList).order_by(MailingList.id).limit(1))
-    if found is None:
-        found = MailingList(slug="updates", title="Updates", description="What happens next with our notices.", created_at=now)
-        session.add(found)
+    mailing_list = session.scalar(select(MailingList).order_by(MailingList.id).limit(1))
+    if mailing_list is None:
+        mailing_list = MailingList(
+            slug="updates", title="Updates", description="What happens next with our notices.", created_at=now
+        )
+        session.add(mailing_list)
         session.flush()
-    return found
+    return mailing_list
 
 
 def freeze(session: Session, notice: Notice, now: datetime) -> Edition:
@@ -156,7 +158,7 @@ def meet(notice: Notice, number: int, on: date | None) -> None:
 def schedule_of(notice: Notice) -> dict[str, str]:
     """The schedule as a form shows it."""
     return {
-        "milestones": ", ".join(str(one.threshold) for one in notice.milestones),
+        "milestones": ", ".join(str(milestone.threshold) for milestone in notice.milestones),
         "wait_minutes": "" if notice.wait_minutes is None else str(notice.wait_minutes),
         "serve_on": str(notice.serve_on or ""),
         "at_publication": "yes" if notice.at_publication else "no",
@@ -166,12 +168,12 @@ def schedule_of(notice: Notice) -> dict[str, str]:
 
 def changes(notice: Notice) -> list[tuple[Edition, list[tuple[str, str]]]]:
     """The editions, the newest first, each with its lines against the edition before: (same | gone | new, text)."""
-    found = []
+    sentences = []
     for before, edition in zip([None, *notice.editions], notice.editions, strict=False):
         old = before.text.splitlines() if before else []
         lines = [(MARKS[line[:2]], line[2:]) for line in ndiff(old, edition.text.splitlines()) if line[:2] in MARKS]
-        found.append((edition, lines if before else []))
-    return found[::-1]
+        sentences.append((edition, lines if before else []))
+    return sentences[::-1]
 
 
 def close(session: Session, slug: str, now: datetime) -> Notice:
@@ -192,10 +194,10 @@ def end(session: Session, notice: Notice, now: datetime) -> None:
 
 
 def find(session: Session, slug: str) -> Notice:
-    found = session.scalar(select(Notice).where(Notice.slug == slug))
-    if found is None:
+    notice = session.scalar(select(Notice).where(Notice.slug == slug))
+    if notice is None:
         raise NotFound(f"there is no notice called {slug}")
-    return found
+    return notice
 
 
 def find_public(session: Session, slug: str) -> Notice:
@@ -218,5 +220,5 @@ def all_of_them(session: Session) -> list[Notice]:
 def next_milestone(notice: Notice) -> int | None:
     """The next count at which it is served; none where it is closed."""
     count = notice.edition.count if notice.edition else 0
-    ahead = (one.threshold for one in notice.milestones if not one.crossed_at and one.threshold > count)
+    ahead = (milestone.threshold for milestone in notice.milestones if not milestone.crossed_at and milestone.threshold > count)
     return min(ahead, default=None) if notice.state != "closed" else None

@@ -70,36 +70,40 @@ def read_schedule(fields: Mapping[str, str]) -> dict[str, Any]:
 
     `milestones: 10, 100`, `wait_minutes: 15`, `serve_on: 2026-12-01`, `at_publication: yes`, `repeats: monthly`.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if fields.get("repeats", "never") not in REPEATS:
         raise Refused(repeats=f"Write repeats as one of {', '.join(REPEATS)}.")
     if fields.get("at_publication", "no") not in {"yes", "no"}:
         raise Refused(at_publication="Write at_publication as yes or no.")
     if "repeats" in fields:
-        found["repeats"] = fields["repeats"]
+        values["repeats"] = fields["repeats"]
     if "at_publication" in fields:
-        found["at_publication"] = fields["at_publication"] == "yes"
+        values["at_publication"] = fields["at_publication"] == "yes"
     try:
         if fields.get("milestones"):
-            found["milestones"] = tuple(sorted({int(part) for part in fields["milestones"].split(",")}))
+            values["milestones"] = tuple(sorted({int(part) for part in fields["milestones"].split(",")}))
         if fields.get("wait_minutes"):
-            found["wait_minutes"] = int(fields["wait_minutes"])
+            values["wait_minutes"] = int(fields["wait_minutes"])
         if fields.get("serve_on"):
-            found["serve_on"] = date.fromisoformat(fields["serve_on"])
+            values["serve_on"] = date.fromisoformat(fields["serve_on"])
     except ValueError:
         raise Refused("Write milestones like 10, 100, wait_minutes like 15 and serve_on like 2026-12-01.") from None
-    if any(number < 1 for number in found.get("milestones", ())) or (found.get("wait_minutes") or 0) < 0:
+    if any(number < 1 for number in values.get("milestones", ())) or (values.get("wait_minutes") or 0) < 0:
         raise Refused("Milestones begin at 1, and a wait cannot be negative.")
-    return found
+    return values
 
 
 def _fields(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """Each key once, and none that would be left out without a word. Raises Refused."""
     keys = [key for key, _ in pairs]
-    known = (*FRONT_MATTER, *SCHEDULE)
-    if unknown := [key for key in dict.fromkeys(keys) if key not in known]:
-        meant = [f"“{key}”{f' (did you mean {near}?)' if (near := near_names.meant(key, known)) else ''}" for key in unknown]
-        raise Refused(f"The front matter has a key that we do not know: {', '.join(meant)}. It may hold {', '.join(known)}.")
+    field_names = (*FRONT_MATTER, *SCHEDULE)
+    if unknown := [key for key in dict.fromkeys(keys) if key not in field_names]:
+        meant = [
+            f"“{key}”{f' (did you mean {near}?)' if (near := near_names.meant(key, field_names)) else ''}" for key in unknown
+        ]
+        raise Refused(
+            f"The front matter has a key that we do not know: {', '.join(meant)}. It may hold {', '.join(field_names)}."
+        )
     if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
         raise Refused(f"The front matter has {', '.join(twice)} more than once.")
     return dict(pairs)
@@ -123,7 +127,7 @@ def _pair(line: str) -> tuple[str, str]:
 
 def demands(body: str) -> list[str]:
     """The points of the notice's first list, in order: what it demands."""
-    found: list[str] = []
+    points: list[str] = []
     depth = 0
     for token in parse(body):
         if token.type in {"bullet_list_open", "ordered_list_open"}:
@@ -131,9 +135,9 @@ def demands(body: str) -> list[str]:
         elif token.type in {"bullet_list_close", "ordered_list_close"}:
             depth -= 1
             if depth == 0:
-                return found
+                return points
         elif token.type == "list_item_open" and depth == 1:
-            found.append("")
+            points.append("")
         elif token.type == "inline" and depth >= 1:
-            found[-1] = f"{found[-1]} {token.content}".strip().replace("\n", " ").rstrip(";")
-    return found
+            points[-1] = f"{points[-1]} {token.content}".strip().replace("\n", " ").rstrip(";")
+    return points

@@ -104,11 +104,11 @@ def _plain(value: Any) -> Any:
 
 def _files() -> Iterator[tuple[str, bytes]]:
     """The keys that this service uses, wherever they lie, what was uploaded, and the erasures."""
-    var, known = settings().var_dir, settings()
-    yield "keys/SECRET_KEY", ",".join(known.secret_key).encode()
-    yield "keys/HASH_KEY", known.hash_key.encode()
+    var, config = settings().var_dir, settings()
+    yield "keys/SECRET_KEY", ",".join(config.secret_key).encode()
+    yield "keys/HASH_KEY", config.hash_key.encode()
     for name in ("dkim_key_file", "dkim_ed25519_key_file", "proof_key_file"):
-        if (path := getattr(known, name)) and Path(path).exists():
+        if (path := getattr(config, name)) and Path(path).exists():
             yield f"keys/{name.upper()}", Path(path).read_bytes()
     for pattern in (*KEY_FILES, "uploads/*.csv", "erasures.log"):
         for path in sorted(var.glob(pattern)):
@@ -164,10 +164,10 @@ def read_manifest(file: Path) -> dict[str, Any]:
 
 
 def _digest(member: IO[bytes]) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while part := member.read(1 << 20):
-        found.update(part)
-    return found.hexdigest()
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def key_of(file: Path, name: str) -> str:

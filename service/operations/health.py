@@ -44,22 +44,22 @@ REFUSALS = {
 
 def parts() -> dict[str, str]:
     """Each part, and `ok` or what is wrong with it in words."""
-    found = {"database": "ok", "redis": "ok"}
+    sentences = {"database": "ok", "redis": "ok"}
     try:
         with reading() as session:
             session.execute(text("SELECT version_num FROM alembic_version")).one()
     except SQLAlchemyError:
-        found["database"] = "cannot be read, or has not been migrated"
-    found["mail"] = _mail(found["database"])
+        sentences["database"] = "cannot be read, or has not been migrated"
+    sentences["mail"] = _mail(sentences["database"])
     try:
         queues.redis().set(PROBE, "", ex=10)
         for name in queues.QUEUES:
             working = Worker.count(connection=queues.redis(), queue=queues.rq_queue(name))
-            found[f"worker {name}"] = "ok" if working else "no worker listens"
-        found["clock"] = "ok" if queues.redis().exists(CLOCK) else "no clock has been seen for two minutes"
+            sentences[f"worker {name}"] = "ok" if working else "no worker listens"
+        sentences["clock"] = "ok" if queues.redis().exists(CLOCK) else "no clock has been seen for two minutes"
     except RedisError as error:
-        found["redis"] = _redis_words(error)
-    return found
+        sentences["redis"] = _redis_words(error)
+    return sentences
 
 
 def _redis_words(error: RedisError) -> str:

@@ -61,7 +61,7 @@ def about_mailing(session: Session, number: int, now: datetime) -> list[Problem]
 
 def of_parts(parts: Mapping[str, str]) -> list[Problem]:
     """The parts of the service (`health.parts`) that are not as they should be."""
-    return [_of_part(part, said) for part, said in parts.items() if said != "ok"]
+    return [_of_part(part, sentence) for part, sentence in parts.items() if sentence != "ok"]
 
 
 def _of_part(part: str, said: str) -> Problem:

@@ -66,10 +66,10 @@ def try_import(session: Session, key: str, _who: str, _now: datetime) -> None:
 
 def stop_import(session: Session, key: str, _who: str, now: datetime) -> None:
     number = row_id(key)
-    found = imports.find(session, number, lock=True)
-    if found.state not in {"judging", "taking"}:
+    import_row = imports.find(session, number, lock=True)
+    if import_row.state not in {"judging", "taking"}:
         raise Refused(OVER)
-    imports.drop(found, now)
+    imports.drop(import_row, now)
     failures.forget(session, "read_import", number)
 
 

@@ -63,10 +63,12 @@ def imports(session: Session, _now: datetime) -> Iterable[Problem]:
     """Files of people whose worker fails. One that cannot be read as a whole has ended, and its page says why."""
     failing = _by_row(session, "read_import")
     unfinished = (Import.state.in_(("judging", "taking")), Import.id.in_(failing))
-    for one in session.scalars(select(Import).where(*unfinished).order_by(Import.id)):
+    for import_row in session.scalars(select(Import).where(*unfinished).order_by(Import.id)):
         yield Problem(
-            f"import {one.id}", "File not read", f"Import {one.id} does not go on. {_why(failing[one.id])}",
-            failing[one.id].first_at, title=one.filename, page=f"/organise/imports/{one.id}", detail=failing[one.id].place,
+            f"import {import_row.id}", "File not read",
+            f"Import {import_row.id} does not go on. {_why(failing[import_row.id])}",
+            failing[import_row.id].first_at, title=import_row.filename,
+            page=f"/organise/imports/{import_row.id}", detail=failing[import_row.id].place,
             buttons=(Button("try import", "Try again now"), Button("stop import", "Drop the file", danger=True)),
             roles=ADMINISTRATORS,
         )  # fmt: skip

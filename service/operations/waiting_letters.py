@@ -176,8 +176,10 @@ def _to_officials(session: Session, now: datetime) -> list[Waiting]:
     letters = {row.id: Waiting(*row) for row in session.execute(late)}
     repeated = select(*COLUMNS, Failure).select_from(Failure).join(Message, Message.id == Failure.row_id)
     repeated = repeated.join(Delivery, Delivery.message_id == Message.id)
-    mine = (Failure.job == "deliver", Failure.count >= TWICE, Message.state.in_(("queued", "sending")))
-    return list((letters | {row.id: Waiting(*row) for row in session.execute(repeated.where(*mine).limit(MOST))}).values())
+    conditions = (Failure.job == "deliver", Failure.count >= TWICE, Message.state.in_(("queued", "sending")))
+    return list(
+        (letters | {row.id: Waiting(*row) for row in session.execute(repeated.where(*conditions).limit(MOST))}).values()
+    )
 
 
 def _offices(letters: Sequence[Waiting]) -> str:

@@ -94,10 +94,10 @@ def names(session: Session) -> dict[int, str]:
 
 def find(session: Session, number: int) -> Organiser:
     """Raises NotFound."""
-    found = session.get(Organiser, number) if 0 < number < 2**63 else None
-    if found is None or found.removed_at is not None:
+    organiser = session.get(Organiser, number) if 0 < number < 2**63 else None
+    if organiser is None or organiser.removed_at is not None:
         raise NotFound(f"there is no organiser {number}")
-    return found
+    return organiser
 
 
 def known(session: Session, email: str) -> Organiser | None:
@@ -116,8 +116,8 @@ def by_address(session: Session, email: str) -> Organiser:
 def new_link(session: Session, email: str, now: datetime) -> SignInLink:
     """A sign-in link to hand over; the oldest ends where there would be a fourth. Raises NotFound for a stranger's address."""
     organiser = by_address(session, email)
-    for one in _alive(session, organiser, now)[: 1 - MOST_LINKS]:
-        session.delete(one)
+    for old_link in _alive(session, organiser, now)[: 1 - MOST_LINKS]:
+        session.delete(old_link)
     link = SignInLink(key=links.new_key(), organiser_id=organiser.id, created_at=now, expires_at=now + LINK_LASTS)
     session.add(link)
     session.flush()
@@ -126,8 +126,8 @@ def new_link(session: Session, email: str, now: datetime) -> SignInLink:
 
 def _alive(session: Session, organiser: Organiser, now: datetime) -> list[SignInLink]:
     """Links that would sign in now, the oldest first."""
-    mine = (SignInLink.organiser_id == organiser.id, SignInLink.used_at.is_(None), SignInLink.expires_at > now)
-    return list(session.scalars(select(SignInLink).where(*mine).order_by(SignInLink.id)))
+    conditions = (SignInLink.organiser_id == organiser.id, SignInLink.used_at.is_(None), SignInLink.expires_at > now)
+    return list(session.scalars(select(SignInLink).where(*conditions).order_by(SignInLink.id)))
 
 
 def ask(session: Session, email: str, now: datetime) -> None:
@@ -143,8 +143,8 @@ def ask(session: Session, email: str, now: datetime) -> None:
 
 def _mailed_today(session: Session, organiser: Organiser, now: datetime) -> int:
     """How many links went by e-mail in 24 hours: anybody who knows the address can ask for them."""
-    mine = (Message.mailbox == organiser.mailbox, Message.mailing_id.is_(None), Message.kind == "sign_in")
-    lately = select(func.count()).select_from(Message).where(*mine, Message.created_at > now - timedelta(days=1))
+    conditions = (Message.mailbox == organiser.mailbox, Message.mailing_id.is_(None), Message.kind == "sign_in")
+    lately = select(func.count()).select_from(Message).where(*conditions, Message.created_at > now - timedelta(days=1))
     return session.scalar(lately) or 0
 
 
@@ -184,8 +184,14 @@ def _begin(session: Session, organiser_id: int, now: datetime, address: str, bro
 
 
 def signed_in(session: Session, key: str | None, now: datetime) -> OrganiserSession | None:
-    found = session.scalar(select(OrganiserSession).where(OrganiserSession.key_hash == _hash(key))) if key else None
-    return found if found is not None and found.expires_at > now and found.organiser.removed_at is None else None
+    organiser_session = session.scalar(select(OrganiserSession).where(OrganiserSession.key_hash == _hash(key))) if key else None
+    return (
+        organiser_session
+        if organiser_session is not None
+        and organiser_session.expires_at > now
+        and organiser_session.organiser.removed_at is None
+        else None
+    )
 
 
 def rotate(session: Session, signed: OrganiserSession) -> str:
@@ -201,14 +207,14 @@ def sign_out(session: Session, key: str) -> None:
 
 def sessions(session: Session, organiser: Organiser, now: datetime) -> list[OrganiserSession]:
     """Where this one is signed in, the newest first."""
-    mine = (OrganiserSession.organiser_id == organiser.id, OrganiserSession.expires_at > now)
-    return list(session.scalars(select(OrganiserSession).where(*mine).order_by(OrganiserSession.id.desc())))
+    conditions = (OrganiserSession.organiser_id == organiser.id, OrganiserSession.expires_at > now)
+    return list(session.scalars(select(OrganiserSession).where(*conditions).order_by(OrganiserSession.id.desc())))
 
 
 def end_session(session: Session, organiser: Organiser, number: int) -> None:
     """Ends one of this organiser's own sessions. Raises NotFound."""
-    mine = (OrganiserSession.organiser_id == organiser.id, OrganiserSession.id == (number if number < 2**63 else 0))
-    if not session.execute(delete(OrganiserSession).where(*mine).returning(OrganiserSession.id)).first():
+    conditions = (OrganiserSession.organiser_id == organiser.id, OrganiserSession.id == (number if number < 2**63 else 0))
+    if not session.execute(delete(OrganiserSession).where(*conditions).returning(OrganiserSession.id)).first():
         raise NotFound("this session has ended already")
 
 

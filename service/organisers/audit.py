@@ -48,8 +48,8 @@ def note(
 def digest(entry: AuditEntry) -> str:
     """SHA-256 over all that an entry says, and over the hash of the one before."""
     at = entry.at.astimezone(UTC).isoformat()
-    said = [entry.previous, at, entry.organiser_id, entry.act, entry.subject, entry.details, entry.address]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    fields = [entry.previous, at, entry.organiser_id, entry.act, entry.subject, entry.details, entry.address]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def person(mailbox: str) -> str:
@@ -61,14 +61,14 @@ def search(
     session: Session, *, words: str = "", organiser_id: int | None = None, before: int | None = None, limit: int = 100
 ) -> list[AuditEntry]:
     """Entries, the newest first; `words` is an act ("approve"), or what it was done to ("mailing 4")."""
-    wanted = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     if words:
-        wanted = wanted.where((AuditEntry.subject == words) | (AuditEntry.act == words))
+        statement = statement.where((AuditEntry.subject == words) | (AuditEntry.act == words))
     if organiser_id is not None:
-        wanted = wanted.where(AuditEntry.organiser_id == organiser_id)
+        statement = statement.where(AuditEntry.organiser_id == organiser_id)
     if before is not None:
-        wanted = wanted.where(AuditEntry.id < before)
-    return list(session.scalars(wanted))
+        statement = statement.where(AuditEntry.id < before)
+    return list(session.scalars(statement))
 
 
 def every(session: Session) -> Iterator[AuditEntry]:
@@ -82,9 +82,9 @@ def every(session: Session) -> Iterator[AuditEntry]:
 
 def row(entry: AuditEntry) -> list[str]:
     """An entry as a line of CSV."""
-    said = (entry.act, entry.subject, json.dumps(entry.details, ensure_ascii=False), entry.address)
+    cells = (entry.act, entry.subject, json.dumps(entry.details, ensure_ascii=False), entry.address)
     who = str(entry.organiser_id or "")
-    return [str(entry.id), entry.at.isoformat(), who, *map(plain_cell, said), entry.previous, entry.hash]
+    return [str(entry.id), entry.at.isoformat(), who, *map(plain_cell, cells), entry.previous, entry.hash]
 
 
 def verify(session: Session) -> tuple[int, str, str]:

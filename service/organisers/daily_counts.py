@@ -24,13 +24,13 @@ STATES = {"signatures": ("pending", "confirmed", "withdrawn", "struck"), "subscr
 
 def count(session: Session, now: datetime) -> list[Day]:
     """The last days counted again: what was asked then may have been confirmed since."""
-    found = []
+    days = []
     for back in range(LOOKED_BACK):
         day = (now - timedelta(days=back)).astimezone(UTC).date()
         for what in KINDS:
             counts = _counted(session, what, day)
-            found += [Day(day=day, what=what, domain=name, requested=a, confirmed=b) for name, (a, b) in counts.items()]
-    return found
+            days += [Day(day=day, what=what, domain=name, requested=a, confirmed=b) for name, (a, b) in counts.items()]
+    return days
 
 
 def keep(session: Session, counted: list[Day], now: datetime) -> None:
@@ -45,19 +45,19 @@ def _counted(session: Session, what: str, day: date) -> dict[str, tuple[int, int
     model = KINDS[what]
     begins = datetime.combine(day, time(), UTC)
     host = _domain(session, model.email)
-    wanted = (
+    statement = (
         select(host, func.count(), func.sum(case((model.confirmed_at.is_not(None), 1), else_=0)))
         .where(model.state.in_(STATES[what]), model.created_at >= begins, model.created_at < begins + timedelta(days=1))
         .where(model.email != "", or_(model.confirmed_at.is_(None), model.confirmed_at != model.created_at))
         .group_by(host)
         .order_by(func.count().desc())
     )
-    found: dict[str, tuple[int, int]] = {}
-    for name, requested, confirmed in session.execute(wanted):
-        key = name if len(found) < TOP and requested >= SMALLEST else OTHERS
-        before = found.get(key, (0, 0))
-        found[key] = before[0] + requested, before[1] + int(confirmed or 0)
-    return found
+    counts: dict[str, tuple[int, int]] = {}
+    for name, requested, confirmed in session.execute(statement):
+        key = name if len(counts) < TOP and requested >= SMALLEST else OTHERS
+        before = counts.get(key, (0, 0))
+        counts[key] = before[0] + requested, before[1] + int(confirmed or 0)
+    return counts
 
 
 def _domain(session: Session, email: Any) -> Any:
@@ -83,14 +83,14 @@ def by_day(session: Session, what: str, now: datetime, days: int = 30) -> list[B
     first = now.astimezone(UTC).date() - timedelta(days=days - 1)
     columns = (Day.day, func.sum(Day.requested), func.sum(Day.confirmed))
     rows = session.execute(select(*columns).where(Day.what == what, Day.day >= first).group_by(Day.day))
-    found = {day: (int(requested), int(confirmed)) for day, requested, confirmed in rows}
+    counts = {day: (int(requested), int(confirmed)) for day, requested, confirmed in rows}
     every = (first + timedelta(days=number) for number in range(days))
-    return [Bar(f"{day.day} {day:%b}", *found.get(day, (0, 0))) for day in every]
+    return [Bar(f"{day.day} {day:%b}", *counts.get(day, (0, 0))) for day in every]
 
 
 def by_domain(session: Session, now: datetime, days: int = 7) -> list[Bar]:
     """The receiving domains that asked most in the last days: one whose filter eats our letters confirms less than others."""
     first = now.astimezone(UTC).date() - timedelta(days=days - 1)
     requested = func.sum(Day.requested)
-    wanted = select(Day.domain, requested, func.sum(Day.confirmed)).where(Day.day >= first).group_by(Day.domain)
-    return [Bar(name, int(a), int(b)) for name, a, b in session.execute(wanted.order_by(requested.desc()).limit(10))]
+    statement = select(Day.domain, requested, func.sum(Day.confirmed)).where(Day.day >= first).group_by(Day.domain)
+    return [Bar(name, int(a), int(b)) for name, a, b in session.execute(statement.order_by(requested.desc()).limit(10))]

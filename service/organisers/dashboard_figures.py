@@ -29,8 +29,8 @@ class Desk:
 
 
 def of(session: Session) -> Desk:
-    found = list(session.scalars(select(Mailing).where(Mailing.state.in_(ACTIVE)).order_by(Mailing.id.desc())))
-    by_state = {state: [one for one in found if one.state == state] for state in ACTIVE}
+    mailings = list(session.scalars(select(Mailing).where(Mailing.state.in_(ACTIVE)).order_by(Mailing.id.desc())))
+    by_state = {state: [mailing for mailing in mailings if mailing.state == state] for state in ACTIVE}
     return Desk(
         by_state["submitted"], by_state["approved"], by_state["sending"],
         _over_the_line(session), _bounced(session), proposals.waiting(session),
@@ -42,14 +42,14 @@ def _over_the_line(session: Session) -> list[tuple[Mailing, float]]:
     last = list(session.scalars(select(Mailing).where(Mailing.state == "sent").order_by(Mailing.id.desc()).limit(RECENT)))
     rows = session.execute(
         select(Tally.mailing_id, Tally.state, Tally.count).where(
-            Tally.mailing_id.in_([one.id for one in last]), Tally.state.in_(("accepted", "complained"))
+            Tally.mailing_id.in_([mailing.id for mailing in last]), Tally.state.in_(("accepted", "complained"))
         )
     )
     counts: dict[int, dict[str, int]] = {}
     for number, state, count in rows:
         counts.setdefault(number, {})[state] = count
-    shares = [(one, _share(counts.get(one.id, {}))) for one in last]
-    return [(one, share) for one, share in shares if share >= SPAM_LINE]
+    shares = [(mailing, _share(counts.get(mailing.id, {}))) for mailing in last]
+    return [(mailing, share) for mailing, share in shares if share >= SPAM_LINE]
 
 
 def _share(counts: dict[str, int]) -> float:
@@ -58,5 +58,5 @@ def _share(counts: dict[str, int]) -> float:
 
 
 def _bounced(session: Session) -> list[Official]:
-    wanted = select(Official).where(Official.bounced_at.is_not(None), Official.removed_at.is_(None))
-    return list(session.scalars(wanted.order_by(Official.id)))
+    statement = select(Official).where(Official.bounced_at.is_not(None), Official.removed_at.is_(None))
+    return list(session.scalars(statement.order_by(Official.id)))

@@ -37,8 +37,8 @@ def note(session: Session, organiser: Organiser, what: str, address: str, now: d
 
 def lately(session: Session, organiser: Organiser, now: datetime) -> int:
     """How many were wrong in the last day, at most MOST."""
-    mine = (AuditEntry.organiser_id == organiser.id, AuditEntry.act == ACT, AuditEntry.at > now - WITHIN)
-    wrong = select(AuditEntry.id).where(*mine).order_by(AuditEntry.id.desc()).limit(MOST).subquery()
+    conditions = (AuditEntry.organiser_id == organiser.id, AuditEntry.act == ACT, AuditEntry.at > now - WITHIN)
+    wrong = select(AuditEntry.id).where(*conditions).order_by(AuditEntry.id.desc()).limit(MOST).subquery()
     return session.scalar(select(func.count()).select_from(wrong)) or 0
 
 

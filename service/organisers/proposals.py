@@ -36,10 +36,10 @@ def propose(
 
 
 def hold(session: Session, number: int) -> Proposal:
-    found = session.get(Proposal, number if number < 2**63 else 0, with_for_update=True)
-    if found is None:
+    proposal = session.get(Proposal, number if number < 2**63 else 0, with_for_update=True)
+    if proposal is None:
         raise NotFound(f"there is no proposal {number}")
-    return found
+    return proposal
 
 
 def decide(session: Session, proposal: Proposal, verdict: str, organiser: Organiser, now: datetime) -> None:

@@ -93,8 +93,8 @@ def new_recovery_codes(session: Session, organiser: Organiser) -> list[str]:
 
 
 def recovery_codes_left(session: Session, organiser: Organiser) -> int:
-    mine = (RecoveryCode.organiser_id == organiser.id, RecoveryCode.used_at.is_(None))
-    return session.scalar(select(func.count()).select_from(RecoveryCode).where(*mine)) or 0
+    conditions = (RecoveryCode.organiser_id == organiser.id, RecoveryCode.used_at.is_(None))
+    return session.scalar(select(func.count()).select_from(RecoveryCode).where(*conditions)) or 0
 
 
 def show(session: Session, organiser: Organiser, signed: OrganiserSession, code: str, now: datetime) -> None:
@@ -110,23 +110,25 @@ def show(session: Session, organiser: Organiser, signed: OrganiserSession, code:
 def _take_code(session: Session, organiser: Organiser, code: str, now: datetime) -> bool:
     if organiser.totp_sealed is None or (step := _step(encryption.unseal(organiser.totp_sealed), code, now)) is None:
         return False
-    mine = (Organiser.id == organiser.id, Organiser.totp_step < step)
-    return session.execute(update(Organiser).where(*mine).values(totp_step=step).returning(Organiser.id)).first() is not None
+    conditions = (Organiser.id == organiser.id, Organiser.totp_step < step)
+    return (
+        session.execute(update(Organiser).where(*conditions).values(totp_step=step).returning(Organiser.id)).first() is not None
+    )
 
 
 def _step(secret: str, code: str, now: datetime) -> int | None:
     """The time step that this code belongs to."""
     typed, current = "".join(code.split()), int(now.timestamp()) // STEP_SECONDS
-    known = pyotp.TOTP(secret)
+    totp = pyotp.TOTP(secret)
     for step in (current + near for near in AROUND):
-        if hmac.compare_digest(known.generate_otp(step).encode(), typed.encode()):
+        if hmac.compare_digest(totp.generate_otp(step).encode(), typed.encode()):
             return step
     return None
 
 
 def _take_recovery_code(session: Session, organiser: Organiser, code: str, now: datetime) -> bool:
-    mine = (RecoveryCode.organiser_id == organiser.id, RecoveryCode.used_at.is_(None))
-    statement = update(RecoveryCode).where(*mine, RecoveryCode.hash == _hash(code)).values(used_at=now)
+    conditions = (RecoveryCode.organiser_id == organiser.id, RecoveryCode.used_at.is_(None))
+    statement = update(RecoveryCode).where(*conditions, RecoveryCode.hash == _hash(code)).values(used_at=now)
     return session.execute(statement.returning(RecoveryCode.id)).first() is not None
 
 

@@ -25,20 +25,20 @@ LONGEST = 5_000
 def read_form(fields: Mapping[str, str]) -> dict[str, str]:
     """Checks a form's fields. Raises Refused."""
     errors: dict[str, str] = {}
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for field, check in (("name", person_names.person), ("email", email_addresses.parse)):
         try:
-            found[field] = check(fields.get(field, ""), field)
+            values[field] = check(fields.get(field, ""), field)
         except Refused as refused:
             errors |= refused.errors
-    found["text"] = control.clean(control.BIDI.sub("", fields.get("text", ""))).strip()
-    if not found["text"]:
+    values["text"] = control.clean(control.BIDI.sub("", fields.get("text", ""))).strip()
+    if not values["text"]:
         errors["text"] = "Tell us what happened."
-    elif len(found["text"]) > LONGEST:
+    elif len(values["text"]) > LONGEST:
         errors["text"] = f"Use at most {LONGEST:,} characters."
     if errors:
         raise Refused(**errors)
-    return found
+    return values
 
 
 def take(session: Session, fields: dict[str, str], now: datetime) -> Complaint:

@@ -40,13 +40,13 @@ def note(mailbox: str, now: datetime) -> None:
 
 def since(when: datetime, session: Session | None = None) -> set[str]:
     """Keyed hashes of the mailboxes erased after a time, by the file and, where it is there, by the database itself."""
-    found = set()
+    hashes = set()
     if path().exists():
         for line in path().read_text().splitlines():
             at, _, hashed = line.partition(" ")
             if hashed and datetime.fromisoformat(at) > when:
-                found.add(hashed)
+                hashes.add(hashed)
     if session is not None:
         erased = select(Suppression.hash).where(Suppression.cause == "erased", Suppression.at > when)
-        found |= set(session.scalars(erased))
-    return found
+        hashes |= set(session.scalars(erased))
+    return hashes

@@ -44,17 +44,17 @@ def search(session: Session, words: str, clp: str) -> list[Found]:
     words, clp = words.strip(), clp.strip()
     if len(words) < SHORTEST and len(clp) < SHORTEST:
         raise Refused(words="Enter the beginning of an address or of a name, or a local party: at least two letters.")
-    found: dict[str, Found] = {}
+    people: dict[str, Found] = {}
     for kind, model in KINDS.items():
-        wanted = [*matching(session, model, words)] + ([func.lower(model.clp) == clp.casefold()] if clp else [])
+        conditions = [*matching(session, model, words)] + ([func.lower(model.clp) == clp.casefold()] if clp else [])
         columns = (model.mailbox, model.id, model.email, model.name, model.clp, model.state)
         order = () if words else (model.id,)  # with words the index of words is quicker than any order
-        for row in session.execute(select(*columns).where(*wanted).order_by(*order).limit(MOST)):
-            found.setdefault(row[0], Found(kind, *row[1:]))
+        for row in session.execute(select(*columns).where(*conditions).order_by(*order).limit(MOST)):
+            people.setdefault(row[0], Found(kind, *row[1:]))
     if "@" in words and not clp:
         for mailbox, number in _who_wrote(session, words):
-            found.setdefault(mailbox, Found(WROTE, number, mailbox, "", "", "wrote to us"))
-    return sorted(found.values(), key=lambda one: (one.name.casefold(), one.email))[:MOST]
+            people.setdefault(mailbox, Found(WROTE, number, mailbox, "", "", "wrote to us"))
+    return sorted(people.values(), key=lambda one: (one.name.casefold(), one.email))[:MOST]
 
 
 def _who_wrote(session: Session, words: str) -> list[tuple[str, int]]:
@@ -62,8 +62,8 @@ def _who_wrote(session: Session, words: str) -> list[tuple[str, int]]:
     begins = _begins(
         Arrival.mailbox, email_addresses.mailbox(words), postgresql=session.get_bind().dialect.name == "postgresql"
     )
-    wanted = select(Arrival.mailbox, func.max(Arrival.id)).where(Arrival.mailbox.is_not(None), begins)
-    return [(str(mailbox), number) for mailbox, number in session.execute(wanted.group_by(Arrival.mailbox).limit(MOST))]
+    statement = select(Arrival.mailbox, func.max(Arrival.id)).where(Arrival.mailbox.is_not(None), begins)
+    return [(str(mailbox), number) for mailbox, number in session.execute(statement.group_by(Arrival.mailbox).limit(MOST))]
 
 
 def matching(session: Session, model: Any, words: str) -> list[ColumnElement[bool]]:

@@ -104,8 +104,8 @@ def _strangers(session: Session, now: datetime) -> int:
 
 
 def _letters(session: Session, now: datetime) -> int:
-    mine = (Message.mailing_id.is_(None), Message.kind.not_in(TO_OFFICIALS))
-    settled = select(Message.id).where(*mine, *_settled_before(now - timedelta(days=30)))
+    conditions = (Message.mailing_id.is_(None), Message.kind.not_in(TO_OFFICIALS))
+    settled = select(Message.id).where(*conditions, *_settled_before(now - timedelta(days=30)))
     return _delete(session, Letter, Letter.message_id.in_(settled))
 
 
@@ -134,8 +134,8 @@ def _names(session: Session, now: datetime) -> int:
     rows = session.scalars(select(Signature).where(Signature.edition_id.in_(closed), Signature.email != "").limit(BATCH)).all()
     hashes = dict(session.execute(select(Edition.id, Edition.hash).where(Edition.id.in_(closed))).tuples().all())
     for row in rows:
-        mine = (Consent.mailbox == row.mailbox, Consent.purpose == f"sign:{hashes[row.edition_id]}")
-        session.execute(update(Consent).where(*mine).values(mailbox=keyed_hash(row.mailbox)))
+        conditions = (Consent.mailbox == row.mailbox, Consent.purpose == f"sign:{hashes[row.edition_id]}")
+        session.execute(update(Consent).where(*conditions).values(mailbox=keyed_hash(row.mailbox)))
         row.mailbox = row.name_key = keyed_hash(f"{row.mailbox} {row.name_key}")
         row.email = row.name = row.clp = row.office = ""
         row.display = "count"

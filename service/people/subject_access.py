@@ -63,19 +63,19 @@ def of(session: Session, mailbox: str) -> Holdings:
 
 def signature(session: Session, mailbox: str, signature_id: str) -> Signature:
     """One of this mailbox's signatures; anybody else's does not exist here. Raises NotFound."""
-    mine = (Signature.mailbox == mailbox, Signature.id == _number(signature_id))
-    found = session.scalar(select(Signature).where(*mine))
-    if found is None:
+    conditions = (Signature.mailbox == mailbox, Signature.id == _number(signature_id))
+    signature = session.scalar(select(Signature).where(*conditions))
+    if signature is None:
         raise NotFound("no such signature")
-    return found
+    return signature
 
 
 def subscription(session: Session, mailbox: str, subscription_id: str) -> Subscription:
-    mine = (Subscription.mailbox == mailbox, Subscription.id == _number(subscription_id))
-    found = session.scalar(select(Subscription).where(*mine))
-    if found is None:
+    conditions = (Subscription.mailbox == mailbox, Subscription.id == _number(subscription_id))
+    subscription = session.scalar(select(Subscription).where(*conditions))
+    if subscription is None:
         raise NotFound("no such subscription")
-    return found
+    return subscription
 
 
 def _number(text: str) -> int:
@@ -87,41 +87,44 @@ def export(session: Session, held: Holdings) -> dict[str, object]:
     return {
         "mailbox": held.mailbox,
         "signatures": [
-            {"notice": notice.title, "edition": edition.hash, "name": one.name, "email": one.email, "clp": one.clp,
-             "office": one.office, "display": one.display, "state": one.state, "number": one.sequence,
-             "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at), "withdrawn_at": _iso(one.withdrawn_at),
-             "struck_at": _iso(one.struck_at), "hidden_at": _iso(one.hidden_at),
-             "nonce": one.nonce.hex() if one.nonce else None, "mark_of_the_visitor_who_confirmed": one.visitor}
-            for one, edition, notice in held.signatures
+            {"notice": notice.title, "edition": edition.hash, "name": row.name, "email": row.email, "clp": row.clp,
+             "office": row.office, "display": row.display, "state": row.state, "number": row.sequence,
+             "asked_at": _iso(row.created_at), "confirmed_at": _iso(row.confirmed_at), "withdrawn_at": _iso(row.withdrawn_at),
+             "struck_at": _iso(row.struck_at), "hidden_at": _iso(row.hidden_at),
+             "nonce": row.nonce.hex() if row.nonce else None, "mark_of_the_visitor_who_confirmed": row.visitor}
+            for row, edition, notice in held.signatures
         ],
         "subscriptions": [
-            {"list": one.mailing_list.title, "name": one.name, "email": one.email, "clp": one.clp, "office": one.office,
-             "state": one.state, "asked_at": _iso(one.created_at), "confirmed_at": _iso(one.confirmed_at),
-             "left_at": _iso(one.left_at)}
-            for one in held.subscriptions
+            {"list": subscription.mailing_list.title, "name": subscription.name, "email": subscription.email,
+             "clp": subscription.clp, "office": subscription.office, "state": subscription.state,
+             "asked_at": _iso(subscription.created_at), "confirmed_at": _iso(subscription.confirmed_at),
+             "left_at": _iso(subscription.left_at)}
+            for subscription in held.subscriptions
         ],
         "consents": [
-            {"purpose": one.purpose, "act": one.act, "channel": one.channel, "wording": one.wording,
-             "wording_sha256": one.wording_hash, "at": _iso(one.at)}
-            for one in held.consents
+            {"purpose": consent.purpose, "act": consent.act, "channel": consent.channel, "wording": consent.wording,
+             "wording_sha256": consent.wording_hash, "at": _iso(consent.at)}
+            for consent in held.consents
         ],
         "letters": [
-            {"kind": one.kind, "to": one.email, "state": one.state, "at": _iso(one.created_at),
-             "server_said": one.reply_text, "mark_of_who_asked": one.asked_by}
-            for one in held.letters
+            {"kind": letter.kind, "to": letter.email, "state": letter.state, "at": _iso(letter.created_at),
+             "server_said": letter.reply_text, "mark_of_who_asked": letter.asked_by}
+            for letter in held.letters
         ],
         "updates": _updates(session, held),
         "requests": _requests(session, held),
         "complaints": _complaints(session, held),
         "came_in": [
-            {"kind": one.kind, "at": _iso(one.received_at), "what_came_of_it": one.outcome, "from": one.written_by,
-             "subject": one.subject, "text": one.body, "files": one.files, "envelope_from": one.sender,
-             "to": one.recipient, "address_of_the_machine_that_brought_it": one.peer}
-            for one in held.arrivals
+            {"kind": arrival.kind, "at": _iso(arrival.received_at), "what_came_of_it": arrival.outcome,
+             "from": arrival.written_by, "subject": arrival.subject, "text": arrival.body, "files": arrival.files,
+             "envelope_from": arrival.sender,
+             "to": arrival.recipient, "address_of_the_machine_that_brought_it": arrival.peer}
+            for arrival in held.arrivals
         ],
         "failures": [
-            {"kind": one.kind, "at": _iso(one.at), "status": one.status, "server_said": one.text, "domain": one.domain}
-            for one in held.failures
+            {"kind": failure.kind, "at": _iso(failure.at), "status": failure.status,
+             "server_said": failure.text, "domain": failure.domain}
+            for failure in held.failures
         ],
         "not_written_to": held.barrier and {"because": held.barrier.cause, "since": _iso(held.barrier.at)},
     }  # fmt: skip
@@ -132,30 +135,33 @@ def _updates(session: Session, held: Holdings) -> list[dict[str, object]]:
     rows = session.execute(
         select(Message, Mailing.subject)
         .join(Mailing, Mailing.id == Message.mailing_id)
-        .where(Message.subscription_id.in_([one.id for one in held.subscriptions]), Message.mailing_id.in_(select(Mailing.id)))
+        .where(
+            Message.subscription_id.in_([subscription.id for subscription in held.subscriptions]),
+            Message.mailing_id.in_(select(Mailing.id)),
+        )
         .order_by(Message.id)
     )
     return [
-        {"subject": subject, "state": one.state, "at": _iso(one.settled_at or one.created_at), "server_said": one.reply_text}
-        for one, subject in rows
+        {"subject": subject, "state": row.state, "at": _iso(row.settled_at or row.created_at), "server_said": row.reply_text}
+        for row, subject in rows
     ]
 
 
 def _requests(session: Session, held: Holdings) -> list[dict[str, object]]:
-    found = session.scalars(select(Request).where(Request.mailbox == held.mailbox).order_by(Request.id))
+    requests = session.scalars(select(Request).where(Request.mailbox == held.mailbox).order_by(Request.id))
     return [
-        {"purpose": one.purpose, "email": one.email, "at": _iso(one.created_at), "used_at": _iso(one.used_at),
-         "ends_at": _iso(one.expires_at), "forms": [item.details for item in one.items]}
-        for one in found
+        {"purpose": row.purpose, "email": row.email, "at": _iso(row.created_at), "used_at": _iso(row.used_at),
+         "ends_at": _iso(row.expires_at), "forms": [item.details for item in row.items]}
+        for row in requests
     ]  # fmt: skip
 
 
 def _complaints(session: Session, held: Holdings) -> list[dict[str, object]]:
-    found = session.scalars(select(Complaint).where(Complaint.email != "").order_by(Complaint.id))
+    complaints = session.scalars(select(Complaint).where(Complaint.email != "").order_by(Complaint.id))
     return [
-        {"reference": one.reference, "name": one.name, "email": one.email, "text": one.text, "state": one.state,
-         "at": _iso(one.received_at), "answered_at": _iso(one.answered_at)}
-        for one in found if email_addresses.mailbox(one.email) == held.mailbox
+        {"reference": row.reference, "name": row.name, "email": row.email, "text": row.text, "state": row.state,
+         "at": _iso(row.received_at), "answered_at": _iso(row.answered_at)}
+        for row in complaints if email_addresses.mailbox(row.email) == held.mailbox
     ]  # fmt: skip
 
 

@@ -35,21 +35,25 @@ class Happening(NamedTuple):
 
 def of(session: Session, mailbox: str) -> list[Happening]:
     """All that happened with a mailbox, the newest first."""
-    found = [
+    events = [
         happening
         for kind in (_consents, _signatures, _letters, _copies, _arrivals, _failures, _audit)
         for happening in kind(session, mailbox)
     ]
     if (suppression := suppression_of(session, mailbox)) is not None:
-        found.append(Happening(suppression.at, "Written to no more", suppression.reason))
+        events.append(Happening(suppression.at, "Written to no more", suppression.reason))
     if (hold := hold_of(session, mailbox)) is not None:
-        found.append(Happening(hold.at, "Not written to until an organiser has looked", "far more failed than is usual"))
-    return sorted(found, key=lambda one: one.at, reverse=True)
+        events.append(Happening(hold.at, "Not written to until an organiser has looked", "far more failed than is usual"))
+    return sorted(events, key=lambda one: one.at, reverse=True)
 
 
 def _consents(session: Session, mailbox: str) -> Iterator[Happening]:
-    for one in session.scalars(select(Consent).where(Consent.mailbox == mailbox).order_by(Consent.id.desc()).limit(MOST)):
-        yield Happening(one.at, f"{ACTS.get(one.act, one.act)} {_purpose(one.purpose)}, by {one.channel}", one.wording)
+    for consent in session.scalars(select(Consent).where(Consent.mailbox == mailbox).order_by(Consent.id.desc()).limit(MOST)):
+        yield Happening(
+            consent.at,
+            f"{ACTS.get(consent.act, consent.act)} {_purpose(consent.purpose)}, by {consent.channel}",
+            consent.wording,
+        )
 
 
 def _purpose(purpose: str) -> str:
@@ -64,21 +68,23 @@ def _signatures(session: Session, mailbox: str) -> Iterator[Happening]:
         .join(Notice, Notice.id == Edition.notice_id)
         .where(Signature.mailbox == mailbox)
     )
-    for one, title in rows:
-        steps = ((one.confirmed_at, "Signed"), (one.withdrawn_at, "Withdrew"), (one.struck_at, "Struck out:"))
+    for signature, title in rows:
+        steps = ((signature.confirmed_at, "Signed"), (signature.withdrawn_at, "Withdrew"), (signature.struck_at, "Struck out:"))
         for at, verb in steps:
             if at is not None:
-                yield Happening(at, f"{verb} “{title}” as {one.name}", f"number {one.sequence}" if one.sequence else "")
+                yield Happening(
+                    at, f"{verb} “{title}” as {signature.name}", f"number {signature.sequence}" if signature.sequence else ""
+                )
 
 
 def _letters(session: Session, mailbox: str) -> Iterator[Happening]:
-    mine = select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
-    letters = list(session.scalars(mine.order_by(Message.created_at.desc()).limit(MOST)))
-    for tried in session.scalars(select(Attempt).where(Attempt.message_id.in_([one.id for one in letters]))):
+    statement = select(Message).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
+    letters = list(session.scalars(statement.order_by(Message.created_at.desc()).limit(MOST)))
+    for tried in session.scalars(select(Attempt).where(Attempt.message_id.in_([letter.id for letter in letters]))):
         yield Happening(tried.at, f"Letter {tried.message_id} tried", _replies(tried))
-    for one in letters:
-        kind = LETTERS.get(one.kind, one.kind.replace("_", " "))
-        yield Happening(one.created_at, f"Letter {one.id} {kind}: {one.state}", _reply(one))
+    for letter in letters:
+        kind = LETTERS.get(letter.kind, letter.kind.replace("_", " "))
+        yield Happening(letter.created_at, f"Letter {letter.id} {kind}: {letter.state}", _reply(letter))
 
 
 def _reply(message: Message) -> str:
@@ -86,34 +92,38 @@ def _reply(message: Message) -> str:
 
 
 def _replies(attempt: Attempt) -> str:
-    said = [f"{one.get('command', '')} {one.get('code', '')} {one.get('text', '')}".strip() for one in attempt.replies[-3:]]
-    return "; ".join(said) or attempt.outcome
+    replies = [
+        f"{reply.get('command', '')} {reply.get('code', '')} {reply.get('text', '')}".strip() for reply in attempt.replies[-3:]
+    ]
+    return "; ".join(replies) or attempt.outcome
 
 
 def _copies(session: Session, mailbox: str) -> Iterator[Happening]:
     """Copies of mailings, found mailing by mailing in the index of each: all that a million others got is left alone."""
-    mine = list(session.scalars(select(Subscription.id).where(Subscription.mailbox == mailbox)))
+    subscription_ids = list(session.scalars(select(Subscription.id).where(Subscription.mailbox == mailbox)))
     rows = session.execute(
         select(Message, Mailing.subject)
         .join(Mailing, Mailing.id == Message.mailing_id)
-        .where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(mine))
+        .where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(subscription_ids))
     )
-    for one, subject in rows:
-        yield Happening(one.settled_at or one.created_at, f"Update “{subject}”: {one.state}", _reply(one))
+    for copy, subject in rows:
+        yield Happening(copy.settled_at or copy.created_at, f"Update “{subject}”: {copy.state}", _reply(copy))
 
 
 def _arrivals(session: Session, mailbox: str) -> Iterator[Happening]:
-    for one in session.scalars(select(Arrival).where(Arrival.mailbox == mailbox).order_by(Arrival.id.desc()).limit(MOST)):
-        yield Happening(one.received_at, f"Mail came in: {one.kind or 'not read yet'}", one.outcome)
+    for arrival in session.scalars(select(Arrival).where(Arrival.mailbox == mailbox).order_by(Arrival.id.desc()).limit(MOST)):
+        yield Happening(arrival.received_at, f"Mail came in: {arrival.kind or 'not read yet'}", arrival.outcome)
 
 
 def _failures(session: Session, mailbox: str) -> Iterator[Happening]:
-    mine = Bounce.hash == keyed_hash(mailbox)
-    for one in session.scalars(select(Bounce).where(mine).order_by(Bounce.id.desc()).limit(MOST)):
-        yield Happening(one.at, FAILURES.get(one.kind, f"Came back: {one.kind}"), f"{one.status} {one.text}".strip())
+    condition = Bounce.hash == keyed_hash(mailbox)
+    for bounce in session.scalars(select(Bounce).where(condition).order_by(Bounce.id.desc()).limit(MOST)):
+        yield Happening(
+            bounce.at, FAILURES.get(bounce.kind, f"Came back: {bounce.kind}"), f"{bounce.status} {bounce.text}".strip()
+        )
 
 
 def _audit(session: Session, mailbox: str) -> Iterator[Happening]:
-    for one in audit.search(session, words=audit.person(mailbox)):
-        who = f"Organiser {one.organiser_id}" if one.organiser_id else "A command"
-        yield Happening(one.at, f"{who}: {one.act}", str(one.details.get("reason", "")))
+    for entry in audit.search(session, words=audit.person(mailbox)):
+        who = f"Organiser {entry.organiser_id}" if entry.organiser_id else "A command"
+        yield Happening(entry.at, f"{who}: {entry.act}", str(entry.details.get("reason", "")))

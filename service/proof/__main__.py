@@ -48,7 +48,9 @@ def main(words: list[str]) -> int:
 
 def _certificates(path: Path) -> tuple[bytes, ...]:
     try:
-        return tuple(one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(path.read_bytes()))
+        return tuple(
+            certificate.public_bytes(Encoding.DER) for certificate in x509.load_pem_x509_certificates(path.read_bytes())
+        )
     except ValueError:
         raise Unreadable(f"{path.name} cannot be read: it holds no certificates.") from None
 
@@ -65,7 +67,7 @@ def in_words(findings: list[Finding]) -> str:
 
 def _say(sentence: str) -> None:
     """No control characters: a file's name or words must not speak for us on a terminal."""
-    sys.stdout.write("".join(one if one.isprintable() else "�" for one in sentence) + "\n")
+    sys.stdout.write("".join(character if character.isprintable() else "�" for character in sentence) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
     asked = json.load(sys.stdin.buffer)
     files = [(name, base64.b64decode(content)) for name, content in asked["files"]]
-    known = tuple(base64.b64decode(one) for one in asked["authorities"])
-    trust = Trust(keys=asked["keys"], issued=frozenset(asked["issued"]), authorities=known)
+    authorities = tuple(base64.b64decode(authority) for authority in asked["authorities"])
+    trust = Trust(keys=asked["keys"], issued=frozenset(asked["issued"]), authorities=authorities)
     try:
         answer = {"findings": verify(files, datetime.fromisoformat(asked["now"]), trust), "problem": ""}
     except Unreadable as error:

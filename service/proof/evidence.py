@@ -24,9 +24,9 @@ def document(notice: str, records: list[Document], head: str) -> Document:
 
 def hashes(notice: str, records: list[Document]) -> list[str]:
     """The hash of each record in turn. Raises ValueError that says which record does not follow on the one before it."""
-    found = [BEGINNING]
+    chain = [BEGINNING]
     for number, record in enumerate(records, 1):
-        if (record["notice"], record["number"], record["previous"]) != (notice, number, found[-1]):
+        if (record["notice"], record["number"], record["previous"]) != (notice, number, chain[-1]):
             raise ValueError(f"record {number} does not follow on the one before it: one was changed, left out or added")
-        found.append(sha256(b"undersigned evidence 1\n" + encode(record)))
-    return found
+        chain.append(sha256(b"undersigned evidence 1\n" + encode(record)))
+    return chain

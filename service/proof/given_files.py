@@ -96,7 +96,7 @@ class Given:
         headers, parts = read_mail(content)
         files = [part for part in parts if part.filename]
         names = [part.filename for part in files]
-        if twice := [one for one in names if names.count(one) > 1]:
+        if twice := [name for name in names if names.count(name) > 1]:
             raise Unreadable(f"it has two files called {twice[0]}, of which a mail program may show the other one")
         ours = [part for part in files if part.filename in (MANIFEST, RECEIPT)]
         if not ours:

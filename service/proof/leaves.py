@@ -41,7 +41,7 @@ def entry(act: str, nonce: bytes, statement: Document) -> bytes:
 def write(edition_hash: str, entries: Iterable[bytes]) -> Iterator[str]:
     """All leaves of a tree as lines of text: anybody can take the totals and the head of them again."""
     yield f"{FIRST_LINE} {edition_hash}\n"
-    yield from (f"{NAMES[one[:1]]} {one[1:].hex()}\n" for one in entries)
+    yield from (f"{NAMES[entry[:1]]} {entry[1:].hex()}\n" for entry in entries)
 
 
 def read(text: str) -> tuple[str, list[tuple[str, bytes]]]:

@@ -74,18 +74,18 @@ def read(name: str, file: bytes) -> Signed:
 
 def check_keys(name: str, document: Document, trust: Trust) -> Findings:
     """A document of keys: each is what its fingerprint says, and endorsed by the one before it; an old copy is a beginning."""
-    known = document["keys"]
+    published = document["keys"]
     theirs = trust.keys or document
-    shorter = min(len(known), len(theirs["keys"]))
-    if document["service"] == theirs["service"] and known[:shorter] != theirs["keys"][:shorter]:
+    shorter = min(len(published), len(theirs["keys"]))
+    if document["service"] == theirs["service"] and published[:shorter] != theirs["keys"][:shorter]:
         yield Finding(False, f"{name}: these are not the keys that {theirs['service']} published.")
     elif document["service"] != theirs["service"]:
-        said = f"these keys say that they are of {document['service']}, and you trust those of {theirs['service']}."
-        yield Finding(None, f"{name}: {said}", judged=False)
-    for before, one in zip([known[0], *known], known, strict=False):
-        if not keys.endorsed(before, one):
-            yield Finding(False, f"{name}: the key before it does not vouch for the key {one['id']}.")
-    which = " → ".join(one["id"] for one in known)
+        sentence = f"these keys say that they are of {document['service']}, and you trust those of {theirs['service']}."
+        yield Finding(None, f"{name}: {sentence}", judged=False)
+    for before, key in zip([published[0], *published], published, strict=False):
+        if not keys.endorsed(before, key):
+            yield Finding(False, f"{name}: the key before it does not vouch for the key {key['id']}.")
+    which = " → ".join(key["id"] for key in published)
     yield Finding(None, f"{name}: the keys of {document['service']}, the oldest first: {which}.")
 
 
@@ -107,8 +107,8 @@ def check(one: Signed, given: list[Document], now: datetime, trust: Trust) -> Fi
     else:
         struck = tree.get("struck", 0)
         out = f", {struck:,} struck out" if struck else ""
-        said = f"{tree['signed']:,} signed, {tree['withdrawn'] - struck:,} withdrew{out}, {body['count']:,} stood"
-        yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {said}; text {one.edition}.")
+        sentence = f"{tree['signed']:,} signed, {tree['withdrawn'] - struck:,} withdrew{out}, {body['count']:,} stood"
+        yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {sentence}; text {one.edition}.")
 
 
 def _whose_key(one: Signed, fingerprint: str, given: list[Document], trust: Trust) -> Finding:
@@ -119,13 +119,13 @@ def _whose_key(one: Signed, fingerprint: str, given: list[Document], trust: Trus
         if _is_of(one, document):
             return _in_use(one, fingerprint, document)
     if trust.keys and not trust.fingerprints:
-        said = f"it is of {one.body['service']}, and the keys that are known are those of {trust.keys['service']}"
-        return Finding(None, f"{one.name}: {said}: check it there.", judged=False)
+        sentence = f"it is of {one.body['service']}, and the keys that are known are those of {trust.keys['service']}"
+        return Finding(None, f"{one.name}: {sentence}: check it there.", judged=False)
     if not trust.is_empty:
         return Finding(False, f"{one.name}: the key is {fingerprint}, not one that you trust.")
     where = f"{one.body['service']}/.well-known/undersigned-keys.json"
-    said = f"whether the key {fingerprint} is theirs cannot be told from these files. Compare it with {where}"
-    return Finding(None, f"{one.name}: {said}, and give it as --key, or that file as --keys.", judged=False)
+    sentence = f"whether the key {fingerprint} is theirs cannot be told from these files. Compare it with {where}"
+    return Finding(None, f"{one.name}: {sentence}, and give it as --key, or that file as --keys.", judged=False)
 
 
 def _is_of(one: Signed, document: Document) -> bool:
@@ -149,8 +149,8 @@ def _in_use(one: Signed, fingerprint: str, document: Document) -> Finding:
         if keys.from_base64(entry["public_key"]) == one.public_key:
             until = datetime.fromisoformat(after["from"]) if after else issued
             in_use = datetime.fromisoformat(entry["from"]) <= issued <= until
-            said = "is published, and was in use then" if in_use else "was not in use when the manifest was signed"
-            return Finding(in_use, f"{one.name}: the key {fingerprint} {said}.")
+            sentence = "is published, and was in use then" if in_use else "was not in use when the manifest was signed"
+            return Finding(in_use, f"{one.name}: the key {fingerprint} {sentence}.")
     return Finding(False, f"{one.name}: the key {fingerprint} is none of those that are published.")
 
 
@@ -160,21 +160,25 @@ def check_chain(signed: list[Signed], proofs: list[Document]) -> Findings:
     Some may be left out between two whose trees a consistency proof joins.
     """
     joined = {head(proof["new"]) for proof in proofs}
-    served = {(one.body["service"], one.body["notice"], one.body["number"]): one for one in signed if not one.body["rehearsal"]}
-    for (service, notice, number), one in sorted(served.items()):
+    served = {
+        (manifest.body["service"], manifest.body["notice"], manifest.body["number"]): manifest
+        for manifest in signed
+        if not manifest.body["rehearsal"]
+    }
+    for (service, notice, number), manifest in sorted(served.items()):
         before = served.get((service, notice, number - 1))
-        if (number == 1) != (one.body["previous"] is None):
-            yield Finding(False, f"{one.name}: the chain is truncated: {one.what} does not name the one before it.")
-        elif before is None and head(one.body["tree"]) in joined:
+        if (number == 1) != (manifest.body["previous"] is None):
+            yield Finding(False, f"{manifest.name}: the chain is truncated: {manifest.what} does not name the one before it.")
+        elif before is None and head(manifest.body["tree"]) in joined:
             continue
         elif before is None and any(key[:2] == (service, notice) and key[2] < number for key in served):
-            yield Finding(False, f"The chain is truncated: the manifest before {one.what} is missing between those given.")
-        elif before is not None and sha256(before.file) != one.body["previous"]:
-            yield Finding(False, f"{one.name}: {one.what} follows on another manifest than the one given before it.")
+            yield Finding(False, f"The chain is truncated: the manifest before {manifest.what} is missing between those given.")
+        elif before is not None and sha256(before.file) != manifest.body["previous"]:
+            yield Finding(False, f"{manifest.name}: {manifest.what} follows on another manifest than the one given before it.")
         elif before is not None:
-            yield Finding(True, f"{one.name}: {one.what} follows on {before.what}.")
-            yield from _tree_grew(before, one)
-    if any(one.file != served[key].file for one in signed if (key := _place(one)) in served):
+            yield Finding(True, f"{manifest.name}: {manifest.what} follows on {before.what}.")
+            yield from _tree_grew(before, manifest)
+    if any(manifest.file != served[key].file for manifest in signed if (key := _place(manifest)) in served):
         yield Finding(False, "Two different manifests claim to be the same serving.")
 
 

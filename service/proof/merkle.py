@@ -28,21 +28,21 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def peaks(span: Span) -> list[Node]:
     """The complete subtrees that make up a span, the largest first."""
     start, end = span
-    found = []
+    nodes = []
     while start < end:
         level = (end - start).bit_length() - 1
-        found.append((level, start >> level))
+        nodes.append((level, start >> level))
         start += 1 << level
-    return found
+    return nodes
 
 
 def append(size: int, leaf: bytes, fetch: Fetch) -> dict[Node, bytes]:
     """The nodes that the next leaf completes in a tree of this size, its own first; `leaf` is its hash."""
     left = [(level, (size >> level) - 1) for level in range(_trailing_ones(size))]
-    known = fetch(left) if left else {}
+    nodes = fetch(left) if left else {}
     grown, node = {(0, size): leaf}, leaf
     for level, position in left:
-        node = node_hash(known[level, position], node)
+        node = node_hash(nodes[level, position], node)
         grown[level + 1, position >> 1] = node
     return grown
 
@@ -51,7 +51,7 @@ def complete(leaves: Sequence[bytes]) -> Iterator[tuple[Node, bytes]]:
     """Every node of a tree that is stored, from all of its leaf hashes at once, level by level."""
     level, hashes = 0, list(leaves)
     while hashes:
-        yield from (((level, position), found) for position, found in enumerate(hashes))
+        yield from (((level, position), node_hash) for position, node_hash in enumerate(hashes))
         hashes = [node_hash(hashes[at], hashes[at + 1]) for at in range(0, len(hashes) - 1, 2)]
         level += 1
 
@@ -113,15 +113,15 @@ def _split(size: int) -> int:
 
 def _hashes(spans: Sequence[Span], fetch: Fetch) -> list[bytes]:
     parts = [peaks(span) for span in spans]
-    known = fetch([node for part in parts for node in part])
-    return [_joined([known[node] for node in part]) for part in parts]
+    nodes = fetch([node for part in parts for node in part])
+    return [_joined([nodes[node] for node in part]) for part in parts]
 
 
 def _joined(hashes: Sequence[bytes]) -> bytes:
-    found = hashes[-1]
+    joined = hashes[-1]
     for left in reversed(hashes[:-1]):
-        found = node_hash(left, found)
-    return found
+        joined = node_hash(left, joined)
+    return joined
 
 
 def root_of(leaves: Iterable[bytes]) -> tuple[int, bytes]:
@@ -140,18 +140,18 @@ def includes(index: int, size: int, leaf: bytes, path: Sequence[bytes], head: by
     """Whether the path leads from this leaf hash to the tree head (§2.1.3.2)."""
     if not 0 <= index < size:
         return False
-    at, last, found = index, size - 1, leaf
+    at, last, computed = index, size - 1, leaf
     for step in path:
         if last == 0:
             return False
         if at & 1 or at == last:
-            found = node_hash(step, found)
+            computed = node_hash(step, computed)
             while at and not at & 1:
                 at, last = at >> 1, last >> 1
         else:
-            found = node_hash(found, step)
+            computed = node_hash(computed, step)
         at, last = at >> 1, last >> 1
-    return last == 0 and found == head
+    return last == 0 and computed == head
 
 
 def grew(old: int, new: int, old_head: bytes, new_head: bytes, path: Sequence[bytes]) -> bool:

@@ -64,10 +64,10 @@ def verify(files: list[tuple[str, bytes]], now: datetime, trust: Trust = NOBODY)
     signed = [_readable(name, partial(read, name, file)) for name, file in given.manifests.items()]
     if not (signed or given.keys or given.evidence or given.receipts or trust.issued is not None):
         raise Unreadable("There is no manifest among these files, and without one nothing can be told.")
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for name, step in _steps(given, signed, now, trust):
-        found += _readable(name, partial(list, step))
-    return in_order(found)
+        findings += _readable(name, partial(list, step))
+    return in_order(findings)
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
@@ -78,13 +78,17 @@ def in_order(findings: list[Finding]) -> list[Finding]:
 def _steps(given: Given, signed: list[Signed], now: datetime, trust: Trust) -> Iterator[tuple[str, Findings]]:
     """Each check, with the name of the file that it is about."""
     published = list(given.keys.values())
-    known = given.keys | ({"their published keys": trust.keys} if trust.keys else {})
-    yield from ((name, check_keys(name, document, trust)) for name, document in known.items())
-    once = {one.file: one for one in reversed(signed)}  # the same file twice is one
-    yield from ((one.name, check(one, published, now, trust)) for one in reversed(once.values()))
+    keys_given = given.keys | ({"their published keys": trust.keys} if trust.keys else {})
+    yield from ((name, check_keys(name, document, trust)) for name, document in keys_given.items())
+    once = {manifest.file: manifest for manifest in reversed(signed)}  # the same file twice is one
+    yield from ((manifest.name, check(manifest, published, now, trust)) for manifest in reversed(once.values()))
     yield from ((name, check_stamp(name, stamp, list(once.values()), trust)) for name, stamp in given.timestamps.items())
-    yield from ((one.name, check_time(one, list(given.timestamps.values()), trust)) for one in once.values() if one.whole)
-    signed = [one for one in signed if one.whole]  # nothing is built on one that was changed
+    yield from (
+        (manifest.name, check_time(manifest, list(given.timestamps.values()), trust))
+        for manifest in once.values()
+        if manifest.whole
+    )
+    signed = [manifest for manifest in signed if manifest.whole]  # nothing is built on one that was changed
     yield from ((name, _consistency(name, proof, signed)) for name, proof in given.consistency.items())
     yield "The manifests", check_chain(signed, list(given.consistency.values()))
     yield from ((letter.name, check_letter(letter, signed)) for letter in given.letters)
@@ -106,13 +110,13 @@ def _readable(name: str, act: Callable[[], T]) -> T:
 
 
 def _document(name: str, content: bytes, signed: list[Signed]) -> Findings:
-    found = sha256(content)
-    texts = [one for one in signed if found == one.edition]
+    digest = sha256(content)
+    texts = [manifest for manifest in signed if digest == manifest.edition]
     given_to = [
-        (each["office"], one.what)
-        for one in signed
-        for each in one.body["deliveries"]
-        if any(found == file["sha256"] for file in [*each["attachments"], *each["linked"]])
+        (each["office"], manifest.what)
+        for manifest in signed
+        for each in manifest.body["deliveries"]
+        if any(digest == file["sha256"] for file in [*each["attachments"], *each["linked"]])
     ]
     if texts:
         yield Finding(True, f"{name}: this is the exact text that was served.")
@@ -133,17 +137,17 @@ def _receipt(name: str, receipt: Document) -> Findings:
     leaf = leaf_hash(leaves.entry(statement["act"], from_hex(receipt["nonce"]), statement))
     what = _what(statement)
     for serving in receipt["servings"]:
-        one = read(name, encode(serving["manifest"]))
-        tree, path = one.body["tree"], [from_hex(step) for step in serving["path"]]
+        manifest = read(name, encode(serving["manifest"]))
+        tree, path = manifest.body["tree"], [from_hex(step) for step in serving["path"]]
         names = (receipt["service"], receipt["notice"], statement["edition"])
-        same = one.whole and names == (one.body["service"], one.body["notice"], one.edition)
+        same = manifest.whole and names == (manifest.body["service"], manifest.body["notice"], manifest.edition)
         if same and includes(position, tree["size"], leaf, path, from_hex(tree["root"])):
-            yield Finding(True, f"{name}: {what}, is counted in {one.what}.")
+            yield Finding(True, f"{name}: {what}, is counted in {manifest.what}.")
         else:
-            yield Finding(False, f"{name}: {what}, is not in the tree of {one.what}: receipt or proof was changed.")
+            yield Finding(False, f"{name}: {what}, is not in the tree of {manifest.what}: receipt or proof was changed.")
     if not receipt["servings"]:
-        said = "no serving has counted it yet, and until then nobody has signed it. Get it again after the next one."
-        yield Finding(None, f"{name}: {what}; {said}", judged=False)
+        sentence = "no serving has counted it yet, and until then nobody has signed it. Get it again after the next one."
+        yield Finding(None, f"{name}: {what}; {sentence}", judged=False)
 
 
 def _what(statement: Document) -> str:
@@ -153,19 +157,19 @@ def _what(statement: Document) -> str:
 
 
 def _leaves(name: str, text: str, signed: list[Signed]) -> Findings:
-    edition, found = leaves.read(text)
-    mine = [one for one in signed if one.edition == edition]
-    if not mine:
+    edition, leaf_hashes = leaves.read(text)
+    of_edition = [manifest for manifest in signed if manifest.edition == edition]
+    if not of_edition:
         yield Finding(False, f"{name}: none of these manifests is about the text {edition}.")
-    for one in mine:
-        tree = one.body["tree"]
-        part = found[: tree["size"]]
+    for manifest in of_edition:
+        tree = manifest.body["tree"]
+        part = leaf_hashes[: tree["size"]]
         totals = {act: sum(kind == act for kind, _ in part) for act in leaves.KINDS}
         same_head = root_of(leaf for _, leaf in part) == (tree["size"], from_hex(tree["root"]))
         if same_head and totals == {"sign": tree["signed"], "withdraw": tree["withdrawn"]}:
-            yield Finding(True, f"{name}: these leaves have the head and the totals of {one.what}.")
+            yield Finding(True, f"{name}: these leaves have the head and the totals of {manifest.what}.")
         else:
-            yield Finding(False, f"{name}: these leaves are not those of {one.what}: one was changed, left out or added.")
+            yield Finding(False, f"{name}: these leaves are not those of {manifest.what}: one was changed, left out or added.")
 
 
 def _evidence(name: str, chain: Document, signed: list[Signed]) -> Findings:
@@ -178,19 +182,19 @@ def _evidence(name: str, chain: Document, signed: list[Signed]) -> Findings:
         yield Finding(False, f"{name}: the last record is not the one that the chain ends with: it was changed or cut off.")
         return
     yield Finding(True, f"{name}: {len(chain['records']):,} records, each following on the one before it.")
-    if not any(one.body["notice"] == chain["notice"] for one in signed):
-        said = "nobody signed this chain, and no manifest of the notice lies beside it: whose it is cannot be told."
-        yield Finding(None, f"{name}: {said}", judged=False)
-    for one in signed:
-        state = one.body["evidence"]
-        if one.body["notice"] == chain["notice"] and not one.body["rehearsal"]:
+    if not any(manifest.body["notice"] == chain["notice"] for manifest in signed):
+        sentence = "nobody signed this chain, and no manifest of the notice lies beside it: whose it is cannot be told."
+        yield Finding(None, f"{name}: {sentence}", judged=False)
+    for manifest in signed:
+        state = manifest.body["evidence"]
+        if manifest.body["notice"] == chain["notice"] and not manifest.body["rehearsal"]:
             whole = state["length"] < len(heads) and heads[state["length"]] == state["head"]
-            said = "stands here unchanged" if whole else "is not all here: the chain is truncated, or was changed"
-            yield Finding(whole, f"{name}: what had happened by {one.what} {said}.")
+            sentence = "stands here unchanged" if whole else "is not all here: the chain is truncated, or was changed"
+            yield Finding(whole, f"{name}: what had happened by {manifest.what} {sentence}.")
 
 
 def _consistency(name: str, proof: Document, signed: list[Signed]) -> Findings:
-    heads = [head(one.body["tree"]) for one in signed if one.edition == proof["edition"]]
+    heads = [head(manifest.body["tree"]) for manifest in signed if manifest.edition == proof["edition"]]
     if head(proof["old"]) not in heads or head(proof["new"]) not in heads:
         yield Finding(False, f"{name}: it joins two heads that are not both in the manifests given.")
     elif continues(proof["old"], proof["new"], proof["path"]):

@@ -42,4 +42,4 @@ def authorities() -> tuple[bytes, ...]:
     if not settings().timestamp_ca_file:
         return ()
     with open(settings().timestamp_ca_file, "rb") as file:
-        return tuple(one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(file.read()))
+        return tuple(certificate.public_bytes(Encoding.DER) for certificate in x509.load_pem_x509_certificates(file.read()))

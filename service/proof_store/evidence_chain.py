@@ -36,23 +36,23 @@ def append(session: Session, delivery: Delivery, kind: str, facts: Document, now
 
 def state(session: Session, notice_id: int) -> tuple[int, str]:
     """Length and head of a notice's chain."""
-    mine = select(Evidence.number, Evidence.hash).where(Evidence.notice_id == notice_id)
-    last = session.execute(mine.order_by(Evidence.number.desc()).limit(1)).first()
+    statement = select(Evidence.number, Evidence.hash).where(Evidence.notice_id == notice_id)
+    last = session.execute(statement.order_by(Evidence.number.desc()).limit(1)).first()
     return (last.number, last.hash) if last else (0, evidence.BEGINNING)
 
 
 def of_serving(session: Session, serving: Serving) -> list[tuple[Delivery, list[Document]]]:
     """Each of its deliveries, corrections last, with its records, all read at once."""
     letters = [*serving.deliveries, *serving.corrections]
-    found: dict[int, list[Document]] = {one.id: [] for one in letters}
-    wanted = select(Evidence.delivery_id, Evidence.record).where(Evidence.delivery_id.in_(found)).order_by(Evidence.number)
-    for delivery_id, record in session.execute(wanted):
-        found[delivery_id].append(decode(record.encode()))
-    return [(one, found[one.id]) for one in letters]
+    records: dict[int, list[Document]] = {letter.id: [] for letter in letters}
+    statement = select(Evidence.delivery_id, Evidence.record).where(Evidence.delivery_id.in_(records)).order_by(Evidence.number)
+    for delivery_id, record in session.execute(statement):
+        records[delivery_id].append(decode(record.encode()))
+    return [(letter, records[letter.id]) for letter in letters]
 
 
 def chain(session: Session, notice: Notice) -> Document:
     """The whole chain, as the verifier takes it."""
-    found = list(session.scalars(select(Evidence).where(Evidence.notice_id == notice.id).order_by(Evidence.number)))
-    records = [decode(one.record.encode()) for one in found]
-    return evidence.document(notice.slug, records, found[-1].hash if found else evidence.BEGINNING)
+    rows = list(session.scalars(select(Evidence).where(Evidence.notice_id == notice.id).order_by(Evidence.number)))
+    records = [decode(row.record.encode()) for row in rows]
+    return evidence.document(notice.slug, records, rows[-1].hash if rows else evidence.BEGINNING)

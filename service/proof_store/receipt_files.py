@@ -32,16 +32,19 @@ def receipt_of_withdrawal(session: Session, signature: Signature, edition: Editi
 
 def _receipt(session: Session, edition: Edition, statement: Document, nonce: bytes, position: int) -> Document:
     servings = [
-        {"manifest": decode(one.content), "path": _hex(trees.inclusion(session, edition.id, position, _tree(one)["size"]))}
-        for one in stored_manifests.of_edition(session, edition, beyond=position)
+        {
+            "manifest": decode(manifest.content),
+            "path": _hex(trees.inclusion(session, edition.id, position, _tree(manifest)["size"])),
+        }
+        for manifest in stored_manifests.of_edition(session, edition, beyond=position)
     ]
     return receipts.receipt(settings().base_url, edition.notice.slug, statement, nonce, position, servings)
 
 
 def between(session: Session, edition: Edition, old_serving: int, new_serving: int) -> Document:
     """That the tree of a later serving continues the one of an earlier. Raises NotFound."""
-    known = {one.serving_id: _tree(one) for one in stored_manifests.of_edition(session, edition)}
-    old, new = known.get(old_serving), known.get(new_serving)
+    trees_by_serving = {manifest.serving_id: _tree(manifest) for manifest in stored_manifests.of_edition(session, edition)}
+    old, new = trees_by_serving.get(old_serving), trees_by_serving.get(new_serving)
     if old is None or new is None or old["size"] > new["size"]:
         raise NotFound("these are not two servings of this text, the earlier one first")
     path = trees.consistency(session, edition.id, old["size"], new["size"])
@@ -51,10 +54,10 @@ def between(session: Session, edition: Edition, old_serving: int, new_serving: i
 
 def manifest_of(session: Session, serving: Serving) -> bytes:
     """The file of a serving that the public may know of. Raises NotFound."""
-    found = session.scalar(select(Manifest).where(Manifest.serving_id == serving.id))
-    if found is None or serving.rehearsal:
+    manifest = session.scalar(select(Manifest).where(Manifest.serving_id == serving.id))
+    if manifest is None or serving.rehearsal:
         raise NotFound("this serving has no manifest")
-    return found.content
+    return manifest.content
 
 
 def manifest_naming(session: Session, file: bytes) -> Manifest | None:

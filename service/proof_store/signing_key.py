@@ -65,8 +65,11 @@ def rotate(session: Session, now: datetime) -> str:
 
 def document(session: Session) -> Document:
     """What stands at /.well-known/undersigned-keys.json."""
-    known = session.scalars(select(ProofKey).order_by(ProofKey.id))
-    entries = [keys.entry(one.public_key, one.since) | {"endorsement": one.endorsement} for one in known]
+    proof_keys = session.scalars(select(ProofKey).order_by(ProofKey.id))
+    entries = [
+        keys.entry(signing_key.public_key, signing_key.since) | {"endorsement": signing_key.endorsement}
+        for signing_key in proof_keys
+    ]
     return keys.document(settings().base_url, entries)
 
 

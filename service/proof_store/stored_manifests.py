@@ -27,16 +27,16 @@ def issue(session: Session, notice: Notice, serving: Serving, now: datetime) -> 
         service=settings().base_url, notice=notice.slug, number=number or 0, rehearsal=serving.rehearsal,
         edition={"number": edition.number, "hash": edition.hash}, issued_at=now, cut_off=serving.cut_off or 0,
         count=serving.count or 0, tree=_tree(session, serving, edition, before),
-        deliveries=[_delivery(session, serving, one) for one in serving.deliveries],
+        deliveries=[_delivery(session, serving, delivery) for delivery in serving.deliveries],
         evidence={"length": length, "head": head}, previous=before.hash if before else None,
     )  # fmt: skip
     content = manifest.sign(body, signing_key.current(session, now))
-    found = Manifest(
+    manifest_row = Manifest(
         notice_id=notice.id, serving_id=serving.id, number=number, content=content, hash=sha256(content), issued_at=now
     )
-    session.add(found)
+    session.add(manifest_row)
     session.flush()
-    return found
+    return manifest_row
 
 
 def _tree(session: Session, serving: Serving, edition: Edition, before: Manifest | None) -> Document:
@@ -53,11 +53,11 @@ def _tree(session: Session, serving: Serving, edition: Edition, before: Manifest
 
 def _delivery(session: Session, serving: Serving, delivery: Delivery) -> Document:
     letter = session.get_one(Letter, delivery.message_id)
-    mine = (Enclosure.serving_id == serving.id, Enclosure.cohort == letter.cohort)
-    found = session.execute(
-        select(Enclosure.filename, Enclosure.hash, Enclosure.linked).where(*mine).order_by(Enclosure.id)
+    conditions = (Enclosure.serving_id == serving.id, Enclosure.cohort == letter.cohort)
+    enclosures = session.execute(
+        select(Enclosure.filename, Enclosure.hash, Enclosure.linked).where(*conditions).order_by(Enclosure.id)
     ).all()
-    files = [({"filename": filename, "sha256": hashed}, linked) for filename, hashed, linked in found]
+    files = [({"filename": filename, "sha256": hashed}, linked) for filename, hashed, linked in enclosures]
     return {
         "office": delivery.office, "message_id": links.message_id(delivery.message_id), "names": delivery.names_given,
         "text": manifest.words_hash(letter.text), "html": manifest.words_hash(letter.html),
@@ -81,15 +81,15 @@ def _headers(message: Message, letter: Letter) -> Document:
 
 
 def last(session: Session, notice: Notice) -> Manifest | None:
-    mine = (Manifest.notice_id == notice.id, Manifest.number.is_not(None))
-    return session.scalar(select(Manifest).where(*mine).order_by(Manifest.number.desc()).limit(1))
+    conditions = (Manifest.notice_id == notice.id, Manifest.number.is_not(None))
+    return session.scalar(select(Manifest).where(*conditions).order_by(Manifest.number.desc()).limit(1))
 
 
 def of_edition(session: Session, edition: Edition, beyond: int = -1) -> list[Manifest]:
     """The manifests that count this edition's signatures, the oldest first; no rehearsal's. `beyond`: those that count the leaf
     at this position."""
-    mine = (Serving.edition_id == edition.id, Manifest.number.is_not(None), Serving.tree_size > beyond)
-    return list(session.scalars(select(Manifest).join(Serving).where(*mine).order_by(Manifest.number)))
+    conditions = (Serving.edition_id == edition.id, Manifest.number.is_not(None), Serving.tree_size > beyond)
+    return list(session.scalars(select(Manifest).join(Serving).where(*conditions).order_by(Manifest.number)))
 
 
 def body_of(one: Manifest) -> Document:

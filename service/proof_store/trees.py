@@ -35,7 +35,7 @@ def append(session: Session, edition: Edition, entry: bytes) -> int:
     position, connection = edition.tree_size, session.connection()
     grown = merkle.append(position, merkle.leaf_hash(entry), lambda wanted: nodes(session, edition.id, wanted))
     connection.execute(ADD_LEAF, {"edition_id": edition.id, "position": position, "entry": entry})
-    if rows := [_row(edition.id, node, found) for node, found in grown.items() if node[0] > 0]:
+    if rows := [_row(edition.id, node, node_hash) for node, node_hash in grown.items() if node[0] > 0]:
         connection.execute(ADD_NODE, rows)
     edition.tree_size = position + 1
     return position
@@ -45,15 +45,15 @@ def nodes(session: Session, edition_id: int, wanted: Sequence[Node]) -> dict[Nod
     """Stored hashes; a leaf's follows from its entry."""
     positions = [position for level, position in wanted if level == 0]
     places = [level * LEVEL + position for level, position in wanted if level > 0]
-    found: dict[Node, bytes] = {}
+    hashes: dict[Node, bytes] = {}
     connection = session.connection()
     if positions:
         rows = connection.execute(LEAVES_AT, {"edition": edition_id, "wanted": positions})
-        found |= {(0, position): merkle.leaf_hash(entry) for position, entry in rows}
+        hashes |= {(0, position): merkle.leaf_hash(entry) for position, entry in rows}
     if places:
         rows = connection.execute(NODES_AT, {"edition": edition_id, "wanted": places})
-        found |= {divmod(place, LEVEL): hashed for place, hashed in rows}
-    return found
+        hashes |= {divmod(place, LEVEL): hashed for place, hashed in rows}
+    return hashes
 
 
 def root(session: Session, edition_id: int, size: int) -> bytes:
@@ -70,8 +70,8 @@ def consistency(session: Session, edition_id: int, old: int, new: int) -> list[b
 
 def entries(session: Session, edition_id: int, start: int, end: int) -> list[bytes]:
     """The leaves from one position to before another, in order."""
-    mine = (Leaf.edition_id == edition_id, Leaf.position >= start, Leaf.position < end)
-    return list(session.scalars(select(Leaf.entry).where(*mine).order_by(Leaf.position)))
+    conditions = (Leaf.edition_id == edition_id, Leaf.position >= start, Leaf.position < end)
+    return list(session.scalars(select(Leaf.entry).where(*conditions).order_by(Leaf.position)))
 
 
 def nonce() -> bytes:
@@ -87,9 +87,9 @@ def catch_up(session: Session, edition: Edition) -> None:
         return
     if edition.tree_size:
         raise RuntimeError(f"the tree of edition {edition.id} lacks leaves in its middle")
-    mine = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.sequence.is_not(None))
+    conditions = (Signature.edition_id == edition.id, Signature.state == "confirmed", Signature.sequence.is_not(None))
     columns = (Signature.id, Signature.sequence, Signature.name, Signature.clp)
-    standing = {row.sequence: row for row in session.execute(select(*columns).where(*mine))}
+    standing = {row.sequence: row for row in session.execute(select(*columns).where(*conditions))}
     made, opened = [], []
     for sequence in range(1, edition.last_sequence + 1):
         secret = nonce()
@@ -113,7 +113,7 @@ def _store(session: Session, edition: Edition, made: list[bytes]) -> None:
     rows = ({"edition_id": edition.id, "position": position, "entry": entry} for position, entry in enumerate(made))
     _in_chunks(session, ADD_LEAF, rows)
     stored = merkle.complete([merkle.leaf_hash(entry) for entry in made])
-    _in_chunks(session, ADD_NODE, (_row(edition.id, node, found) for node, found in stored if node[0] > 0))
+    _in_chunks(session, ADD_NODE, (_row(edition.id, node, node_hash) for node, node_hash in stored if node[0] > 0))
     edition.tree_size = len(made)
 
 

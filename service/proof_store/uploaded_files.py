@@ -68,7 +68,7 @@ def _in_child(files: list[File], keys: dict[str, object], issued: list[str], now
             "keys": keys if keys["keys"] else None,
             "issued": issued,
             "now": now.isoformat(),
-            "authorities": [base64.b64encode(one).decode() for one in due_timestamps.authorities()],
+            "authorities": [base64.b64encode(authority).decode() for authority in due_timestamps.authorities()],
         }
     ).encode()
     command = [sys.executable, "-m", "service.proof.child"]

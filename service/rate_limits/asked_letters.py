@@ -27,8 +27,8 @@ def note(session: Session, mark: str | None) -> None:
 
 def of(session: Session) -> str | None:
     """None: nobody who could be told apart."""
-    found = session.info.get(KEY)
-    return str(found) if found else None
+    key = session.info.get(KEY)
+    return str(key) if key else None
 
 
 def asks_too_much(session: Session, mark: str | None, now: datetime, message_id: int | None = None) -> bool:

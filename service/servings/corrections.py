@@ -44,19 +44,25 @@ def send(session: Session, now: datetime) -> None:
     """One letter to each official who was given signatures that have been withdrawn or struck out since."""
     for edition_id in due(session, now):
         edition = session.get_one(Edition, edition_id, with_for_update=True)
-        mine = (Correction.edition_id == edition_id, Correction.sent_at.is_(None))
-        owed = list(session.scalars(select(Correction).where(*mine).order_by(Correction.sequence)))
+        conditions = (Correction.edition_id == edition_id, Correction.sent_at.is_(None))
+        owed = list(session.scalars(select(Correction).where(*conditions).order_by(Correction.sequence)))
         serving_id, number = _next(session, edition_id)
         for official, cut_off in _given(session, edition):
-            had = [one for one in owed if one.sequence <= cut_off and one.agreed_at >= official.added_at]
-            withdrawn, struck = ([one.sequence for one in had if one.kind == kind] for kind in ("withdrawn", "struck"))
+            had = [
+                correction
+                for correction in owed
+                if correction.sequence <= cut_off and correction.agreed_at >= official.added_at
+            ]
+            withdrawn, struck = (
+                [correction.sequence for correction in had if correction.kind == kind] for kind in ("withdrawn", "struck")
+            )
             if had:
                 message = catalogue.correction(session, official, edition, withdrawn, struck, now)
                 session.add(
                     Delivery(serving_id=serving_id, official_id=official.id, office=official.office, correction=number,
                              message_id=message.id, names_given=len(had), struck=len(struck))
                 )  # fmt: skip
-        session.execute(update(Correction).where(*mine).values(sent_at=now))  # nobody adds one while the edition is ours
+        session.execute(update(Correction).where(*conditions).values(sent_at=now))  # nobody adds one while the edition is ours
 
 
 def _next(session: Session, edition_id: int) -> tuple[int, int]:
@@ -81,5 +87,5 @@ def _given(session: Session, edition: Edition) -> list[tuple[Official, int]]:
         .group_by(Delivery.official_id)
         .order_by(Delivery.official_id)
     )
-    found = [(session.get(Official, official_id), cut_off or 0) for official_id, cut_off in rows]
-    return [(official, cut_off) for official, cut_off in found if official is not None and official.objected_at is None]
+    officials = [(session.get(Official, official_id), cut_off or 0) for official_id, cut_off in rows]
+    return [(official, cut_off) for official, cut_off in officials if official is not None and official.objected_at is None]

@@ -102,14 +102,14 @@ def notified(session: Session, message_id: int, action: str, text: str, now: dat
 
 def _codes(text: str) -> str:
     """The reply code and the enhanced one (RFC 3463): nobody can prove a report's own words."""
-    found = CODES.search(text[:2_000])
-    return " ".join(found[0].split()) if found else ""
+    match = CODES.search(text[:2_000])
+    return " ".join(match[0].split()) if match else ""
 
 
 def _said_before(session: Session, delivery: Delivery, action: str, codes: str | None = None) -> bool:
     """Whether such a notification came in already, with these codes: some servers send two, or a thousand."""
     words = [f'"action":"{action}"'] + ([f'"text":"{codes}"'] if codes is not None else [])
-    told = (Evidence.record.contains(one) for one in words)
+    told = (Evidence.record.contains(word) for word in words)
     return session.scalar(select(Evidence.id).where(Evidence.delivery_id == delivery.id, *told).limit(1)) is not None
 
 
@@ -160,14 +160,14 @@ def recover(session: Session, now: datetime) -> None:
     """Writes down what a worker that was killed could not: its answers came back by the journal, or its lease lapsed."""
     for state, by in TOLD_BY.items():
         words = (*by, f'"state":"{state}"')
-        told = exists().where(Evidence.delivery_id == Delivery.id, or_(*(Evidence.record.contains(one) for one in words)))
+        told = exists().where(Evidence.delivery_id == Delivery.id, or_(*(Evidence.record.contains(word) for word in words)))
         lacking = (
             select(Delivery).join(Message).join(Serving).where(Message.state == state, Serving.rehearsal.is_(False), ~told)
         )
         for delivery in session.scalars(lacking.order_by(Delivery.id)):
             message = delivery.message
-            said = {"state": state, "code": message.reply_code, "text": message.reply_text}
-            evidence_chain.append(session, delivery, "recovered", said, now)
+            facts = {"state": state, "code": message.reply_code, "text": message.reply_text}
+            evidence_chain.append(session, delivery, "recovered", facts, now)
 
 
 def _bounced(session: Session, delivery: Delivery, why: str, now: datetime, *, of_address: bool = True) -> None:

@@ -30,16 +30,16 @@ def tier(delivery: Delivery) -> str:
     """How far a letter got, never rounded up: what was said by the reader, by a delivery notice, by a server."""
     if delivery.acknowledged_at is not None:
         return "acknowledged"
-    found = TIERS[delivery.message.state]
-    if found == "relay" and delivery.notified_at is not None:
+    name = TIERS[delivery.message.state]
+    if name == "relay" and delivery.notified_at is not None:
         return "notified"
-    return "recipient" if found == "relay" and delivery.direct else found
+    return "recipient" if name == "relay" and delivery.direct else name
 
 
 def _last_word_at(delivery: Delivery, tried_at: datetime | None) -> datetime:
     message = delivery.message
-    said = {"acknowledged": delivery.acknowledged_at, "notified": delivery.notified_at}.get(tier(delivery))
-    return said or message.settled_at or tried_at or message.created_at
+    at = {"acknowledged": delivery.acknowledged_at, "notified": delivery.notified_at}.get(tier(delivery))
+    return at or message.settled_at or tried_at or message.created_at
 
 
 @dataclass(frozen=True)
@@ -53,27 +53,27 @@ class Entry:
 
 def lines(session: Session, notice: Notice) -> Document:
     """The whole register, the newest serving first."""
-    found = by_serving(session, notice)
+    servings = by_serving(session, notice)
     return {
         "struck": struck(notice),
         "objected": objected(session),
-        "deliveries": [line for one in found for line in one.letters],
-        "corrections": [line for one in found for line in one.corrections],
+        "deliveries": [line for serving in servings for line in serving.letters],
+        "corrections": [line for serving in servings for line in serving.corrections],
     }
 
 
 def by_serving(session: Session, notice: Notice, *, before: int = MOST, limit: int | None = None) -> list[Entry]:
     """The newest first; with `before` and `limit` so many of those that came before a serving of that number."""
     public = (Serving.notice_id == notice.id, Serving.rehearsal.is_(False), Serving.state == "written")
-    wanted = select(Serving).where(*public, Serving.id < min(before, MOST)).order_by(Serving.id.desc()).limit(limit)
+    statement = select(Serving).where(*public, Serving.id < min(before, MOST)).order_by(Serving.id.desc()).limit(limit)
     tried = _last_attempts(session, public)
     return [
         Entry(
             serving,
-            [_line(serving, one, tried) | {"struck": serving.struck} for one in serving.deliveries],
-            [_line(serving, one, tried) | _taken_out(one) for one in serving.corrections],
+            [_line(serving, delivery, tried) | {"struck": serving.struck} for delivery in serving.deliveries],
+            [_line(serving, correction, tried) | _taken_out(correction) for correction in serving.corrections],
         )
-        for serving in session.scalars(wanted.options(*WHOLE))
+        for serving in session.scalars(statement.options(*WHOLE))
     ]
 
 
@@ -109,8 +109,10 @@ def _line(serving: Serving, delivery: Delivery, tried: dict[int, datetime]) -> D
 
 def _last_attempts(session: Session, public: tuple[ColumnElement[bool], ...]) -> dict[int, datetime]:
     """When each letter that is not settled yet was last tried."""
-    mine = select(Delivery.message_id).join(Serving).where(*public).join(Message).where(Message.settled_at.is_(None))
-    tried = select(Attempt.message_id, func.max(Attempt.at)).where(Attempt.message_id.in_(mine)).group_by(Attempt.message_id)
+    statement = select(Delivery.message_id).join(Serving).where(*public).join(Message).where(Message.settled_at.is_(None))
+    tried = (
+        select(Attempt.message_id, func.max(Attempt.at)).where(Attempt.message_id.in_(statement)).group_by(Attempt.message_id)
+    )
     return dict(row._tuple() for row in session.execute(tried))
 
 

@@ -33,7 +33,9 @@ def fell(session: Session, edition: Edition, count: int) -> None:
     waits; a serving that has no other cause is stopped. Whoever calls this holds the notice."""
     serving = session.scalar(select(Serving).where(Serving.edition_id == edition.id, Serving.state == "due"))
     above = (Milestone.notice_id == edition.notice_id, Milestone.threshold > count, Milestone.crossed_at.is_not(None))
-    milestones = {f"milestone {one.threshold}": one for one in session.scalars(select(Milestone).where(*above))}
+    milestones = {
+        f"milestone {milestone.threshold}": milestone for milestone in session.scalars(select(Milestone).where(*above))
+    }
     if serving is None or serving.rehearsal or not milestones.keys() & set(serving.causes):
         return
     for cause in milestones.keys() & set(serving.causes):
@@ -90,7 +92,7 @@ def outlook(session: Session, notice: Notice) -> Outlook:
     count = notice.edition.count
     waiting = (Serving.notice_id == notice.id, Serving.state.in_(("due", "started")), Serving.rehearsal.is_(False))
     serving = session.scalar(select(Serving).where(*waiting).order_by(Serving.id.desc()).limit(1))
-    ahead = [one.threshold for one in notice.milestones if one.crossed_at is None]
+    ahead = [milestone.threshold for milestone in notice.milestones if milestone.crossed_at is None]
     next_one = min((threshold for threshold in ahead if threshold > count), default=None)
     return Outlook(serving, any(threshold <= count for threshold in ahead), next_one)
 

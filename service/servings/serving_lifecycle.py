@@ -163,7 +163,7 @@ def _addressees(serving: Serving, official: Official, organisers: list[Organiser
     """Where a letter goes: to the official; in rehearsal to every organiser instead."""
     if not serving.rehearsal:
         return [(official.office, official.address)]
-    return [(f"{official.office} (rehearsal, organiser {one.id})", one.email) for one in organisers]
+    return [(f"{official.office} (rehearsal, organiser {organiser.id})", organiser.email) for organiser in organisers]
 
 
 def _last_letter(session: Session, serving: Serving, official: Official) -> Serving | None:
@@ -185,7 +185,7 @@ def _context(notice: Notice, serving: Serving, cohort: Cohort, before: Serving |
     new = [signer for signer in cohort.signers if before is not None and signer.number > (before.cut_off or 0)]
     listed = new if before is not None else cohort.signers
     shown = listed if len(listed) <= NAMES_IN_LETTER else []
-    met = [one for one in edition.demands if one.met_on]
+    met = [demand for demand in edition.demands if demand.met_on]
     return {
         "notice": notice, "edition": edition, "count": count, "grown": count - (before.count or 0) if before else None,
         "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda one: one.clp)],
@@ -196,8 +196,8 @@ def _context(notice: Notice, serving: Serving, cohort: Cohort, before: Serving |
         ),
         "pdf": papers.pdf,
         "missing_scripts": scripts.listed(papers.missing),
-        "enclosures": [one for one in papers.enclosures if not one.linked],
-        "linked": [one for one in papers.enclosures if one.linked],
+        "enclosures": [enclosure for enclosure in papers.enclosures if not enclosure.linked],
+        "linked": [enclosure for enclosure in papers.enclosures if enclosure.linked],
         "page": links.url(f"/notices/{notice.slug}"), "edition_url": edition_url(notice, edition),
     }  # fmt: skip
 

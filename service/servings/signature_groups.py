@@ -70,18 +70,18 @@ def _key(one: Seen, kind: str) -> str | None:
 
 
 def _common(seen: list[Seen], kind: str) -> Iterator[Group]:
-    counts = Counter(key for one in seen if (key := _key(one, kind)))
+    counts = Counter(key for signature in seen if (key := _key(signature, kind)))
     for value, count in counts.items():
         if count >= settings().group_size:
-            yield _group(seen, kind, value, tuple(one.number for one in seen if _key(one, kind) == value))
+            yield _group(seen, kind, value, tuple(signature.number for signature in seen if _key(signature, kind) == value))
 
 
 def _bursts(seen: list[Seen]) -> Iterator[Group]:
-    counts = Counter(f"{one.confirmed_at:%Y-%m-%d %H:%M}" for one in seen)
+    counts = Counter(f"{signature.confirmed_at:%Y-%m-%d %H:%M}" for signature in seen)
     usual = median(counts.values()) if counts else 0
     for minute, count in counts.items():
         if len(counts) > 1 and count >= max(settings().group_size, usual * TIMES_USUAL):
-            numbers = tuple(one.number for one in seen if f"{one.confirmed_at:%Y-%m-%d %H:%M}" == minute)
+            numbers = tuple(signature.number for signature in seen if f"{signature.confirmed_at:%Y-%m-%d %H:%M}" == minute)
             yield _group(seen, "minute", minute, numbers)
 
 

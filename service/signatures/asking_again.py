@@ -25,9 +25,9 @@ def ask_some(session: Session, now: datetime) -> int:
         return 0
     edition = session.get_one(Edition, asking.edition_id)
     signers = list(session.scalars(_earlier(asking, edition).order_by(Signature.id).limit(BATCH)))
-    for one in signers:
-        if not suppressions.is_suppressed(session, one.mailbox):
-            _ask(session, asking, edition, one, now)
+    for signer in signers:
+        if not suppressions.is_suppressed(session, signer.mailbox):
+            _ask(session, asking, edition, signer, now)
     if signers:
         asking.asked_to = signers[-1].id
     if len(signers) < BATCH or edition.notice.state != "live":
@@ -37,13 +37,13 @@ def ask_some(session: Session, now: datetime) -> int:
 
 def _earlier(asking: Asking, edition: Edition) -> Select[Signature]:
     """Confirmed signatures that the asking is about, after the last one asked."""
-    found = select(Signature).where(Signature.state == "confirmed", Signature.id > asking.asked_to, Signature.email != "")
+    statement = select(Signature).where(Signature.state == "confirmed", Signature.id > asking.asked_to, Signature.email != "")
     if asking.officials_added_at is None:
         earlier = select(Edition.id).join(Notice).where(Edition.notice_id == edition.notice_id, Edition.number < edition.number)
-        return found.where(Signature.edition_id.in_(earlier))
+        return statement.where(Signature.edition_id.in_(earlier))
     agreed_at = func.coalesce(Signature.agreed_again_at, Signature.created_at)
     named = Signature.display.in_(("public", "officials"))
-    return found.where(Signature.edition_id == edition.id, named, agreed_at < asking.officials_added_at)
+    return statement.where(Signature.edition_id == edition.id, named, agreed_at < asking.officials_added_at)
 
 
 def _ask(session: Session, asking: Asking, edition: Edition, one: Signature, now: datetime) -> None:
@@ -84,7 +84,10 @@ def offices_asked_about(session: Session, request: Request) -> dict[int, str]:
     asked = [
         (item.signature, item.details["until"]) for item in request.items if item.signature and "officials" in item.details
     ]
-    return {one.id: ", ".join(_offices_to_agree_to(session, one, datetime.fromisoformat(until))) for one, until in asked}
+    return {
+        signature.id: ", ".join(_offices_to_agree_to(session, signature, datetime.fromisoformat(until)))
+        for signature, until in asked
+    }
 
 
 def _wording(details: dict[str, str]) -> str:
@@ -109,11 +112,13 @@ def agree(session: Session, request: Request, now: datetime, channel: str = "web
     agreed = []
     offices = offices_asked_about(session, request)
     for item in request.items:
-        one = item.signature
-        if one is not None and offices.get(one.id) and one.state == "confirmed":
-            one.agreed_again_at = max(one.agreed_again_at or one.created_at, datetime.fromisoformat(item.details["until"]))
-            edition = session.get_one(Edition, one.edition_id)
-            wording, purpose = _wording({"officials": offices[one.id]}), f"sign:{edition.hash}"
-            consents.record_consent(session, one.mailbox, purpose, "confirmed", channel, wording, now)
-            agreed.append(one)
+        signature = item.signature
+        if signature is not None and offices.get(signature.id) and signature.state == "confirmed":
+            signature.agreed_again_at = max(
+                signature.agreed_again_at or signature.created_at, datetime.fromisoformat(item.details["until"])
+            )
+            edition = session.get_one(Edition, signature.edition_id)
+            wording, purpose = _wording({"officials": offices[signature.id]}), f"sign:{edition.hash}"
+            consents.record_consent(session, signature.mailbox, purpose, "confirmed", channel, wording, now)
+            agreed.append(signature)
     return agreed

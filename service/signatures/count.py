@@ -30,8 +30,8 @@ def count(session: Session, signature: Signature, before: str, now: datetime, **
 
     False where it is in another state.
     """
-    mine = Signature.id == signature.id
-    if not states.claim(session, Signature, before, "confirmed", mine, confirmed_at=now, **values):
+    condition = Signature.id == signature.id
+    if not states.claim(session, Signature, before, "confirmed", condition, confirmed_at=now, **values):
         return False
     session.refresh(signature)
     edition = trees.hold(session, signature.edition_id)
@@ -48,8 +48,8 @@ def count(session: Session, signature: Signature, before: str, now: datetime, **
 
 def withdraw(session: Session, signature: Signature, now: datetime) -> bool:
     """It counts no more from this moment. False where it did not count."""
-    mine = Signature.id == signature.id
-    if not states.claim(session, Signature, "confirmed", "withdrawn", mine, withdrawn_at=now):
+    condition = Signature.id == signature.id
+    if not states.claim(session, Signature, "confirmed", "withdrawn", condition, withdrawn_at=now):
         return False
     _take_out(session, signature, leaves.withdrawn, now)
     return True
@@ -57,8 +57,8 @@ def withdraw(session: Session, signature: Signature, now: datetime) -> bool:
 
 def strike(session: Session, signature: Signature, now: datetime) -> bool:
     """As `withdraw`, for one that is false or abusive; a milestone that only such signatures reached is to be reached again."""
-    mine = Signature.id == signature.id
-    if not states.claim(session, Signature, "confirmed", "struck", mine, struck_at=now):
+    condition = Signature.id == signature.id
+    if not states.claim(session, Signature, "confirmed", "struck", condition, struck_at=now):
         return False
     edition = _take_out(session, signature, leaves.struck, now)
     edition.struck += 1

@@ -44,8 +44,8 @@ def takes_two(session: Session, kind: str, numbers: Sequence[int], organiser_id:
     """Whether a second organiser has to approve it. `organiser_id` None: a command."""
     if kind == "strike" or len(numbers) > 1:
         return True
-    mine = AuditEntry.organiser_id.is_(None) if organiser_id is None else AuditEntry.organiser_id == organiser_id
-    lately = (mine, AuditEntry.act == WITHDRAWN_ALONE, AuditEntry.at > now - timedelta(days=1))
+    by_organiser = AuditEntry.organiser_id.is_(None) if organiser_id is None else AuditEntry.organiser_id == organiser_id
+    lately = (by_organiser, AuditEntry.act == WITHDRAWN_ALONE, AuditEntry.at > now - timedelta(days=1))
     return kind == "withdraw" and (session.scalar(select(func.count(AuditEntry.id)).where(*lately)) or 0) >= ALONE
 
 
@@ -132,11 +132,11 @@ def propose(
 
 def proposed(session: Session) -> dict[int, list[Proposal]]:
     """What waits for a second organiser, by the signature that it is about."""
-    found: dict[int, list[Proposal]] = {}
+    proposals_by_signature: dict[int, list[Proposal]] = {}
     for proposal in proposals.waiting(session):
         for number in proposal.content["signatures"] if proposal.kind in KINDS else ():
-            found.setdefault(number, []).append(proposal)
-    return found
+            proposals_by_signature.setdefault(number, []).append(proposal)
+    return proposals_by_signature
 
 
 def _notice(session: Session, signature: Signature) -> Notice:
@@ -162,7 +162,7 @@ def approve(session: Session, proposal: Proposal, approver: Organiser, now: date
 
 def let_sign_again(session: Session, signature: Signature, now: datetime) -> None:
     """An objection was right: the signer may sign again, by the form. Raises Refused where it is not struck out."""
-    mine = Signature.id == signature.id
-    if not states.claim(session, Signature, "struck", "withdrawn", mine, withdrawn_at=now):
+    condition = Signature.id == signature.id
+    if not states.claim(session, Signature, "struck", "withdrawn", condition, withdrawn_at=now):
         raise Refused(f"Signature {signature.id} is not struck out.")
     session.refresh(signature)

@@ -43,23 +43,23 @@ def wording(session: Session, edition: Edition) -> str:
 
 def pending(session: Session, edition: Edition, key: str, details: dict[str, str], now: datetime) -> Signature | None:
     """The pending row for this name at this mailbox; None where it is confirmed or struck out, or the household is complete."""
-    mine = (Signature.edition_id == edition.id, Signature.mailbox == key)
+    conditions = (Signature.edition_id == edition.id, Signature.mailbox == key)
     name_key = person_names.key(details["name"])
-    found = session.scalar(select(Signature).where(*mine, Signature.name_key == name_key))
-    if found is None:
+    signature = session.scalar(select(Signature).where(*conditions, Signature.name_key == name_key))
+    if signature is None:
         if household(session, edition.id, key) >= HOUSEHOLD:
             return None
-        found = Signature(edition_id=edition.id, mailbox=key, name_key=name_key, state="pending", created_at=now, **details)
+        signature = Signature(edition_id=edition.id, mailbox=key, name_key=name_key, state="pending", created_at=now, **details)
         try:
             with session.begin_nested():
-                session.add(found)
+                session.add(signature)
         except IntegrityError:  # the same form arrived twice at one time
             return pending(session, edition, key, details, now)
-    if found.state == "withdrawn":
-        states.move(found, "pending")
-    if found.state == "pending":
-        found.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
-    return found if found.state == "pending" else None
+    if signature.state == "withdrawn":
+        states.move(signature, "pending")
+    if signature.state == "pending":
+        signature.created_at = now  # an unconfirmed row is forgotten so many days after it was last asked for
+    return signature if signature.state == "pending" else None
 
 
 def why_not(session: Session, edition: Edition, key: str, name: str) -> str:
@@ -82,5 +82,5 @@ def send_receipt(session: Session, signature: Signature, edition: Edition, now: 
 
 
 def household(session: Session, edition_id: int, key: str) -> int:
-    mine = (Signature.edition_id == edition_id, Signature.mailbox == key, Signature.state == "confirmed")
-    return session.scalar(select(func.count()).select_from(Signature).where(*mine)) or 0
+    conditions = (Signature.edition_id == edition_id, Signature.mailbox == key, Signature.state == "confirmed")
+    return session.scalar(select(func.count()).select_from(Signature).where(*conditions)) or 0

@@ -46,6 +46,6 @@ def count_again(session: Session, request: Request, now: datetime) -> Signature:
 
 def _last_wording(session: Session, signature: Signature, edition: Edition) -> str:
     """What the signer agreed to before; the wording of today may name officials who were added since."""
-    mine = (Consent.mailbox == signature.mailbox, Consent.purpose == f"sign:{edition.hash}", Consent.act == "confirmed")
-    wording = session.scalar(select(Consent.wording).where(*mine).order_by(Consent.id.desc()).limit(1))
+    conditions = (Consent.mailbox == signature.mailbox, Consent.purpose == f"sign:{edition.hash}", Consent.act == "confirmed")
+    wording = session.scalar(select(Consent.wording).where(*conditions).order_by(Consent.id.desc()).limit(1))
     return wording or pending_signatures.wording(session, edition)

@@ -44,13 +44,13 @@ def take(
 ) -> Import:
     """A file that was sent; `source` says where and when its people agreed, `read_as` how it was told. Raises Refused."""
     source, name = agreed(source), clean_line(BIDI.sub("", filename))[:100]
-    found = Import(
+    import_row = Import(
         list_id=mailing_list.id, organiser_id=by.id, state="mapping", filename=name or "file",
         source=source[:1000], columns={}, created_at=now, read_as=read_as,
     )  # fmt: skip
-    session.add(found)
+    session.add(import_row)
     session.flush()
-    return found
+    return import_row
 
 
 def agreed(source: str) -> str:
@@ -67,10 +67,10 @@ def file_of(number: int) -> Path:
 
 def find(session: Session, number: int, *, lock: bool = False) -> Import:
     """Raises NotFound."""
-    found = session.get(Import, number if 0 < number < 2**63 else 0, with_for_update=lock or None)
-    if found is None:
+    import_row = session.get(Import, number if 0 < number < 2**63 else 0, with_for_update=lock or None)
+    if import_row is None:
         raise NotFound(f"there is no import {number}")
-    return found
+    return import_row
 
 
 def recent(session: Session, limit: int = 20) -> list[Import]:
@@ -79,8 +79,8 @@ def recent(session: Session, limit: int = 20) -> list[Import]:
 
 def waiting(session: Session, organiser: Organiser) -> list[Import]:
     """Those that wait for this organiser's word: their own, for nobody else knows the file."""
-    mine = (Import.organiser_id == organiser.id, Import.state.in_(("mapping", "judged")))
-    return list(session.scalars(select(Import).where(*mine).order_by(Import.id)))
+    conditions = (Import.organiser_id == organiser.id, Import.state.in_(("mapping", "judged")))
+    return list(session.scalars(select(Import).where(*conditions).order_by(Import.id)))
 
 
 def header(number: int) -> list[str]:
@@ -93,7 +93,7 @@ def header(number: int) -> list[str]:
 
 def guess(found: list[str]) -> dict[str, str]:
     """Which of the file's columns is probably which of ours. A last name is added to a first name only, not to a whole one."""
-    guessed = {ours: next((one for one in likely if one in found), "") for ours, likely in GUESSES.items()}
+    guessed = {ours: next((name for name in likely if name in found), "") for ours, likely in GUESSES.items()}
     return guessed if guessed["name"] in FIRST_NAMES else guessed | {"surname": ""}
 
 
@@ -135,8 +135,8 @@ def _wake(session: Session, one: Import) -> None:
 
 def wake_unfinished(session: Session) -> None:
     """Rings for those that wait on a worker: the bell may have been lost."""
-    for one in session.scalars(select(Import).where(Import.state.in_(("judging", "taking")))):
-        _wake(session, one)
+    for import_row in session.scalars(select(Import).where(Import.state.in_(("judging", "taking")))):
+        _wake(session, import_row)
 
 
 def ours(columns: Mapping[str, str], row: Row) -> Row:
@@ -149,45 +149,45 @@ def ours(columns: Mapping[str, str], row: Row) -> Row:
 
 def begin(session: Session, number: int, lines: int) -> Import | None:
     """For the worker that starts, or goes on; None where there is nothing to do. Judging begins anew, for it stores nothing."""
-    one = session.get(Import, number, with_for_update=True)
-    if one is None or one.state not in {"judging", "taking"}:
+    import_row = session.get(Import, number, with_for_update=True)
+    if import_row is None or import_row.state not in {"judging", "taking"}:
         return None
-    if one.state == "judging":
+    if import_row.state == "judging":
         session.execute(delete(ImportLine).where(ImportLine.import_id == number))
-        one.done = one.good = 0
-    one.lines = lines
-    return one
+        import_row.done = import_row.good = 0
+    import_row.lines = lines
+    return import_row
 
 
 def note(session: Session, number: int, after: int, count: int, good: int, bad: Mapping[int, str]) -> bool:
     """What came of the next `count` lines after the first `after`; False where another worker was quicker."""
-    one = session.get_one(Import, number, with_for_update=True)
-    session.refresh(one)
-    if one.state not in {"judging", "taking"} or one.done != after:
+    import_row = session.get_one(Import, number, with_for_update=True)
+    session.refresh(import_row)
+    if import_row.state not in {"judging", "taking"} or import_row.done != after:
         return False
-    one.done, one.good = after + count, one.good + good
-    if one.state == "judging":
+    import_row.done, import_row.good = after + count, import_row.good + good
+    if import_row.state == "judging":
         session.add_all(ImportLine(import_id=number, line=line, reason=reason) for line, reason in bad.items())
     return True
 
 
 def end(session: Session, number: int, now: datetime) -> None:
     """All lines are read; how many were empty is known now."""
-    one = session.get_one(Import, number, with_for_update=True)
-    one.lines = one.done
-    if one.state == "judging":
-        states.move(one, "judged")
-    elif one.state == "taking":
-        states.move(one, "done")
-        one.finished_at = now
+    import_row = session.get_one(Import, number, with_for_update=True)
+    import_row.lines = import_row.done
+    if import_row.state == "judging":
+        states.move(import_row, "judged")
+    elif import_row.state == "taking":
+        states.move(import_row, "done")
+        import_row.finished_at = now
 
 
 def fail(session: Session, number: int, why: str, now: datetime) -> None:
     """The file cannot be read, or not to its end; who was taken in by then stays."""
-    one = session.get_one(Import, number, with_for_update=True)
-    if one.state in {"judging", "taking"}:
-        one.problem, one.finished_at = f"{why} {_stays(one)}".strip(), now
-        states.move(one, "failed")
+    import_row = session.get_one(Import, number, with_for_update=True)
+    if import_row.state in {"judging", "taking"}:
+        import_row.problem, import_row.finished_at = f"{why} {_stays(import_row)}".strip(), now
+        states.move(import_row, "failed")
 
 
 def _stays(one: Import) -> str:
@@ -201,13 +201,13 @@ def _stays(one: Import) -> str:
 
 
 def bad_lines(session: Session, number: int, limit: int = 100, after: int = 0) -> list[ImportLine]:
-    mine = (ImportLine.import_id == number, ImportLine.line > after)
-    return list(session.scalars(select(ImportLine).where(*mine).order_by(ImportLine.line).limit(limit)))
+    conditions = (ImportLine.import_id == number, ImportLine.line > after)
+    return list(session.scalars(select(ImportLine).where(*conditions).order_by(ImportLine.line).limit(limit)))
 
 
 def with_what_stood_there(number: int, bad: list[ImportLine]) -> Iterator[tuple[int, str, str]]:
     """Line, reason, and the line itself where the file is still there."""
-    reasons = {one.line: one.reason for one in bad}
+    reasons = {bad_line.line: bad_line.reason for bad_line in bad}
     path = file_of(number)
     if not path.exists():
         yield from ((line, reason, "") for line, reason in reasons.items())

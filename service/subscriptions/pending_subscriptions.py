@@ -36,13 +36,13 @@ def pending(session: Session, lists: Iterable[MailingList], details: dict[str, s
 
 def _row(session: Session, mailing_list: MailingList, details: dict[str, str], now: datetime) -> Subscription:
     key = mailbox(details["email"])
-    mine = select(Subscription).where(Subscription.list_id == mailing_list.id, Subscription.mailbox == key)
-    found = session.scalar(mine)
-    if found is None:
-        found = Subscription(list_id=mailing_list.id, mailbox=key, state="pending", created_at=now, **details)
+    statement = select(Subscription).where(Subscription.list_id == mailing_list.id, Subscription.mailbox == key)
+    subscription = session.scalar(statement)
+    if subscription is None:
+        subscription = Subscription(list_id=mailing_list.id, mailbox=key, state="pending", created_at=now, **details)
         try:
             with session.begin_nested():
-                session.add(found)
+                session.add(subscription)
         except IntegrityError:  # the same form arrived twice at one time
-            found = session.scalars(mine).one()
-    return found
+            subscription = session.scalars(statement).one()
+    return subscription

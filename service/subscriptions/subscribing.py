@@ -50,10 +50,10 @@ def read_form(fields: Mapping[str, str]) -> Form:
 
 
 def find_list(session: Session, slug: str) -> MailingList:
-    found = session.scalar(select(MailingList).where(MailingList.slug == slug))
-    if found is None:
+    mailing_list = session.scalar(select(MailingList).where(MailingList.slug == slug))
+    if mailing_list is None:
         raise NotFound(f"there is no list called {slug}")
-    return found
+    return mailing_list
 
 
 def ask(
@@ -75,7 +75,7 @@ def ask(
     if wishes := store_wishes():
         confirmation_requests.ask(session, form.email, wishes, now, answering)
     else:
-        titles = ", ".join(f"“{one.title}”" for one in lists)
+        titles = ", ".join(f"“{mailing_list.title}”" for mailing_list in lists)
         what = f"Your mailbox is on the list {titles} already, so nothing was changed."
         confirmation_requests.tell(session, form.email, what, now, answering)
     return None
@@ -114,8 +114,8 @@ def leave(session: Session, subscription_id: int, now: datetime, channel: str = 
 def ask_to_leave(session: Session, mailing_list: MailingList, email: str, now: datetime, answering: str) -> None:
     """A wish to leave that anybody could have written in this name: its answer goes to the mailbox; leaving takes its link."""
     key = email_addresses.mailbox(email)
-    mine = (Subscription.list_id == mailing_list.id, Subscription.mailbox == key, Subscription.state == "confirmed")
-    row = session.scalar(select(Subscription).where(*mine))
+    conditions = (Subscription.list_id == mailing_list.id, Subscription.mailbox == key, Subscription.state == "confirmed")
+    row = session.scalar(select(Subscription).where(*conditions))
     if row is None:
         what = f"Your mailbox is not on the list “{mailing_list.title}”, so nothing was changed."
         return confirmation_requests.tell(session, email, what, now, answering)
@@ -152,8 +152,8 @@ def help_to_confirm(session: Session, request: Request, now: datetime, answering
 
 def leave_all(session: Session, mailbox: str, now: datetime, channel: str) -> int:
     """Off every list; how many there were."""
-    mine = select(Subscription.id).where(Subscription.mailbox == mailbox, Subscription.state == "confirmed")
-    return sum(leave(session, subscription_id, now, channel) for subscription_id in list(session.scalars(mine)))
+    statement = select(Subscription.id).where(Subscription.mailbox == mailbox, Subscription.state == "confirmed")
+    return sum(leave(session, subscription_id, now, channel) for subscription_id in list(session.scalars(statement)))
 
 
 LONE_DASHES = ("-", "–", "—", "--")
@@ -209,13 +209,13 @@ def _constant(session: Session, now: datetime) -> ColumnElement[datetime]:
 def left_out(session: Session, mailing_list: MailingList, lines: Sequence[Line]) -> dict[int, str]:
     """The numbers of the lines that cannot be taken in, with the reason."""
     keys = {line.mailbox for line in lines}
-    known = _known(session, mailing_list, keys) | dict.fromkeys(suppressed_among(session, keys), "must not be written to")
+    reasons = _known(session, mailing_list, keys) | dict.fromkeys(suppressed_among(session, keys), "must not be written to")
     without: dict[int, str] = {}
     for line in lines:
-        reason = known.setdefault(line.mailbox, "")
+        reason = reasons.setdefault(line.mailbox, "")
         if reason:
             without[line.number] = reason
-        known[line.mailbox] = reason or "is named twice"
+        reasons[line.mailbox] = reason or "is named twice"
     return without
 
 
@@ -239,5 +239,5 @@ def _imported(line: Line) -> dict[str, str]:
 
 def export(session: Session, mailing_list: MailingList, after: int, limit: int) -> list[Subscription]:
     """The people on a list, a page at a time, in the order of their row numbers."""
-    wanted = (Subscription.list_id == mailing_list.id, Subscription.state == "confirmed", Subscription.id > after)
-    return list(session.scalars(select(Subscription).where(*wanted).order_by(Subscription.id).limit(limit)))
+    conditions = (Subscription.list_id == mailing_list.id, Subscription.state == "confirmed", Subscription.id > after)
+    return list(session.scalars(select(Subscription).where(*conditions).order_by(Subscription.id).limit(limit)))

@@ -23,13 +23,13 @@ class Piece(NamedTuple):
 def between(before: str, after: str) -> list[Piece]:
     """The pieces of both texts, in order."""
     old, new = _split(before, after)
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
-            found.append(Piece("same", "".join(new[c:d])))
+            pieces.append(Piece("same", "".join(new[c:d])))
             continue
-        found += [Piece(kind, "".join(part)) for kind, part in (("removed", old[a:b]), ("added", new[c:d])) if part]
-    return found
+        pieces += [Piece(kind, "".join(part)) for kind, part in (("removed", old[a:b]), ("added", new[c:d])) if part]
+    return pieces
 
 
 def _split(before: str, after: str) -> tuple[list[str], list[str]]:

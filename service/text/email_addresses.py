@@ -43,10 +43,10 @@ def parse(text: str, field: str = "email") -> str:
 
 def _plain(text: str) -> str | None:
     """The address if a look is enough: a strict part of what email-validator takes, with the same result. A test compares."""
-    found = PLAIN.fullmatch(text) if len(text) <= 254 else None
-    if found is None:
+    match = PLAIN.fullmatch(text) if len(text) <= 254 else None
+    if match is None:
         return None
-    local, host = found["local"], found["host"].lower()
+    local, host = match["local"], match["host"].lower()
     role = len(local) <= LOWER_LOCALS and local != local.lower()
     if len(local) > 64 or len(host) > 253 or "--" in host or host.rpartition(".")[2] in SPECIAL_TOPS or role:
         return None
@@ -55,13 +55,15 @@ def _plain(text: str) -> str | None:
 
 def _judged(text: str, field: str) -> str:
     try:
-        found = validate_email(text, check_deliverability=False, strict=True, test_environment=True, allow_quoted_local=True)
+        validated = validate_email(
+            text, check_deliverability=False, strict=True, test_environment=True, allow_quoted_local=True
+        )
     except EmailNotValidError:
         raise Refused(**{field: _why_not(text)}) from None
     if QUOTATION_MARKS.search(text):
         raise Refused(**{field: NO_ADDRESS})
-    local = found.ascii_local_part or found.local_part
-    return f"{local}@{found.ascii_domain or found.domain}"
+    local = validated.ascii_local_part or validated.local_part
+    return f"{local}@{validated.ascii_domain or validated.domain}"
 
 
 def _why_not(text: str) -> str:

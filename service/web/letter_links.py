@@ -30,7 +30,7 @@ class LetterToken(PathConverter):
 
 def without_glue(text: str) -> str:
     """The token in what stands behind a link's path: "TOKEN.", "<TOKEN>", "TOKEN) thanks", or one broken over two lines."""
-    visible = "".join(one for one in text[:LONGEST] if unicodedata.category(one) != "Cf")
+    visible = "".join(character for character in text[:LONGEST] if unicodedata.category(character) != "Cf")
     words = SOFT_LINE_BREAK.sub("", visible).split()
     first = _plain(words[0]) if words else ""
     return first if _is_complete(first) else _plain("".join(words))

@@ -34,7 +34,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             "max_request_header_size": LONGEST_HEAD, "max_request_body_size": LARGEST, "inbuf_overflow": SOME,
             "outbuf_overflow": SOME, "clear_untrusted_proxy_headers": False, "ident": None, "log_socket_errors": False,
         }  # fmt: skip
-        self.server = create_server(self.wsgi, sockets=[one.sock for one in self.sockets], **options)
+        self.server = create_server(self.wsgi, sockets=[socket.sock for socket in self.sockets], **options)
         self.server.channel_class = Channel
         looked_at = 0.0
         while self.alive and self.ppid == os.getppid():
@@ -53,7 +53,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         """What has begun is answered, for `graceful_timeout` at most; nothing new is taken."""
         self.server.accepting = False
         until = time.monotonic() + self.cfg.graceful_timeout
-        while time.monotonic() < until and any(one.requests or one.total_outbufs_len for one in self._channels()):
+        while time.monotonic() < until and any(channel.requests or channel.total_outbufs_len for channel in self._channels()):
             self.notify()
             self._turn(0.05)
         self.server.task_dispatcher.shutdown(timeout=1)
@@ -71,9 +71,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 def _connections() -> int:
     """As many as the machine allows, up to CONNECTIONS; asks for the files that they need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + SPARE_FILES
+    files_needed = CONNECTIONS + SPARE_FILES
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(min(CONNECTIONS, max(soft, wanted) - SPARE_FILES), 100)
+        files_needed = min(files_needed, hard)
+    if soft < files_needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files_needed, hard))
+    return max(min(CONNECTIONS, max(soft, files_needed) - SPARE_FILES), 100)

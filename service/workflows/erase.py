@@ -52,12 +52,12 @@ def erase(session: Session, mailbox: str, now: datetime) -> None:
     """
     erasure_log.note(mailbox, now)
     _forget_in_servings(session, list(session.scalars(select(Signature).where(Signature.mailbox == mailbox))))
-    mine = select(Subscription.id).where(Subscription.mailbox == mailbox)
+    statement = select(Subscription.id).where(Subscription.mailbox == mailbox)
     letters = select(Message.id).where(Message.mailbox == mailbox, Message.mailing_id.is_(None))
-    copies = select(Message.id).where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(mine))
-    for found in (list(session.scalars(letters)), list(session.scalars(copies))):
-        states.claim(session, Message, "queued", "suppressed", Message.id.in_(found), settled_at=now)
-        forget_letters(session, found)
+    copies = select(Message.id).where(Message.mailing_id.in_(select(Mailing.id)), Message.subscription_id.in_(statement))
+    for message_ids in (list(session.scalars(letters)), list(session.scalars(copies))):
+        states.claim(session, Message, "queued", "suppressed", Message.id.in_(message_ids), settled_at=now)
+        forget_letters(session, message_ids)
     _forget_what_they_wrote(session, mailbox)
     _forget_complaints(session, mailbox)
     _forget_their_domain(session, mailbox, now)
@@ -81,22 +81,22 @@ def _forget_what_they_wrote(session: Session, mailbox: str) -> None:
 
 def _forget_in_servings(session: Session, signatures: list[Signature]) -> None:
     """Takes the names out of our copies of letters that officials have; a letter still on its way is left whole."""
-    for one in signatures:
-        name = re.compile(rf"(?<!\w){re.escape(one.name)}(?!\w)|(?<!\w){re.escape(str(escape(one.name)))}(?!\w)")
+    for signature in signatures:
+        name = re.compile(rf"(?<!\w){re.escape(signature.name)}(?!\w)|(?<!\w){re.escape(str(escape(signature.name)))}(?!\w)")
         letters = (
             select(Letter)
             .join(Message, Message.id == Letter.message_id)
             .join(Serving, Serving.id == Letter.serving_id)
-            .where(Serving.edition_id == one.edition_id, Message.state.not_in(("queued", "sending", "unsure")))
+            .where(Serving.edition_id == signature.edition_id, Message.state.not_in(("queued", "sending", "unsure")))
         )
-        for letter in session.scalars(letters) if one.name else ():
+        for letter in session.scalars(letters) if signature.name else ():
             letter.text, letter.html = name.sub("(erased)", letter.text), name.sub("(erased)", letter.html)
 
 
 def _forget_complaints(session: Session, mailbox: str) -> None:
     """That there was one stays, with its days; who wrote it, and what, goes."""
     wrote = session.execute(select(Complaint.id, Complaint.email).where(Complaint.email != ""))
-    theirs = [one.id for one in wrote if email_addresses.mailbox(one.email) == mailbox]
+    theirs = [complaint.id for complaint in wrote if email_addresses.mailbox(complaint.email) == mailbox]
     nothing = {"name": "", "email": "", "text": "(erased at their own request)"}
     session.execute(update(Complaint).where(Complaint.id.in_(theirs)).values(**nothing))
 

@@ -32,8 +32,8 @@ def main(command: list[str]) -> int:
         if child is not None:
             child.terminate()
 
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, stop)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, stop)
     while not stopping:
         child = subprocess.Popen(command, preexec_fn=_die_with_parent)  # noqa: PLW1509  it is called before any thread starts
         code = child.wait()

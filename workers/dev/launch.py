@@ -43,9 +43,9 @@ def main() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     bundled = "REDIS_URL" not in os.environ
     try:
-        known = settings()
-        _lock = alone(known.var_dir)  # until this process ends
-        check_ports(known)
+        config = settings()
+        _lock = alone(config.var_dir)  # until this process ends
+        check_ports(config)
         upgrade.upgrade()
         with transaction() as session:
             sample.plant(session, datetime.now(UTC))
@@ -59,7 +59,7 @@ def main() -> None:
     for name, command in parse_procfile((ROOT / "Procfile.dev").read_text()).processes.items():
         if name != "redis" or bundled:
             manager.add_process(name, command, cwd=str(ROOT), env=dict(os.environ, PYTHONUNBUFFERED="1"))
-    threading.Thread(target=welcome, args=(known,), daemon=True).start()
+    threading.Thread(target=welcome, args=(config,), daemon=True).start()
     manager.loop()
     if manager.returncode not in {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
         print("One process ended by itself (see above), so all were stopped. `make run` goes on where they were.", flush=True)

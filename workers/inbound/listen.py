@@ -97,14 +97,14 @@ class Handler:
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients at once; send the rest in another transaction"
         try:
-            known = (
+            recipients_known = (
                 await asyncio.to_thread(answers_to, address)
                 if recipient_addresses.names_a_list(address)
                 else answers_to(address)
             )
         except SQLAlchemyError:
             return "451 4.3.0 Try again later"
-        if not known:
+        if not recipients_known:
             return "550 5.1.1 Nobody here has this address"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
@@ -189,9 +189,9 @@ class Bounded:
         door._set_post_data_state()
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
-        found = PLAIN_PATH.fullmatch(arg)
-        if found is not None and len(found[1].rpartition("@")[0]) <= 64:
-            return found[1], found[2]
+        match = PLAIN_PATH.fullmatch(arg)
+        if match is not None and len(match[1].rpartition("@")[0]) <= 64:
+            return match[1], match[2]
         parsed: tuple[str | None, str | None] = super()._getaddr(arg)  # type: ignore[misc]
         return parsed
 

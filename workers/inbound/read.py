@@ -48,10 +48,10 @@ def run() -> None:
 def take_in(arrival: Arrival) -> None:
     """One message. A failure leaves it leased, to be tried again once that lapses, and keeps none of the others waiting."""
     try:
-        said = _read(arrival)
+        judgement = _read(arrival)
         with transaction() as session:
             if spool.hold(session, arrival):
-                act(session, arrival, said, datetime.now(UTC))
+                act(session, arrival, judgement, datetime.now(UTC))
             failures.forget(session, "take_in", arrival.id)
     except bounces.NotYet:
         with transaction() as session:

@@ -81,20 +81,22 @@ def _renew_for_ever() -> None:
     pause = threading.Event()
     while not pause.wait(RENEW_SECONDS):
         try:
-            mine, now = token(), datetime.now(UTC)
-            if mine not in _renewed or not held():
+            own_token, now = token(), datetime.now(UTC)
+            if own_token not in _renewed or not held():
                 continue
             with transaction() as session:
                 renew(session, now)
-            if mine in _renewed:
-                _renewed[mine] = now.timestamp()
+            if own_token in _renewed:
+                _renewed[own_token] = now.timestamp()
         except SQLAlchemyError as error:  # the database is away: leases lapse, which is what they are for
             log.warning("leases not renewed: %s", type(error).__name__)
 
 
 def renew(session: Session, now: datetime) -> None:
-    mine = (Message.state == "sending", Message.leased_until > now, Message.lease == token())
-    session.execute(update(Message).where(*mine).values(leased_until=now + LEASE).execution_options(synchronize_session=False))
+    conditions = (Message.state == "sending", Message.leased_until > now, Message.lease == token())
+    session.execute(
+        update(Message).where(*conditions).values(leased_until=now + LEASE).execution_options(synchronize_session=False)
+    )
 
 
 def claim(session: Session, message_ids: Any, now: datetime, columns: Sequence[Any] = (Message.id,)) -> list[Any]:
@@ -125,7 +127,7 @@ def record(session: Session, message_id: int, outcome: Outcome, now: datetime) -
 
 def record_many(session: Session, lease: str, answers: Sequence[Answer], now: datetime) -> Counter[str]:
     """Writes down what came of many claims that are still held under this lease; how many went to which state."""
-    accepted = [(one.message_id, one.code, one.text[:500]) for one in answers if one.verdict == "accepted"]
+    accepted = [(answer.message_id, answer.code, answer.text[:500]) for answer in answers if answer.verdict == "accepted"]
     done: Counter[str] = Counter()
     if accepted:
         done["accepted"] = states.settle_many(session, "sending", "accepted", lease, accepted, now)
@@ -146,18 +148,18 @@ def record_many(session: Session, lease: str, answers: Sequence[Answer], now: da
 def record_and_tally(session: Session, lease: str, answers: Sequence[Answer], now: datetime) -> None:
     """The same for answers of any mailing, with the tallies that this changes."""
     numbers = [answer.message_id for answer in answers]
-    found = select(Message.id, Message.mailing_id).where(among(session, Message.id, numbers))
-    mailing_of = dict(row._tuple() for row in session.execute(found))
+    statement = select(Message.id, Message.mailing_id).where(among(session, Message.id, numbers))
+    mailing_of = dict(row._tuple() for row in session.execute(statement))
     for mailing_id in sorted(set(mailing_of.values()), key=lambda number: number or 0):
-        mine = [answer for answer in answers if mailing_of.get(answer.message_id) == mailing_id]
-        done = record_many(session, lease, mine, now)
+        of_mailing = [answer for answer in answers if mailing_of.get(answer.message_id) == mailing_id]
+        done = record_many(session, lease, of_mailing, now)
         if mailing_id is not None:
             tallies.add(session, mailing_id, {state: done[state] for state in tallies.SETTLED if done[state]})
 
 
 def _record_other(session: Session, lease: str, answer: Answer, now: datetime) -> str:
-    mine = (Message.id == answer.message_id, Message.lease == lease)
-    message = session.scalar(select(Message).where(*mine, Message.state == "sending"))
+    conditions = (Message.id == answer.message_id, Message.lease == lease)
+    message = session.scalar(select(Message).where(*conditions, Message.state == "sending"))
     if message is None:
         return ""
     after = _next_state(message, answer, now)
@@ -167,7 +169,7 @@ def _record_other(session: Session, lease: str, answer: Answer, now: datetime) -
     if answer.verdict in UNTRIED:  # else hours without a server would be days for a greylisted recipient
         values["attempts"] = Message.attempts - 1
     values |= {"settled_at": now} if after != "queued" else {"due_at": now + delay(message, answer.verdict, now)}
-    return after if states.claim(session, Message, "sending", after, *mine, **values) else ""
+    return after if states.claim(session, Message, "sending", after, *conditions, **values) else ""
 
 
 def _next_state(message: Message, answer: Answer, now: datetime) -> str:
@@ -206,14 +208,16 @@ def delay(message: Message, verdict: Verdict, now: datetime) -> timedelta:
 
 def settle(session: Session, message_ids: Sequence[int], after: str, why: str, now: datetime) -> int:
     """Ends claims without an attempt: suppressed, cancelled."""
-    mine = (among(session, Message.id, message_ids), Message.lease == token())
-    return states.claim(session, Message, "sending", after, *mine, settled_at=now, reply_code=None, reply_text=why, **FREE)
+    conditions = (among(session, Message.id, message_ids), Message.lease == token())
+    return states.claim(
+        session, Message, "sending", after, *conditions, settled_at=now, reply_code=None, reply_text=why, **FREE
+    )
 
 
 def release(session: Session, lease: str, message_ids: Sequence[int] | None = None, **values: Any) -> int:
     """Gives back claims that were not tried: these, or all under a lease."""
-    mine = (Message.lease == lease, *((among(session, Message.id, message_ids),) if message_ids is not None else ()))
-    return states.claim(session, Message, "sending", "queued", *mine, attempts=Message.attempts - 1, **FREE, **values)
+    conditions = (Message.lease == lease, *((among(session, Message.id, message_ids),) if message_ids is not None else ()))
+    return states.claim(session, Message, "sending", "queued", *conditions, attempts=Message.attempts - 1, **FREE, **values)
 
 
 def take_back(session: Session, now: datetime, lease: str | None = None) -> int:

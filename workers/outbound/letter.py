@@ -54,10 +54,10 @@ def deliver(message_id: int) -> bool:
     with transaction() as session:
         if leases.record(session, message_id, outcome, now):
             _close_attempt(session, message_id)
-            for one in tried:
-                leases.note_attempt(session, message_id, one, now)
+            for attempt in tried:
+                leases.note_attempt(session, message_id, attempt, now)
                 if copy.official:
-                    outcomes.attempted(session, message_id, one.verdict, _evidence(one), direct=direct, now=now)
+                    outcomes.attempted(session, message_id, attempt.verdict, _evidence(attempt), direct=direct, now=now)
             if copy.official:
                 outcomes.given_up(session, message_id, now)
         else:  # somebody else has it, with a mark of its own that stays
@@ -91,8 +91,8 @@ def _deciding(tried: list[Outcome]) -> Outcome:
 
 
 def _evidence(outcome: Outcome) -> dict[str, Any]:
-    said = {"host": outcome.host, "code": outcome.code, "text": outcome.text, "replies": outcome.replies}
-    return said | outcome.facts | {"worker": VERSION}
+    facts = {"host": outcome.host, "code": outcome.code, "text": outcome.text, "replies": outcome.replies}
+    return facts | outcome.facts | {"worker": VERSION}
 
 
 def _claim(session: Session, message_id: int) -> Copy | None:
@@ -172,7 +172,7 @@ def hang_up() -> None:
 def connection(route: Route | None) -> VerifiedConnection:
     """The connection that this process keeps open between letters: to the relay, or to a server that bypasses it."""
     now = datetime.now(UTC)
-    kept = next((one for one in _kept() if one.connection.route == route), None)
+    kept = next((candidate for candidate in _kept() if candidate.connection.route == route), None)
     if kept is None:
         mail = current_app.extensions["undersigned.mail"]
         assert isinstance(mail, VerifiedMail)

@@ -37,12 +37,12 @@ def the_raw(id: str) -> bytes:
 
 def the_message(id: str) -> Json:
     """The message for a reader, who has thereby read it."""
-    found = the_store().message(message_id(id))
-    if found is None:
+    stored = the_store().message(message_id(id))
+    if stored is None:
         abort(404, "There is no such message.")
     if request.method == "GET":
-        the_store().mark_read(found["ID"])
-    return found
+        the_store().mark_read(stored["ID"])
+    return stored
 
 
 def listing(query: str) -> Json:
@@ -103,6 +103,6 @@ def raw(id: str) -> ResponseReturnValue:
 @api.get("/message/<id>/part/<number>")
 def part(id: str, number: str) -> ResponseReturnValue:
     parts = letter.read(the_raw(id)).parts
-    found = next((part for part in parts if part.number == number), None) or abort(404, "There is no such part.")
-    name = found.file_name or f"part-{number}"
-    return send_file(BytesIO(found.content), found.content_type, as_attachment=True, download_name=name)
+    chosen = next((part for part in parts if part.number == number), None) or abort(404, "There is no such part.")
+    name = chosen.file_name or f"part-{number}"
+    return send_file(BytesIO(chosen.content), chosen.content_type, as_attachment=True, download_name=name)

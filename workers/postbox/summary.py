@@ -58,16 +58,16 @@ def describe_part(part: Part) -> Json:
 
 def addresses(letter: Letter, name: str) -> list[Json]:
     values = [value for value in letter.values(name) if value]
-    found = [{"Name": decode_words(phrase), "Address": address} for phrase, address in getaddresses(values) if address]
-    return found or [{"Name": decode_words(value), "Address": ""} for value in values]
+    mailboxes = [{"Name": decode_words(phrase), "Address": address} for phrase, address in getaddresses(values) if address]
+    return mailboxes or [{"Name": decode_words(value), "Address": ""} for value in values]
 
 
 def headers(letter: Letter) -> dict[str, list[str]]:
     """By name in the spelling that Mailpit (Go) gives every name, such as Message-Id."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for name, value in sorted(letter.headers, key=lambda header: header[0].lower()):
-        found.setdefault("-".join(word.capitalize() for word in name.split("-")), []).append(value)
-    return found
+        values.setdefault("-".join(word.capitalize() for word in name.split("-")), []).append(value)
+    return values
 
 
 def list_unsubscribe(letter: Letter) -> Json:

@@ -47,12 +47,12 @@ def inbox() -> str:
 
 
 def message(id: str) -> str:
-    found = the_message(id)
-    view = request.args.get("view", "html" if found["HTML"] else "text")
-    raw = the_raw(found["ID"])
+    stored = the_message(id)
+    view = request.args.get("view", "html" if stored["HTML"] else "text")
+    raw = the_raw(stored["ID"])
     return render_template(
         "message.html",
-        message=found,
+        message=stored,
         views=VIEWS,
         view=view if view in VIEWS else "text",
         headers=letter.read(raw).headers,

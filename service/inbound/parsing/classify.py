@@ -23,10 +23,10 @@ def judge(raw: bytes, sender: str | None = None, authserv_id: str = "") -> Judge
         message = read(raw)
     except Hostile as hostile:
         return _unread(raw, str(hostile))
-    found = replace(of(message, sender), **_letter(message), **_text(message))
-    tokens = _tokens(message) or (our_letters.tokens_below(message) if found.kind == "bounce" else [])
+    judgement = replace(of(message, sender), **_letter(message), **_text(message))
+    tokens = _tokens(message) or (our_letters.tokens_below(message) if judgement.kind == "bounce" else [])
     return replace(
-        found, tokens=tokens, answered=our_letters.answered_tokens(message),
+        judgement, tokens=tokens, answered=our_letters.answered_tokens(message),
         failed_authentication=our_letters.failed_authentication(message, authserv_id),
         hops=origin.hops(message), vouched_for=origin.vouched_for(message, authserv_id, sender),
         feedback_ids=_feedback_ids(message),
@@ -55,7 +55,7 @@ def _tokens(message: Part) -> list[str]:
     """Of the message that a report returns; and of the report's own fields (RFC 5965 §3.2: Original-Mail-From)."""
     inner = _returned(message)
     named = our_letters.TOKEN.findall((dsn_and_arf.feedback(message) or {}).get("original-mail-from", ""))
-    return [one.lower() for one in named] + (our_letters.tokens(inner) if inner else [])
+    return [token.lower() for token in named] + (our_letters.tokens(inner) if inner else [])
 
 
 def _feedback_ids(message: Part) -> list[str]:
@@ -65,11 +65,11 @@ def _feedback_ids(message: Part) -> list[str]:
 
 def of(message: Part, sender: str | None) -> Judgement:
     machine = auto_replies.machine(message, sender)
-    found = _complaint(message) or _challenge(message, sender) or undelivered.by_report(message)
-    found = found or undelivered.by_disposition(message) or _receipt(message)
-    found = found or undelivered.by_words(message, sender) or _answer(message)
-    if found is not None:
-        return replace(found, machine=machine or found.kind)
+    judgement = _complaint(message) or _challenge(message, sender) or undelivered.by_report(message)
+    judgement = judgement or undelivered.by_disposition(message) or _receipt(message)
+    judgement = judgement or undelivered.by_words(message, sender) or _answer(message)
+    if judgement is not None:
+        return replace(judgement, machine=machine or judgement.kind)
     if (hostile := suspicious(message)) is not None:
         return Judgement("other", reason=hostile, machine="it is quarantined", quarantined=True)
     if machine and machine != auto_replies.NOBODY_READS:
@@ -79,11 +79,11 @@ def of(message: Part, sender: str | None) -> Judgement:
 
 
 def _complaint(message: Part) -> Judgement | None:
-    said = dsn_and_arf.feedback(message)
-    if said is None:
+    feedback = dsn_and_arf.feedback(message)
+    if feedback is None:
         return _complaint_of_hotmail(message)
-    kind = re.sub(r"[^a-z-]", "", said.get("feedback-type", "").lower())[:40]
-    address = dsn_and_arf.ADDRESS.search(said.get("original-rcpt-to", "") or said.get("removal-recipient", ""))
+    kind = re.sub(r"[^a-z-]", "", feedback.get("feedback-type", "").lower())[:40]
+    address = dsn_and_arf.ADDRESS.search(feedback.get("original-rcpt-to", "") or feedback.get("removal-recipient", ""))
     given: dict[str, Any] = {"recipient": address[0] if address else None, "reason": kind or "abuse"}
     return Judgement("complaint" if kind in COMPLAINTS else "other", **given)
 

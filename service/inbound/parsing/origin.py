@@ -44,9 +44,9 @@ def _hop(line: str) -> str:
     if clause is None:
         return "" if not re.match(r"\s*from\b", line, re.IGNORECASE) else UNKNOWN
     greeting, seen = clause[1], clause[2] or ""
-    found = LITERAL.fullmatch(greeting) if GREETING.match(seen) else SEEN.match(seen)
+    match = LITERAL.fullmatch(greeting) if GREETING.match(seen) else SEEN.match(seen)
     try:
-        return str(ip_address(found[1])) if found else UNKNOWN
+        return str(ip_address(match[1])) if match else UNKNOWN
     except ValueError:
         return UNKNOWN
 

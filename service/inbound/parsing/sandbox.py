@@ -109,10 +109,10 @@ def main() -> None:
         except ConnectionResetError:
             return
         try:
-            said = judge(raw, **envelope)
+            judgement = judge(raw, **envelope)
         except (MemoryError, RecursionError, Hostile):
-            said = quarantined("it takes more memory than a message may")
-        answer = json.dumps(asdict(said)).encode()
+            judgement = quarantined("it takes more memory than a message may")
+        answer = json.dumps(asdict(judgement)).encode()
         asker.sendall(LENGTHS.pack(0, len(answer)) + answer)
 
 

@@ -46,11 +46,11 @@ def prove(headers: Mapping[str, str], _body: bytes) -> None:
 
 def read(body: bytes) -> list[Event]:
     try:
-        said = json.loads(body)
+        event = json.loads(body)
     except ValueError:
         raise Forged("it is no JSON") from None
-    judged = _judged(said) if isinstance(said, dict) else None
-    return [Event(f"postmark:{said.get('RecordType')}:{said.get('ID')}", judged)] if judged else []
+    judged = _judged(event) if isinstance(event, dict) else None
+    return [Event(f"postmark:{event.get('RecordType')}:{event.get('ID')}", judged)] if judged else []
 
 
 def _judged(said: dict[str, Any]) -> Judgement | None:
@@ -70,6 +70,6 @@ def _judged(said: dict[str, Any]) -> Judgement | None:
 
 def _tokens(said: dict[str, Any]) -> list[str]:
     named = str((said.get("Metadata") or {}).get("message") or "") if isinstance(said.get("Metadata"), dict) else ""
-    return [one for one in [named.lower()] if one] + [
-        found.lower() for found in TOKEN.findall(str(said.get("Content") or "")[:65_536])
+    return [token for token in [named.lower()] if token] + [
+        token.lower() for token in TOKEN.findall(str(said.get("Content") or "")[:65_536])
     ]

@@ -64,12 +64,12 @@ def prove(_headers: Mapping[str, str], body: bytes) -> None:
 
 def _envelope(body: bytes) -> dict[str, str]:
     try:
-        found = json.loads(body)
+        envelope = json.loads(body)
     except ValueError:
         raise Forged("it is no JSON") from None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(envelope, dict) or not all(isinstance(value, str) for value in envelope.values()):
         raise Forged("it is no SNS message")
-    return found
+    return envelope
 
 
 def certificate(url: str) -> bytes:
@@ -113,10 +113,10 @@ def read(body: bytes) -> list[Event]:
             fetch(envelope["SubscribeURL"])
         return []
     try:
-        said = json.loads(envelope["Message"])
+        event = json.loads(envelope["Message"])
     except ValueError:
         return []
-    judged = _judged(said) if isinstance(said, dict) else None
+    judged = _judged(event) if isinstance(event, dict) else None
     return [Event(f"ses:{envelope['MessageId']}", judged)] if judged else []
 
 
@@ -149,5 +149,5 @@ def _bounce(bounce: dict[str, Any], tokens: list[str]) -> Judgement:
 
 def _tokens(mail: dict[str, Any]) -> list[str]:
     """From the envelope sender, and the headers where SES is told to include them."""
-    headers = [str(one.get("value")) for one in mail.get("headers") or [] if isinstance(one, dict)]
-    return [found.lower() for found in TOKEN.findall(" ".join([str(mail.get("source")), *headers])[:20_000])]
+    headers = [str(header.get("value")) for header in mail.get("headers") or [] if isinstance(header, dict)]
+    return [token.lower() for token in TOKEN.findall(" ".join([str(mail.get("source")), *headers])[:20_000])]

@@ -65,14 +65,14 @@ def _time(mailing: Mailing, now: datetime) -> Finding:
 
 def _subject(mailing: Mailing) -> Finding:
     if len(mailing.subject) > LONG_SUBJECT:
-        said = f"{len(mailing.subject)} characters; phones show about 40."
-        return Finding("Subject", "warning", said, "Put first what matters.")
+        sentence = f"{len(mailing.subject)} characters; phones show about 40."
+        return Finding("Subject", "warning", sentence, "Put first what matters.")
     return Finding("Subject", "ok", f"{len(mailing.subject)} characters.")
 
 
 def _imprint(text: str, page: str) -> Finding:
     flat = " ".join(text.split())
-    if any(" ".join(one.split()) not in flat for one in (settings().postal_address, settings().imprint)):
+    if any(" ".join(line.split()) not in flat for line in (settings().postal_address, settings().imprint)):
         return Finding("Imprint", "serious", "Postal address or imprint are missing.", "Set POSTAL_ADDRESS and IMPRINT.")
     if settings().secure and "(sample)" in settings().organisation:
         remedy = "Set ORGANISATION, POSTAL_ADDRESS and IMPRINT to your own."
@@ -98,12 +98,12 @@ def _placeholders(session: Session, mailing: Mailing) -> Finding:
     without = placeholders.without_fallback(mailing.body)
     for name in without:
         if count := audience.without(session, audience.of(mailing), name):
-            said = f"Of {small_counts.in_words(count)} we know no {name}, and you do not say what to write instead."
-            return Finding("Placeholders", "serious", said, _instead(name))
+            sentence = f"Of {small_counts.in_words(count)} we know no {name}, and you do not say what to write instead."
+            return Finding("Placeholders", "serious", sentence, _instead(name))
     for name in without:
         instead = placeholders.DEFAULTS[name]
-        said = f"{{{name}}} does not say what to write where we know none. The public page says “{instead}”."
-        return Finding("Placeholders", "warning", said, _instead(name))
+        sentence = f"{{{name}}} does not say what to write where we know none. The public page says “{instead}”."
+        return Finding("Placeholders", "warning", sentence, _instead(name))
     return Finding("Placeholders", "ok", "Each says something to everybody.")
 
 
@@ -114,21 +114,21 @@ def _instead(name: str) -> str:
 def _demands(session: Session, body: str) -> Finding:
     """Quotations that read almost like a demand of a notice in force, and not word for word."""
     live = session.scalars(select(Notice).where(Notice.state == "live"))
-    known = [(demand, notice.title) for notice in live if notice.edition for demand in notice.edition.demands]
+    demands = [(demand, notice.title) for notice in live if notice.edition for demand in notice.edition.demands]
     for quoted in _quotations(body):
-        if any(_bare(quoted) == _bare(demand.text) for demand, _ in known):
+        if any(_bare(quoted) == _bare(demand.text) for demand, _ in demands):
             continue
-        for demand, title in known:
+        for demand, title in demands:
             if SequenceMatcher(None, _bare(quoted), _bare(demand.text)).ratio() > ALIKE:
-                said = f"“{quoted[:80]}” is almost demand {demand.number} of “{title}”, and not word for word."
-                return Finding("Quoted demands", "serious", said, f"It says: “{demand.text}”")
+                sentence = f"“{quoted[:80]}” is almost demand {demand.number} of “{title}”, and not word for word."
+                return Finding("Quoted demands", "serious", sentence, f"It says: “{demand.text}”")
     return Finding("Quoted demands", "ok", "None differs from the edition in force.")
 
 
 def _quotations(body: str) -> list[str]:
     """Lines of quotations and lists, and what stands in quotation marks."""
-    lines = [line[found.end() :].strip() for line in body.split("\n") if (found := QUOTED_LINE.match(line))]
-    return [one for one in [*lines, *QUOTED.findall(body)] if len(one) >= SHORTEST_QUOTATION]
+    lines = [line[match.end() :].strip() for line in body.split("\n") if (match := QUOTED_LINE.match(line))]
+    return [quotation for quotation in [*lines, *QUOTED.findall(body)] if len(quotation) >= SHORTEST_QUOTATION]
 
 
 def _bare(text: str) -> str:

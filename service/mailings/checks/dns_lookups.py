@@ -22,12 +22,12 @@ _kept: dict[Hashable, tuple[float, Future[Any]]] = {}
 
 def resolver(server: str) -> dns.resolver.Resolver:
     """Asks this server, 192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:53, or the system's where none is named."""
-    found = dns.resolver.Resolver(configure=not server)
+    own_resolver = dns.resolver.Resolver(configure=not server)
     if server:
         with_port = server.count(":") == 1 or "]:" in server
         host, _, port = server.rpartition(":") if with_port else (server, "", "")
-        found.nameservers, found.port = [host.strip("[]")], int(port or DNS_PORT)
-    return found
+        own_resolver.nameservers, own_resolver.port = [host.strip("[]")], int(port or DNS_PORT)
+    return own_resolver
 
 
 def begin(key: Hashable, ask: Callable[[], T]) -> Future[T]:
@@ -36,7 +36,7 @@ def begin(key: Hashable, ask: Callable[[], T]) -> Future[T]:
     `ask` raises nothing, ends by itself, and is known by `key`.
     """
     now = time.monotonic()
-    for old in [one for one, (at, _) in list(_kept.items()) if now > at + KEPT_SECONDS]:
+    for old in [key_kept for key_kept, (at, _) in list(_kept.items()) if now > at + KEPT_SECONDS]:
         _kept.pop(old, None)
     if key not in _kept:
         _kept[key] = now, _threads.submit(ask)

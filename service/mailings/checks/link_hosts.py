@@ -24,13 +24,13 @@ MOST = 20
 
 def hosts(body: str) -> list[str]:
     """Of its links to https, in order, each once; in A-labels, as DNS has them. Addresses in figures need no look."""
-    found: dict[str, None] = {}
+    host_names: dict[str, None] = {}
     for href in targets(body):
         parts = urlsplit(href)
         host = (parts.hostname or "").rstrip(".")
         if parts.scheme == "https" and host and not _in_figures(host):
-            found[_ascii(host)] = None
-    return list(found)
+            host_names[_ascii(host)] = None
+    return list(host_names)
 
 
 def _in_figures(host: str) -> bool:
@@ -50,17 +50,17 @@ def _ascii(host: str) -> str:
 def findings(body: str, seconds: float = PATIENCE_SECONDS + 1) -> Findings:
     """What DNS says of them, waited for so long; empty where it is not asked (DNS_SERVER=off), or there are none."""
     server, until = settings().dns_server, time.monotonic() + seconds
-    wanted = hosts(body)[:MOST] if server != "off" else []
-    asked = [(host, dns_lookups.begin(("host", server, host), lambda host=host: is_there(server, host))) for host in wanted]  # type: ignore[misc]
-    found = [(host, dns_lookups.heard(one, max(until - time.monotonic(), 0.0))) for host, one in asked]
-    gone = [host for host, there in found if there is False]
-    unknown = [host for host, there in found if there is None]
+    linked = hosts(body)[:MOST] if server != "off" else []
+    asked = [(host, dns_lookups.begin(("host", server, host), lambda host=host: is_there(server, host))) for host in linked]  # type: ignore[misc]
+    results = [(host, dns_lookups.heard(lookup, max(until - time.monotonic(), 0.0))) for host, lookup in asked]
+    gone = [host for host, there in results if there is False]
+    unknown = [host for host, there in results if there is None]
     if gone:
         remedy = "Look at its address: whoever presses the link sees an error."
         return [Finding("Links", "serious", f"There is no {host} in DNS.", remedy) for host in gone]
     if unknown:
         return [Finding("Links", "warning", f"DNS has not said yet whether there is {unknown[0]}.", "Look again in a moment.")]
-    return [Finding("Links", "ok", "Every host that they name is in DNS.")] if found else []
+    return [Finding("Links", "ok", "Every host that they name is in DNS.")] if results else []
 
 
 def is_there(server: str, host: str) -> bool | None:

@@ -63,15 +63,15 @@ def targets(body: str) -> list[str]:
 
 
 def findings(body: str) -> list[Finding]:
-    found = links(body)
-    return [*_leading(body, found), *_disguised(found)]
+    linked = links(body)
+    return [*_leading(body, linked), *_disguised(linked)]
 
 
 def _leading(body: str, found: Sequence[Link]) -> list[Finding]:
     """Whether each leads somewhere, by a connection that nobody reads on the way."""
     if HOST_OF_PLACEHOLDER.search(placeholders.marked(body)):
-        said = "A placeholder stands in the host of an address."
-        return [Finding("Links", "serious", said, "Write the host itself; placeholders may stand behind it.")]
+        sentence = "A placeholder stands in the host of an address."
+        return [Finding("Links", "serious", sentence, "Write the host itself; placeholders may stand behind it.")]
     bad = [problem for link in found if (problem := _leads_astray(link.href)) is not None]
     return bad[:MOST] or [Finding("Links", "ok", f"{len(found)}, all to https.")]
 
@@ -83,13 +83,13 @@ def _leads_astray(href: str) -> Finding | None:
             "Links", "serious", f"“{shown}” begins with a placeholder.", "Placeholders may stand behind the host alone."
         )
     if parts is not None and parts.scheme == "https" and parts.hostname and parts.username is not None:
-        said = f"“{shown}” seems to lead to {unquote(parts.username)[:60]}, and leads to {parts.hostname}."
-        return Finding("Links", "serious", said, "Leave out what stands before the @.")
+        sentence = f"“{shown}” seems to lead to {unquote(parts.username)[:60]}, and leads to {parts.hostname}."
+        return Finding("Links", "serious", sentence, "Leave out what stands before the @.")
     if parts is not None and (parts.scheme == "mailto" or (parts.scheme == "https" and parts.hostname)):
         return None
     unencrypted = parts is not None and parts.scheme == "http"
-    said = f"“{shown}” is not encrypted." if unencrypted else f"“{shown}” leads nowhere from a letter."
-    return Finding("Links", "serious", said, "Write the whole address, beginning with https://.")
+    sentence = f"“{shown}” is not encrypted." if unencrypted else f"“{shown}” leads nowhere from a letter."
+    return Finding("Links", "serious", sentence, "Write the whole address, beginning with https://.")
 
 
 def _split(href: str) -> SplitResult | None:
@@ -104,10 +104,10 @@ def _split(href: str) -> SplitResult | None:
 
 def _disguised(found: Sequence[Link]) -> list[Finding]:
     """Links whose words are another address, and hosts that look like others."""
-    said = [sentence for link in found for sentence in _seems(link)]
-    said += [sentence for host in dict.fromkeys(_host(link.href) for link in found) for sentence in _look_alike(host)]
+    sentences = [sentence for link in found for sentence in _seems(link)]
+    sentences += [sentence for host in dict.fromkeys(_host(link.href) for link in found) for sentence in _look_alike(host)]
     remedy = "Make sure that its reader gets where the words say."
-    return [Finding("Where links lead", "warning", sentence, remedy) for sentence in list(dict.fromkeys(said))[:MOST]]
+    return [Finding("Where links lead", "warning", sentence, remedy) for sentence in list(dict.fromkeys(sentences))[:MOST]]
 
 
 def _seems(link: Link) -> Iterator[str]:
@@ -162,10 +162,10 @@ def _look_alike(host: str) -> Iterator[str]:
             continue
         scripts = _scripts(shown)
         if len(scripts) > 1 and not scripts <= TOGETHER:
-            yield f"“{shown}” in {host} mixes letters of {' and '.join(sorted(one.capitalize() for one in scripts))}."
+            yield f"“{shown}” in {host} mixes letters of {' and '.join(sorted(script.capitalize() for script in scripts))}."
         elif set(shown) <= LIKE_LATIN:
             yield f"“{shown}” in {host} is written in {'/'.join(scripts).capitalize()}, and looks like Latin letters."
 
 
 def _scripts(text: str) -> set[str]:
-    return {unicodedata.name(one, "?").partition(" ")[0] for one in text if one.isalpha()}
+    return {unicodedata.name(character, "?").partition(" ")[0] for character in text if character.isalpha()}

@@ -32,13 +32,13 @@ class Unknown(Exception):
 
 def findings(seconds: float = PATIENCE_SECONDS + 1) -> Findings:
     """What the checks show, waited for so long; empty where DNS is not asked (DNS_SERVER=off)."""
-    known = settings()
-    if known.dns_server == "off":
+    config = settings()
+    if config.dns_server == "off":
         return []
-    sender = domain(parseaddr(known.mail_default_sender)[1])
-    key = (known.dns_server, sender, known.mail_domain, known.dkim_domain, known.dkim_selector, known.dkim_key_file)
-    found = dns_lookups.heard(dns_lookups.begin(key, lambda: _look(sender)), seconds)
-    return [Finding("DNS", "warning", "It has not answered yet.", "Look again in a moment.")] if found is None else found
+    sender = domain(parseaddr(config.mail_default_sender)[1])
+    key = (config.dns_server, sender, config.mail_domain, config.dkim_domain, config.dkim_selector, config.dkim_key_file)
+    result = dns_lookups.heard(dns_lookups.begin(key, lambda: _look(sender)), seconds)
+    return [Finding("DNS", "warning", "It has not answered yet.", "Look again in a moment.")] if result is None else result
 
 
 def _look(sender: str) -> Findings:
@@ -77,35 +77,35 @@ class Names:
 def spf(names: Names) -> Finding:
     """Of the domain of the envelope, where bounces go."""
     where = settings().mail_domain
-    found = [text for text in names.texts(where) if text.lower().split(" ")[0] == "v=spf1"]
+    records = [text for text in names.texts(where) if text.lower().split(" ")[0] == "v=spf1"]
     remedy = f"Publish one TXT record at {where}, like: v=spf1 a:your-relay.example -all"
-    if len(found) != 1:
-        said = f"{where} has no record." if not found else f"{where} has {len(found)} records, and so none counts."
-        return Finding("SPF", "serious", said, remedy)
-    if "+all" in found[0].lower().split() or "all" in found[0].lower().split():
+    if len(records) != 1:
+        sentence = f"{where} has no record." if not records else f"{where} has {len(records)} records, and so none counts."
+        return Finding("SPF", "serious", sentence, remedy)
+    if "+all" in records[0].lower().split() or "all" in records[0].lower().split():
         return Finding("SPF", "serious", "The record lets everybody send as us.", remedy)
-    return Finding("SPF", "ok", found[0])
+    return Finding("SPF", "ok", records[0])
 
 
 def _dkim(names: Names) -> list[Finding]:
-    known = settings()
-    if not known.dkim_domain:
+    config = settings()
+    if not config.dkim_domain:
         return [Finding("DKIM", "warning", "We do not sign.", "Set DKIM_DOMAIN and DKIM_KEY_FILE, unless the relay signs.")]
-    keys = [(known.dkim_selector, known.dkim_key_file), (known.dkim_ed25519_selector, known.dkim_ed25519_key_file)]
+    keys = [(config.dkim_selector, config.dkim_key_file), (config.dkim_ed25519_selector, config.dkim_ed25519_key_file)]
     return [_told("DKIM", lambda one=pair: dkim(names, *one)) for pair in keys if pair[1]]  # type: ignore[misc]
 
 
 def dkim(names: Names, selector: str, key_file: str) -> Finding:
     """Whether the published key is the one that we sign with."""
     where = f"{selector}._domainkey.{settings().dkim_domain}"
-    found = [text for text in (tags(one) for one in names.texts(where)) if "p" in text]
+    published_keys = [text for text in (tags(text) for text in names.texts(where)) if "p" in text]
     remedy = f"Publish at {where}: v=DKIM1; k=…; p={_public(key_file)[:24]}…"
-    if len(found) != 1:
-        return Finding("DKIM", "serious", f"There is {'no' if not found else 'more than one'} key at {where}.", remedy)
-    published = "".join(found[0]["p"].split())
+    if len(published_keys) != 1:
+        return Finding("DKIM", "serious", f"There is {'no' if not published_keys else 'more than one'} key at {where}.", remedy)
+    published = "".join(published_keys[0]["p"].split())
     if published != _public(key_file):
-        said = "The key was revoked." if not published else "The published key is another than the one we sign with."
-        return Finding("DKIM", "serious", said, remedy)
+        sentence = "The key was revoked." if not published else "The published key is another than the one we sign with."
+        return Finding("DKIM", "serious", sentence, remedy)
     return Finding("DKIM", "ok", f"The key at {where} is ours.")
 
 
@@ -133,45 +133,45 @@ class Policy(NamedTuple):
 def dmarc(names: Names, sender: str) -> Finding:
     """That there is a policy, and that what we send is aligned with it."""
     walked = walk(names, sender)
-    found = next((one for one in walked if one.at == sender), None)
+    record = next((candidate for candidate in walked if candidate.at == sender), None)
     top = organisational(walked, sender)
-    found = found or next((one for one in walked if one.at == top), None)
-    if found is None:
+    record = record or next((candidate for candidate in walked if candidate.at == top), None)
+    if record is None:
         remedy = f"Publish at _dmarc.{sender}: v=DMARC1; p=none; rua=mailto:you@{sender}"
         return Finding("DMARC", "serious", f"Neither {sender} nor a domain above it has a policy.", remedy)
     aligned = [
         how for how, tag, ours in (("DKIM", "adkim", settings().dkim_domain), ("SPF", "aspf", settings().mail_domain))
-        if ours and _aligned(names, ours, sender, top, strict=found.tags.get(tag) == "s")
+        if ours and _aligned(names, ours, sender, top, strict=record.tags.get(tag) == "s")
     ]  # fmt: skip
-    policy = found.tags.get("p", "none")
+    policy = record.tags.get("p", "none")
     if not aligned:
         remedy = f"Let DKIM_DOMAIN or MAIL_DOMAIN belong to {top}, or send from a domain that they belong to."
         return Finding("DMARC", "serious", f"Neither DKIM nor SPF is aligned with {sender}.", remedy)
-    return Finding("DMARC", "ok", f"{found.at} says p={policy}; aligned by {' and '.join(aligned)}.")
+    return Finding("DMARC", "ok", f"{record.at} says p={policy}; aligned by {' and '.join(aligned)}.")
 
 
 def walk(names: Names, start: str) -> list[Policy]:
     """The DNS tree walk (RFC 9989 §4.10): from a name towards the root, at most eight queries, until a record says psd=n."""
-    found: list[Policy] = []
+    policies: list[Policy] = []
     labels = start.split(".")
     while labels:
         name = ".".join(labels)
         records = [tags(text) for text in names.texts(f"_dmarc.{name}") if text.split(";")[0].replace(" ", "") == "v=DMARC1"]
         if len(records) == 1:
-            found.append(Policy(name, records[0]))
+            policies.append(Policy(name, records[0]))
             if records[0].get("psd") in {"n"} or (records[0].get("psd") == "y" and name != start):
                 break
         labels = labels[1 - MOST_LABELS :] if len(labels) > MOST_LABELS else labels[1:]
-    return found
+    return policies
 
 
 def organisational(walked: list[Policy], start: str) -> str:
     """The Organizational Domain (RFC 9989 §4.10.2)."""
-    for one in walked:
-        if one.tags.get("psd") == "n":
-            return one.at
-        if one.tags.get("psd") == "y" and one.at != start:
-            return ".".join(start.split(".")[-(one.at.count(".") + 2) :])
+    for policy in walked:
+        if policy.tags.get("psd") == "n":
+            return policy.at
+        if policy.tags.get("psd") == "y" and policy.at != start:
+            return ".".join(start.split(".")[-(policy.at.count(".") + 2) :])
     return walked[-1].at if walked else start
 
 

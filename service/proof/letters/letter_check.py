@@ -19,7 +19,7 @@ LEFT_OPEN = "its manifest is of an older form, which does not say who sent it to
 def check_letter(letter: Letter, signed: list[Signed]) -> Findings:
     ours = [manifest for manifest in signed if manifest.file == letter.manifest]
     number = letter.headers["message-id"]
-    delivery = next((each for one in ours for each in one.body["deliveries"] if each["message_id"] == number), None)
+    delivery = next((each for manifest in ours for each in manifest.body["deliveries"] if each["message_id"] == number), None)
     if delivery is None:
         yield Finding(False, f"{letter.name}: no sound manifest knows a letter with the Message-ID {number}.")
         return

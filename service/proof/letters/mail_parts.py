@@ -81,10 +81,10 @@ def _fields(lines: list[bytes]) -> tuple[Fields, list[bytes]]:
                 raise Unreadable(f"its header {name.title()} begins on the line after its name, where some do not find it")
             fields[-1] = name, value + line
             continue
-        found = NAME.match(line)
-        if found is None or line[found.end() : found.end() + 1] != b":":
+        match = NAME.match(line)
+        if match is None or line[match.end() : match.end() + 1] != b":":
             raise Unreadable("its headers have a line that is none")
-        fields.append((found[0].decode("ascii").lower(), line[found.end() + 1 :]))
+        fields.append((match[0].decode("ascii").lower(), line[match.end() + 1 :]))
     for name, value in fields:
         if len(value) > LARGEST_HEADER or (name in OF_CONTENT and value.endswith((b" ", b"\t"))):
             raise Unreadable(f"it has a header {name.title()} that is too long, or ends in a space that some do not take off")

@@ -37,24 +37,24 @@ def structured(fields: Fields, wanted: str) -> tuple[str, dict[str, str]]:
     if value and not WORD.fullmatch(word):
         raise Unreadable(f"it has a header {wanted.title()} that mail programs read in different ways")
     while 0 <= at < len(value):
-        found = PARAMETER.match(value, at)
-        if found is None:
+        match = PARAMETER.match(value, at)
+        if match is None:
             raise Unreadable(f"it has a header {wanted.title()} that mail programs read in different ways")
-        name, text = found[1].lower(), found[2] if found[2] is not None else found[3]
+        name, text = match[1].lower(), match[2] if match[2] is not None else match[3]
         if name.endswith("*"):
             name, text = name[:-1], _extended(name[:-1], text)
         if name in parameters:
             raise Unreadable(f"it has a header {wanted.title()} that says {name} twice")
-        parameters[name], at = text, found.end()
+        parameters[name], at = text, match.end()
     return word, parameters
 
 
 def _extended(name: str, text: str) -> str:
     """RFC 2231 §4, in UTF-8, and for names of files alone."""
-    found = EXTENDED_NAME.fullmatch(text) if name in ("filename", "name") else None
+    match = EXTENDED_NAME.fullmatch(text) if name in ("filename", "name") else None
     try:
-        if found is not None:
-            return unquote_to_bytes(found[1]).decode()
+        if match is not None:
+            return unquote_to_bytes(match[1]).decode()
     except UnicodeDecodeError:
         pass
     raise Unreadable(f"it has a {name} in another spelling or character set than ours")
@@ -87,23 +87,23 @@ def words_of_header(value: str) -> str:
 
 
 def _encoded_word(word: str) -> str:
-    found = ENCODED_WORD.fullmatch(word)
+    match = ENCODED_WORD.fullmatch(word)
     try:
-        if found is None:
+        if match is None:
             raise ValueError(word)
-        if found[1] is not None:
-            return binascii.a2b_base64(found[1], strict_mode=True).decode()
-        return binascii.a2b_qp(found[2], header=True).decode()
+        if match[1] is not None:
+            return binascii.a2b_base64(match[1], strict_mode=True).decode()
+        return binascii.a2b_qp(match[2], header=True).decode()
     except ValueError:
         raise Unreadable("it has a header that mail programs decode in different ways") from None
 
 
 def mailbox_of_header(value: str) -> list[str]:
     """Name and address of a From or To that holds exactly one mailbox, as we write it. Raises Unreadable."""
-    found = MAILBOX.fullmatch(value)
-    if found is None:
+    match = MAILBOX.fullmatch(value)
+    if match is None:
         raise Unreadable("it has a From or To that is not exactly one mailbox as we write it")
-    name = (found["name"] or "").strip(" ")
+    name = (match["name"] or "").strip(" ")
     quoted = name.startswith('"') and name.isascii() and name.isprintable()
     shown = re.sub(r"\\(.)", r"\1", name[1:-1]) if quoted else words_of_header(name)
-    return [shown, found["address"] or found["bare"]]
+    return [shown, match["address"] or match["bare"]]

@@ -19,10 +19,10 @@ class Value(NamedTuple):
 
 def values(data: bytes) -> list[Value]:
     """The values that stand one behind the other. Raises Unreadable for what is no DER, or is longer than any of ours."""
-    found: list[Value] = []
+    values_read: list[Value] = []
     at = 0
     while at < len(data):
-        if len(found) == MOST or at + 2 > len(data) or data[at] & 0x1F == 0x1F:
+        if len(values_read) == MOST or at + 2 > len(data) or data[at] & 0x1F == 0x1F:
             raise Unreadable("it is no timestamp")
         size, start = data[at + 1], at + 2
         if size & 0x80:
@@ -32,9 +32,9 @@ def values(data: bytes) -> list[Value]:
                 raise Unreadable("it is no timestamp")
         if start + size > len(data):
             raise Unreadable("it is no timestamp")
-        found.append(Value(data[at], data[start : start + size], data[at : start + size]))
+        values_read.append(Value(data[at], data[start : start + size], data[at : start + size]))
         at = start + size
-    return found
+    return values_read
 
 
 def inside(value: Value, tag: int = SEQUENCE) -> list[Value]:

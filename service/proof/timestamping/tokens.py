@@ -59,8 +59,11 @@ def _signer(attributes: dict[bytes, bytes], certificates: list[x509.Certificate]
             continue
         named = der.inside(der.inside(der.inside(der.values(attributes[kind])[0])[0])[0])
         algorithm = HASHES[der.inside(named[0])[0].content].name if named[0].tag == der.SEQUENCE else default
-        wanted = next(one.content for one in named if one.tag == der.OCTETS)
-        return next((one for one in certificates if _hash(algorithm, one.public_bytes(Encoding.DER)) == wanted), None)
+        key_id = next(value.content for value in named if value.tag == der.OCTETS)
+        return next(
+            (certificate for certificate in certificates if _hash(algorithm, certificate.public_bytes(Encoding.DER)) == key_id),
+            None,
+        )
     return None
 
 
@@ -89,14 +92,14 @@ def _read(token: bytes) -> Stamp:
     if kind.content != TST_INFO or fields[3].tag != 0xA0:
         raise Unreadable("it is no timestamp")
     info = der.values(wrapped.content)[0].content
-    attributes = {one[0].content: one[1].content for one in map(der.inside, der.values(fields[3].content))}
-    listed = [one for part in signed_data if part.tag == 0xA0 for one in der.values(part.content)]
-    certificates = [x509.load_der_x509_certificate(one.whole) for one in listed]
+    attributes = {attribute[0].content: attribute[1].content for attribute in map(der.inside, der.values(fields[3].content))}
+    listed = [value for part in signed_data if part.tag == 0xA0 for value in der.values(part.content)]
+    certificates = [x509.load_der_x509_certificate(value.whole) for value in listed]
     about = der.inside(der.values(info)[0])
     imprint = der.inside(about[2])
     if der.inside(imprint[0])[0].content != bytes.fromhex("608648016503040201"):
         raise Unreadable("it is a timestamp over another hash than SHA-256")
-    nonce = next((int.from_bytes(one.content, "big") for one in about[5:] if one.tag == der.INTEGER), None)
+    nonce = next((int.from_bytes(value.content, "big") for value in about[5:] if value.tag == der.INTEGER), None)
     return Stamp(
         imprint[1].content, _time(about[4]), nonce, info, attributes, der.written(der.SET, fields[3].content),
         HASHES[der.inside(fields[2])[0].content], fields[5].content, certificates, _signer(attributes, certificates),

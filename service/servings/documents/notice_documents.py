@@ -111,7 +111,9 @@ def annex_csv(signers: Iterable[Signer]) -> bytes:
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\r\n")
     rows.writerow(("number", "name", "clp", "office"))
-    rows.writerows((one.number, plain_cell(one.name), plain_cell(one.clp), plain_cell(one.office)) for one in signers)
+    rows.writerows(
+        (signer.number, plain_cell(signer.name), plain_cell(signer.clp), plain_cell(signer.office)) for signer in signers
+    )
     return text.getvalue().encode("utf-8-sig", errors="replace")
 
 
@@ -163,9 +165,9 @@ def _content(annex: Annex, signers: Sequence[Signer]) -> Content:
 def _by_party(signers: Sequence[Signer]) -> list[dict[str, object]]:
     """[{clp, people: [[name, office, number], …]}, …], alphabetical; spellings that differ in case or accents are one party."""
     parties: dict[str, tuple[str, list[list[str | int]]]] = {}
-    for one in signers:
-        _, people = parties.setdefault(_party(one.clp)[0], (_party(one.clp)[1] or "No local party given", []))
-        people.append([isolated(_printed(one.name)), isolated(_printed(one.office)), one.number])
+    for signer in signers:
+        _, people = parties.setdefault(_party(signer.clp)[0], (_party(signer.clp)[1] or "No local party given", []))
+        people.append([isolated(_printed(signer.name)), isolated(_printed(signer.office)), signer.number])
     return [{"clp": clp, "people": people} for _, (clp, people) in sorted(parties.items(), key=lambda p: (not p[0], p))]
 
 
@@ -176,7 +178,7 @@ def _party(clp: str) -> tuple[str, str]:
 
 
 def _sort_key(text: str) -> str:
-    return "".join(one for one in normalize("NFKD", text.casefold()) if not combining(one))
+    return "".join(character for character in normalize("NFKD", text.casefold()) if not combining(character))
 
 
 def _printed(text: str) -> str:
@@ -192,7 +194,9 @@ def _shown(text: str) -> str:
     kept = text.translate(_CONTROLS)
     if kept.isprintable():
         return kept
-    return "".join(one if one.isspace() or category(one) not in _NO_CHARACTER else "\ufffd" for one in kept)
+    return "".join(
+        character if character.isspace() or category(character) not in _NO_CHARACTER else "\ufffd" for character in kept
+    )
 
 
 def _tree(node: SyntaxTreeNode) -> dict[str, object]:

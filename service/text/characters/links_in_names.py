@@ -71,13 +71,13 @@ def _is_host(word: str, rest: str) -> bool:
     ending, before = labels[-1].lower(), labels[-2].lower()
     if labels[0].lower() == "www" or _is_ip(labels) or ending.startswith("xn--"):
         return True
-    known = ending in ENDINGS or (ending in COUNTRIES and (labels[-1].islower() or word.isupper()))
+    is_known_ending = ending in ENDINGS or (ending in COUNTRIES and (labels[-1].islower() or word.isupper()))
     short = len(before) == 1 or before in ABBREVIATIONS
     if PATH.match(rest) and not word.endswith("."):
-        return known or (not short and len(ending) > 1 and ending.isalpha())
+        return is_known_ending or (not short and len(ending) > 1 and ending.isalpha())
     if ending in ENDINGS:
         return len(before) > 1 or word.islower()  # B.Com is a degree
-    return known and not short and len(before) > 2
+    return is_known_ending and not short and len(before) > 2
 
 
 def _is_ip(labels: list[str]) -> bool:

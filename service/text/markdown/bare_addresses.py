@@ -41,8 +41,8 @@ def recognise(parser: MarkdownIt) -> None:
 
 def _words(state: StateInline, silent: bool) -> bool:
     """Plain words, up to what may mean something else."""
-    found = _TEXT_ENDS.search(state.src, state.pos)
-    end = min(found.start(), state.posMax) if found else state.posMax
+    match = _TEXT_ENDS.search(state.src, state.pos)
+    end = min(match.start(), state.posMax) if match else state.posMax
     if end == state.pos:
         return False
     if not silent:
@@ -87,8 +87,8 @@ def _link(state: StateInline, shown: str, target: str) -> None:
 
 def _end(text: str, start: int, at: int, last: int) -> int:
     """Where the address ends that begins at `start`, and of which everything before `at` is sure."""
-    found = _OUTSIDE.search(text, at, last)
-    last = found.start() if found else last
+    match = _OUTSIDE.search(text, at, last)
+    last = match.start() if match else last
     end, opened = start, []
     while end < last:
         character = text[end]
@@ -107,8 +107,8 @@ def _end(text: str, start: int, at: int, last: int) -> int:
 
 @lru_cache(64)
 def _first_emphasis(text: str, mark: str) -> int:
-    found = _EMPHASIS[mark].search(text)
-    return found.start() if found else len(text)
+    match = _EMPHASIS[mark].search(text)
+    return match.start() if match else len(text)
 
 
 def _without_punctuation(text: str, start: int, at: int, end: int) -> int:

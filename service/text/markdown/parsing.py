@@ -36,7 +36,7 @@ class _Parser(MarkdownIt):
 
 def _without_slots(url: str, normalise: Callable[[str], str]) -> str:
     """What `normalise` makes of an address; it would percent-encode the slots themselves."""
-    kept = [found[0] for found in slots.SLOT.finditer(url)]
+    kept = [match[0] for match in slots.SLOT.finditer(url)]
     if not kept:
         return normalise(url)
     stem = "slot"

@@ -64,7 +64,7 @@ def _has_literal(tokens: Sequence[Token]) -> bool:
 def _written(lines: Sequence[str], begin: int, end: int) -> Place | None:
     """The first of these lines that says it; a backslash before it makes it plain words."""
     for number in range(begin, min(end, len(lines))):
-        found = _WRITTEN.search(lines[number])
-        if found is not None:
-            return Place(number + 1, found.start() + 1, found[0])
+        match = _WRITTEN.search(lines[number])
+        if match is not None:
+            return Place(number + 1, match.start() + 1, match[0])
     return None

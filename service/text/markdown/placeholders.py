@@ -20,8 +20,8 @@ def marked(source: str) -> str:
 
 def unknown(source: str) -> list[tuple[int, int, str]]:
     """What stands in braces and is no placeholder, each with its line and column, from one."""
-    strange = (found for found in BRACES.finditer(source) if not PATTERN.fullmatch(found[0]))
-    return [(*place(source, found.start()), found[0]) for found in strange]
+    strange = (match for match in BRACES.finditer(source) if not PATTERN.fullmatch(match[0]))
+    return [(*place(source, match.start()), match[0]) for match in strange]
 
 
 def place(source: str, at: int) -> tuple[int, int]:
@@ -30,7 +30,7 @@ def place(source: str, at: int) -> tuple[int, int]:
 
 def without_fallback(source: str) -> list[str]:
     """Placeholders that do not say what stands there where we know nothing."""
-    return sorted({found[1] for found in PATTERN.finditer(source) if not _fallback(found)})
+    return sorted({match[1] for match in PATTERN.finditer(source) if not _fallback(match)})
 
 
 def _fallback(found: re.Match[str]) -> str:

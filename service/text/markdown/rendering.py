@@ -54,8 +54,8 @@ def tidy(text: str, width: int = 78) -> str:
 
 
 def _rewrapped(line: str) -> list[str]:
-    found = HANGING.match(line)
-    lead, mark = (found[1], found[2] or "") if found else ("", "")
+    match = HANGING.match(line)
+    lead, mark = (match[1], match[2] or "") if match else ("", "")
     hanging = lead + (mark if mark == "> " else " " * len(mark))
     wrapper = textwrap.TextWrapper(72, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
     return wrapper.wrap(line)

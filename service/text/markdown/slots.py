@@ -49,8 +49,8 @@ def fill(text: str, values: Mapping[str, str], escape: Callable[[str], str] = st
 
 def outside(text: str, change: Callable[[str], str]) -> str:
     """The text with whatever stands between its slots changed."""
-    kept = [found[0] for found in SLOT.finditer(text)]
-    return "".join(change(piece) + one for piece, one in zip(between(text), [*kept, ""], strict=True))
+    kept = [match[0] for match in SLOT.finditer(text)]
+    return "".join(change(piece) + slot for piece, slot in zip(between(text), [*kept, ""], strict=True))
 
 
 def between(text: str) -> list[str]:

@@ -14,7 +14,7 @@ def width(text: str) -> int:
     """How many columns a text takes in a fixed-width font (UAX #11)."""
     if text.isascii():
         return len(text)
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+    return sum(0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Table:
         if sum(widths) + len(BETWEEN) * (len(widths) - 1) > room:
             return None
         lines = [[self._padded(cell, at, widths[at]) for at, cell in enumerate(row)] for row in self.rows]
-        lines.insert(1, ["-" * one for one in widths])
+        lines.insert(1, ["-" * width for width in widths])
         return "\n".join(BETWEEN.join(line).rstrip() for line in lines)
 
     def _padded(self, cell: str, at: int, wide: int) -> str:

@@ -81,10 +81,10 @@ def names_of(file: Path) -> list[str]:
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
         first = _first_of(iter(lambda: opened.readline(LONGEST_LINE), ""))
     rows = [next(csv.reader([first], delimiter=separator), []) for separator in (",", ";", "\t")]
-    found = [name.strip().lower() for name in max(rows, key=len) if name.strip()]
-    if not found or "\0" in first:
+    names = [name.strip().lower() for name in max(rows, key=len) if name.strip()]
+    if not names or "\0" in first:
         raise Refused("The file has no first line that names its columns; save it as CSV in UTF-8.")
-    return found
+    return names
 
 
 def _first_of(lines: Iterator[str]) -> str:

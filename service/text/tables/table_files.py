@@ -68,8 +68,8 @@ def _eight_bits(source: Path) -> str:
             if text.isascii():
                 continue
             others = text.translate(WITHOUT_ASCII)
-            spoilt = spoilt or any("\udc80" <= one <= "\udcff" for one in others)
-            if any(not "\udc80" <= one <= "\udcff" and one != "\ufeff" for one in others):
+            spoilt = spoilt or any("\udc80" <= other <= "\udcff" for other in others)
+            if any(not "\udc80" <= other <= "\udcff" and other != "\ufeff" for other in others):
                 return UTF8
     return "cp1252" if spoilt else UTF8
 

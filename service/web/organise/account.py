@@ -19,8 +19,8 @@ ZONES = sorted(available_timezones())
 
 def _then() -> str:
     """Where to go on: a page of the studio, whatever the address says."""
-    wanted = request.values.get("then", "")
-    return wanted if wanted.startswith("/organise") and "\\" not in wanted else url_for("organise.dashboard")
+    target = request.values.get("then", "")
+    return target if target.startswith("/organise") and "\\" not in target else url_for("organise.dashboard")
 
 
 def _me() -> str:

@@ -32,11 +32,11 @@ def _page(errors: dict[str, str], done: tuple[str, int] = ("", 0)) -> str:
 @blueprint.post("")
 def decide() -> ResponseReturnValue:
     """Of one cause that a brake holds, of all of them, or of all that several brakes hold."""
-    verdict = next((one for one in brake_decisions.VERDICTS if one == request.form.get("act")), None)
+    verdict = next((candidate for candidate in brake_decisions.VERDICTS if candidate == request.form.get("act")), None)
     numbers = request.form.getlist("brake", type=int)
     if verdict is None or not numbers:
         raise Refused("Choose one of the buttons.")
-    causes = [one for one in request.form.getlist("cause", type=int) if 0 < one < LARGEST]
+    causes = [number for number in request.form.getlist("cause", type=int) if 0 < number < LARGEST]
     total = 0
     with transaction() as database:
         for number in numbers:

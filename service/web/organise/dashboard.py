@@ -67,8 +67,8 @@ def strike_group(slug: str) -> ResponseReturnValue:
     reason = person_search.reason(why)
     with acting("propose: strike a group", f"notice {slug}", kind=kind) as database:
         notice = publishing.find(database, slug)
-        found = signature_groups.find(database, notice.edition) if notice.edition else []
-        group = next((group for group in found if (group.kind, group.value) == (kind, value)), None)
+        groups = signature_groups.find(database, notice.edition) if notice.edition else []
+        group = next((group for group in groups if (group.kind, group.value) == (kind, value)), None)
         if group is None:
             raise Refused("This group is not there any more: reload the page.")
         numbers = group.numbers[: moderation.MOST]

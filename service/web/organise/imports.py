@@ -53,15 +53,15 @@ def upload() -> ResponseReturnValue:
         with acting("send a file", "import") as database:
             mailing_list = subscribing.find_list(database, request.form.get("list", ""))
             source = request.form.get("source", "")
-            one = imports.take(database, mailing_list, g.organiser, sent.filename or "", source, read_as, now())
-            database.info["subject"] = f"import {one.id}"
+            import_row = imports.take(database, mailing_list, g.organiser, sent.filename or "", source, read_as, now())
+            database.info["subject"] = f"import {import_row.id}"
             part.chmod(0o600)
-            part.rename(imports.file_of(one.id))
+            part.rename(imports.file_of(import_row.id))
     except Refused as refused:
-        return _files(request.form.to_dict(), {field or "file": said for field, said in refused.errors.items()}), 422
+        return _files(request.form.to_dict(), {field or "file": sentence for field, sentence in refused.errors.items()}), 422
     finally:
         part.unlink(missing_ok=True)
-    return redirect(url_for("imports.show", number=one.id), 303)
+    return redirect(url_for("imports.show", number=import_row.id), 303)
 
 
 def _as_csv(part: Path) -> str:
@@ -98,16 +98,16 @@ def show(number: int) -> ResponseReturnValue:
 
 def _page(number: int, errors: dict[str, str]) -> str:
     with reading() as database:
-        one = imports.find(database, number)
-        found: list[str] = []
+        import_row = imports.find(database, number)
+        lines: list[str] = []
         try:
-            found = imports.header(number) if one.state == "mapping" else []
+            lines = imports.header(number) if import_row.state == "mapping" else []
         except Refused as refused:
             errors = errors | refused.errors
         return render_template(
-            "organise/import.html", one=one, header=found, guessed=imports.guess(found), columns=imports.COLUMNS,
+            "organise/import.html", one=import_row, header=lines, guessed=imports.guess(lines), columns=imports.COLUMNS,
             bad=imports.bad_lines(database, number, SHOWN), errors=errors, shown=SHOWN,
-            mailing_list=database.get_one(MailingList, one.list_id),
+            mailing_list=database.get_one(MailingList, import_row.list_id),
         )  # fmt: skip
 
 
@@ -117,14 +117,14 @@ def act(number: int) -> ResponseReturnValue:
     name = request.form.get("act", "")
     try:
         with acting(name, f"import {number}") as database:
-            one = imports.find(database, number, lock=True)
+            import_row = imports.find(database, number, lock=True)
             match name:
                 case "judge":
-                    imports.tell_apart(database, one, request.form, imports.header(number))
+                    imports.tell_apart(database, import_row, request.form, imports.header(number))
                 case "take in":
-                    imports.accept(database, one)
+                    imports.accept(database, import_row)
                 case "drop":
-                    imports.drop(one, now())
+                    imports.drop(import_row, now())
                 case _:
                     raise Refused("Choose one of the buttons.")
     except Refused as refused:

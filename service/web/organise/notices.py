@@ -49,7 +49,7 @@ def show(slug: str) -> ResponseReturnValue:
 def _page(database: Session, notice: Notice, entered: dict[str, str], errors: dict[str, str]) -> str:
     return render_template(
         "organise/notice.html", notice=notice, changes=publishing.changes(notice), servings=overview.of(database, notice),
-        waiting=[one for one in proposals.waiting(database) if one.notice_id == notice.id],
+        waiting=[proposal for proposal in proposals.waiting(database) if proposal.notice_id == notice.id],
         about=proposals.described(database), stale=officials.stale(database, now()), repeats=source_file.REPEATS,
         entered=entered or publishing.schedule_of(notice), errors=errors, today=now().date(),
         unpublished=publishing.unpublished(notice),
@@ -133,10 +133,10 @@ def decide(number: int) -> ResponseReturnValue:
 @blueprint.get("/servings/<int:number>")
 def serving(number: int) -> ResponseReturnValue:
     with reading() as database:
-        found = overview.find(database, number)
-        lines = evidence_chain.of_serving(database, found)
+        serving_row = overview.find(database, number)
+        lines = evidence_chain.of_serving(database, serving_row)
         wrong = problems.about_servings(database, [number], now())
-        return render_template("organise/serving.html", serving=found, lines=lines, settles=SETTLES, problems=wrong)
+        return render_template("organise/serving.html", serving=serving_row, lines=lines, settles=SETTLES, problems=wrong)
 
 
 @blueprint.post("/servings/<int:number>")
@@ -166,11 +166,11 @@ def all_officials() -> ResponseReturnValue:
 def _officials(database: Session, entered: dict[str, str], errors: dict[str, str]) -> str:
     number = request.args.get("change", 0, type=int)
     if number and not entered:
-        one = officials.find(database, number)
-        entered = {field: str(getattr(one, field)) for field in officials.FIELDS}
+        official = officials.find(database, number)
+        entered = {field: str(getattr(official, field)) for field in officials.FIELDS}
     return render_template(
         "organise/officials.html", officials=officials.present(database), stale=officials.stale(database, now()),
-        waiting=[one for one in proposals.waiting(database) if one.kind in OF_OFFICIALS],
+        waiting=[proposal for proposal in proposals.waiting(database) if proposal.kind in OF_OFFICIALS],
         about=proposals.described(database), entered=entered, errors=errors,
     )  # fmt: skip
 

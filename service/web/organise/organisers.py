@@ -27,11 +27,13 @@ def team() -> ResponseReturnValue:
 
 def _team(entered: dict[str, str], errors: dict[str, str]) -> str:
     with reading() as database:
-        waiting = [one for one in proposals.waiting(database) if one.kind in {"organiser", "second factor"}]
-        found = [(one, len(accounts.sessions(database, one, now()))) for one in accounts.all_of_them(database)]
+        waiting = [proposal for proposal in proposals.waiting(database) if proposal.kind in {"organiser", "second factor"}]
+        organisers = [
+            (organiser, len(accounts.sessions(database, organiser, now()))) for organiser in accounts.all_of_them(database)
+        ]
         return render_template(
             "organise/team.html",
-            found=found,
+            found=organisers,
             roles=ROLES,
             entered=entered,
             errors=errors,
@@ -83,10 +85,11 @@ def entries() -> ResponseReturnValue:
     words, who = request.args.get("words", "")[:100].strip(), request.args.get("who", type=int)
     before = request.args.get("before", type=int)
     with reading() as database:
-        found = audit.search(database, words=words, organiser_id=who, before=before, limit=PAGE + 1)
+        audit_entries = audit.search(database, words=words, organiser_id=who, before=before, limit=PAGE + 1)
         names = accounts.names(database)
         return render_template(
-            "organise/audit.html", entries=found[:PAGE], more=len(found) > PAGE, words=words, who=who, names=names
+            "organise/audit.html", entries=audit_entries[:PAGE], more=len(audit_entries) > PAGE,
+            words=words, who=who, names=names
         )  # fmt: skip
 
 

@@ -32,11 +32,11 @@ def search() -> ResponseReturnValue:
     words, clp = request.form.get("words", "")[:200], request.form.get("clp", "")[:100]
     try:
         with acting("search people", "people") as database:
-            found = person_search.search(database, words, clp)
+            people = person_search.search(database, words, clp)
             suppressed = suppressions.suppression_of(database, email_addresses.mailbox(words)) if "@" in words else None
     except Refused as refused:
         return _search_page(request.form, refused.errors), 422
-    return _search_page(request.form, {}, found, suppressed)
+    return _search_page(request.form, {}, people, suppressed)
 
 
 def _search_page(

@@ -27,7 +27,7 @@ def ready() -> ResponseReturnValue:
     parts = health.parts()
     parts |= problems.in_words(problems.READYZ, datetime.now(UTC))
     return jsonify(parts | health.remarks() | forgotten_proxy.remarks()), 200 if all(
-        said == "ok" for said in parts.values()
+        sentence == "ok" for sentence in parts.values()
     ) else 503
 
 

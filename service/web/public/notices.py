@@ -153,7 +153,7 @@ def register_feed(slug: str) -> ResponseReturnValue:
     with reading() as session:
         notice = publishing.find_public(session, slug)
         servings = public_register.by_serving(session, notice, limit=10)
-        times = [str(line["at"]) for one in servings for line in (*one.letters, *one.corrections)]
+        times = [str(line["at"]) for serving in servings for line in (*serving.letters, *serving.corrections)]
         updated = max(times, default=(notice.published_at or notice.created_at).isoformat(timespec="seconds"))
         return atom("pages/deliveries.xml", notice=notice, servings=servings, updated=updated, url=links.url)
 

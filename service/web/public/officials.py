@@ -48,9 +48,9 @@ def served(token: str, filename: str) -> ResponseReturnValue:
         except SpoiltLink:
             raise NoPage from None  # a page would be saved as if it were the list
         letter = session.get_one(Letter, delivery.message_id)
-        mine = (Enclosure.serving_id == delivery.serving_id, Enclosure.cohort == letter.cohort, Enclosure.linked)
-        found = session.scalar(select(Enclosure).where(*mine, Enclosure.filename == filename.rstrip(GLUED)))
-        if found is None or not found.content:
+        conditions = (Enclosure.serving_id == delivery.serving_id, Enclosure.cohort == letter.cohort, Enclosure.linked)
+        enclosure = session.scalar(select(Enclosure).where(*conditions, Enclosure.filename == filename.rstrip(GLUED)))
+        if enclosure is None or not enclosure.content:
             raise NoPage
-        headers = {"Content-Disposition": f'attachment; filename="{found.filename}"', "X-Robots-Tag": "noindex"}
-        return Response(found.content, content_type=found.content_type, headers=headers)
+        headers = {"Content-Disposition": f'attachment; filename="{enclosure.filename}"', "X-Robots-Tag": "noindex"}
+        return Response(enclosure.content, content_type=enclosure.content_type, headers=headers)

@@ -55,8 +55,8 @@ def timestamp(slug: str, number: int) -> ResponseReturnValue:
     """What a service outside said of when the manifest was there (RFC 3161), where one was asked."""
     with reading() as session:
         notice = publishing.find_public(session, slug)
-        mine = (Manifest.notice_id == notice.id, Manifest.serving_id == (number if number < 2**63 else 0))
-        token = session.scalar(select(Manifest.timestamp).where(*mine))
+        conditions = (Manifest.notice_id == notice.id, Manifest.serving_id == (number if number < 2**63 else 0))
+        token = session.scalar(select(Manifest.timestamp).where(*conditions))
     if token is None:
         raise NoPage
     return Response(token, content_type="application/vnd.etsi.timestamp-token")
@@ -76,8 +76,8 @@ def _entries(edition_id: int, size: int) -> Iterator[bytes]:
     """Some thousands at a time: a tree may have millions."""
     for start in range(0, size, trees.CHUNK):
         with reading() as session:
-            found = trees.entries(session, edition_id, start, min(start + trees.CHUNK, size))
-        yield from found
+            leaf_entries = trees.entries(session, edition_id, start, min(start + trees.CHUNK, size))
+        yield from leaf_entries
 
 
 @blueprint.get("/notices/<slug>/editions/<int:number>/consistency.json")
@@ -121,5 +121,7 @@ def verify() -> ResponseReturnValue:
 def _page(findings: list[Finding] | None, problem: str) -> str:
     with reading() as session:
         fingerprints = [key["id"] for key in signing_key.document(session)["keys"]]
-    said = verdict(findings).name if findings else ""
-    return render_template("pages/verify.html", findings=findings, problem=problem, verdict=said, fingerprints=fingerprints)
+    verdict_name = verdict(findings).name if findings else ""
+    return render_template(
+        "pages/verify.html", findings=findings, problem=problem, verdict=verdict_name, fingerprints=fingerprints
+    )

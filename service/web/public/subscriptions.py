@@ -37,10 +37,10 @@ def subscribe(slug: str) -> ResponseReturnValue:
     windows.visitor(request.remote_addr or "")
     try:
         with transaction() as session:
-            wanted = {slug: subscribing.find_list(session, slug)}
-            wanted |= {other: subscribing.find_list(session, other) for other in request.form.getlist("also")}
+            lists = {slug: subscribing.find_list(session, slug)}
+            lists |= {other: subscribing.find_list(session, other) for other in request.form.getlist("also")}
             entered = asdict(subscribing.read_form(request.form))
-            waiting_forms.store(session, "subscribe", {"lists": list(wanted), "form": entered}, now(), asked_by())
+            waiting_forms.store(session, "subscribe", {"lists": list(lists), "form": entered}, now(), asked_by())
     except Refused as refused:
         with reading() as session:
             return _form(session, slug, request.form.to_dict(), refused.errors), 422

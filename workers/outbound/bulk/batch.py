@@ -47,11 +47,11 @@ def claim(session: Session, mailing_id: int, now: datetime, pace: Pace) -> tuple
     people = session.execute(select(*PERSON, Subscription.state).where(among(session, Subscription.id, leased))).all()
     staying = [person[:-1] for person in people if person.state == "confirmed"]
     forbidden = suppressed_among(session, [person[1] for person in staying])
-    found = [(leased[person[0]], *person) for person in staying if person[1] not in forbidden]
-    if len(found) < len(leased):
-        wanted = {row[1] for row in found}
-        _settle_gone(session, mailing_id, [number for person, number in leased.items() if person not in wanted], now)
-    return _spread(session, _without_held(session, found, now), now, pace), len(leased) == want
+    leased_people = [(leased[person[0]], *person) for person in staying if person[1] not in forbidden]
+    if len(leased_people) < len(leased):
+        subscription_ids = {row[1] for row in leased_people}
+        _settle_gone(session, mailing_id, [number for person, number in leased.items() if person not in subscription_ids], now)
+    return _spread(session, _without_held(session, leased_people, now), now, pace), len(leased) == want
 
 
 PERSON = (

@@ -52,10 +52,10 @@ class Pace:
     """The ceilings of one shift. Where none is set, nothing is asked."""
 
     def __init__(self, mailing_id: int) -> None:
-        known = settings()
-        fixed = {"pace:all": known.limit_messages, f"pace:mailing:{mailing_id}": known.limit_mailing}
+        config = settings()
+        fixed = {"pace:all": config.limit_messages, f"pace:mailing:{mailing_id}": config.limit_mailing}
         self.fixed = {key: most for key, most in fixed.items() if most}
-        self.per_domain = known.limit_receiving_domain
+        self.per_domain = config.limit_receiving_domain
         self.closed_until: dict[str, float] = {}
         self.next_at: dict[str, float] = {}
         self.alone: dict[str, deque[float]] = defaultdict(deque)
@@ -63,7 +63,7 @@ class Pace:
 
     def batch(self, most: int) -> int:
         """How many messages a claim should take at most."""
-        return max(1, min([most, *(AHEAD_SECONDS * one for one in self.fixed.values())]))
+        return max(1, min([most, *(AHEAD_SECONDS * rate for rate in self.fixed.values())]))
 
     def spread(self, people: Sequence[Person], now: datetime) -> tuple[list[Person], dict[datetime, list[int]]]:
         """Those whose domain has room soon; and the message ids of the others by the second when their turn comes."""
@@ -100,8 +100,8 @@ class Pace:
         if time.monotonic() < self.alone_until:
             return self._take_alone(ceilings)
         try:
-            one = secrets.token_hex(8)
-            reached, seconds = queues.redis().eval(TAKE, len(ceilings), *ceilings, one, WINDOW_SECONDS, *ceilings.values())
+            member = secrets.token_hex(8)
+            reached, seconds = queues.redis().eval(TAKE, len(ceilings), *ceilings, member, WINDOW_SECONDS, *ceilings.values())
             return int(reached), float(seconds)
         except RedisError:  # it may hang, and must not hang us at every copy
             self.alone_until = time.monotonic() + AWAY_SECONDS

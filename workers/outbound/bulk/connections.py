@@ -64,8 +64,8 @@ class Pool:
         """How many seconds to wait before one more connection writes to this receiving domain; 0: none."""
         if not self.most_to_domain:
             return 0.0
-        wanted = domain(email)
-        others = sum(wanted in other.domains for other in self.pipes if other is not pipe)
+        receiving_domain = domain(email)
+        others = sum(receiving_domain in other.domains for other in self.pipes if other is not pipe)
         return WAIT_SECONDS if others >= self.most_to_domain else 0.0
 
     def write_on(self) -> list[Answer]:
@@ -74,7 +74,7 @@ class Pool:
         look_for_late = time.monotonic() > self.late_at
         if look_for_late:
             self.late_at = time.monotonic() + 0.25
-        for pipe in [one for one in self.pipes if one.unsent or one.closed or look_for_late]:
+        for pipe in [pipe for pipe in self.pipes if pipe.unsent or pipe.closed or look_for_late]:
             if pipe.unsent:
                 pipe.write()
             if pipe.closed or pipe.late:
@@ -118,7 +118,7 @@ class Pool:
                 if pipe.idle:
                     self.drop(pipe)
         self.used_at = now
-        for future in [one for one in self.opening if one.done()]:
+        for future in [opened for opened in self.opening if opened.done()]:
             self.opening.discard(future)
             self._opened(future, now)
         while len(self.pipes) + len(self.opening) < self.size and now >= self.retry_at:

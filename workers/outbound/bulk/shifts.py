@@ -223,7 +223,7 @@ class Shift:
     def _end(self) -> None:
         """Records what is known, and gives back all that is still held: nothing is under way any more."""
         self.objection = Objection(self.away, "relay") if self.away else self.reception.objection()
-        for pipe in [one for one in self.pool.pipes if one.current or one.sent]:
+        for pipe in [pipe for pipe in self.pool.pipes if pipe.current or pipe.sent]:
             self._cut(pipe)
         self._flush()
         with transaction() as session:

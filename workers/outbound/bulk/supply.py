@@ -72,7 +72,7 @@ class Supply:
             return
         try:
             with transaction() as session:
-                found, more = batch.claim(session, self.mailing_id, datetime.now(UTC), self.pace)
+                people, more = batch.claim(session, self.mailing_id, datetime.now(UTC), self.pace)
                 more = more or batch.is_due(session, self.mailing_id, datetime.now(UTC) + SOON)
         except DBAPIError as error:  # what was claimed and not heard of is given back at the end
             log.warning("nothing claimed: %s", type(error).__name__)
@@ -80,9 +80,9 @@ class Supply:
             self.error = error
             return
         self.error = None
-        self.claimed.extend(readers(found))  # made here: the database is nobody's any more
+        self.claimed.extend(readers(people))  # made here: the database is nobody's any more
         self.drained = not more
-        self.claim_at = 0.0 if found else time.monotonic() + 0.1
+        self.claim_at = 0.0 if people else time.monotonic() + 0.1
 
     def prepare(self) -> None:
         """Fills and signs a few copies ahead, on the signing threads where there are any; takes up what was kept back."""

@@ -55,13 +55,13 @@ class Signer:
 
     def header(self, head: bytes, body: bytes) -> bytes:
         """The DKIM-Signature line for a message's header block and body."""
-        known: dict[bytes, list[bytes]] = {}
+        lines_by_name: dict[bytes, list[bytes]] = {}
         for line in headers_of(head):
             name, canonical = canonical_header(line)
-            known.setdefault(name, []).append(canonical)
-        lines = [(name, known.get(name.lower().encode(), [])) for name in SIGNED]
-        chosen = b"".join([line for _, found in lines for line in reversed(found)])
-        return self.sign(chosen, tuple(name for name, found in lines for _ in range(len(found) + 1)), body)
+            lines_by_name.setdefault(name, []).append(canonical)
+        lines = [(name, lines_by_name.get(name.lower().encode(), [])) for name in SIGNED]
+        chosen = b"".join([line for _, same_named in lines for line in reversed(same_named)])
+        return self.sign(chosen, tuple(name for name, same_named in lines for _ in range(len(same_named) + 1)), body)
 
     def sign(self, canonical: bytes, names: tuple[str, ...], body: bytes) -> bytes:
         """Signs canonical header lines, in the order of their names, with the hash of the body."""

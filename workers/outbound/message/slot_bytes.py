@@ -75,7 +75,7 @@ class ParagraphFiller:
 
     def __init__(self, paragraph: plain_text.Paragraph) -> None:
         self.paragraph = paragraph
-        self.slots = [slots.read(found) for found in slots.SLOT.finditer(paragraph.text)]
+        self.slots = [slots.read(match) for match in slots.SLOT.finditer(paragraph.text)]
         self.values = [(attrgetter(slot.name), slot.fallback) for slot in self.slots]
         self.layout = lru_cache(LAYOUTS)(self._layout)
         around = slots.between(paragraph.first + paragraph.text)
@@ -104,7 +104,7 @@ class ParagraphFiller:
 
     def _layout(self, lengths: tuple[tuple[int, ...], ...]) -> bytes:
         """The paragraph's bytes for words of these lengths, with `%b` for each word."""
-        stand_ins = (" ".join(STAND_INS[number % 2] * one for one in some) for number, some in enumerate(lengths))
+        stand_ins = (" ".join(STAND_INS[number % 2] * length for length in some) for number, some in enumerate(lengths))
         text = slots.SLOT.sub(lambda _: next(stand_ins), self.paragraph.text)
         lines = self.paragraph._replace(text=text).lines()
         return b"%b".join(map(literal, STAND_IN.split(lines)))

@@ -75,16 +75,16 @@ class Stencil:
     def _part(self, subtype: bytes, text: str, *, is_html: bool) -> bytes:
         """A part's bytes as the operator % of bytes fills them: `%b` for each slot, and each paragraph that holds some."""
         done, at = [PART_HEAD % subtype], 0
-        for found in SLOT.finditer(text):
-            done += [literal(text[at : found.start()]), b"%b"]
-            paragraph = plain_text.OPEN.match(found[0])
+        for match in SLOT.finditer(text):
+            done += [literal(text[at : match.start()]), b"%b"]
+            paragraph = plain_text.OPEN.match(match[0])
             if paragraph is not None:
                 self.fillers.append(ParagraphFiller(plain_text.read_open(paragraph)))
             else:
-                one = slots.SLOT.match(found[0])
-                assert one is not None
-                self.fillers.append(filler(slots.read(one), is_html=is_html))
-            at = found.end()
+                slot = slots.SLOT.match(match[0])
+                assert slot is not None
+                self.fillers.append(filler(slots.read(slot), is_html=is_html))
+            at = match.end()
         return b"".join([*done, mime.quoted_printable(text[at:]).replace(b"%", b"%%")])
 
     def copy(self, reader: Recipient) -> Copy:
@@ -140,9 +140,9 @@ def _fixed_headers(mailing: Mailing, boundary: str) -> tuple[bytes, bytes, tuple
         "MIME-Version": b"MIME-Version: 1.0\r\n",
         "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode(),
     }
-    order = [one for one in dkim.SIGNED if one in lines or one in OWN]
-    canonical = b"".join([_whole(dkim.canonical_header(lines[one])[1]) if one in lines else b"%b" for one in order])
-    names = tuple(one for one in dkim.SIGNED for _ in range(2 if one in order else 1))
+    order = [name for name in dkim.SIGNED if name in lines or name in OWN]
+    canonical = b"".join([_whole(dkim.canonical_header(lines[name])[1]) if name in lines else b"%b" for name in order])
+    names = tuple(name for name in dkim.SIGNED for _ in range(2 if name in order else 1))
     return b"".join(lines.values()) + b"\r\n", canonical, names
 
 

@@ -26,10 +26,10 @@ def secured(open_one: Open, demand: Demand, known: Settings) -> Conversation:
         return _encrypted(open_one, demand.names[0], trusting(known))
     host = _encrypted(open_one, demand.names[0], trusting_anybody())
     chain = _chain(host.sock)
-    own = [one for one in demand.records if one.usage == dane.END_ENTITY]
+    own = [record for record in demand.records if record.usage == dane.END_ENTITY]
     if not demand.records:
         host.unverified = dane.NO_USABLE_RECORD
-    elif not any(one.fits(chain[0]) for one in own):  # its names and dates do not matter there (RFC 7672 §3.1.1)
+    elif not any(record.fits(chain[0]) for record in own):  # its names and dates do not matter there (RFC 7672 §3.1.1)
         host.close()
         return _below_an_anchor(open_one, demand, chain)
     return host
@@ -37,9 +37,9 @@ def secured(open_one: Open, demand: Demand, known: Settings) -> Conversation:
 
 def _below_an_anchor(open_one: Open, demand: Demand, chain: list[bytes]) -> Conversation:
     """A new connection, for which the certificates that DANE names are all that is trusted (RFC 7672 §3.1.2)."""
-    anchors = [one for one in demand.records if one.usage == dane.ANCHOR]
-    given = [one.data for one in anchors if (one.selector, one.matching) == (0, 0)]
-    trusted = given + [certificate for certificate in chain[1:] if any(one.fits(certificate) for one in anchors)]
+    anchors = [record for record in demand.records if record.usage == dane.ANCHOR]
+    given = [anchor.data for anchor in anchors if (anchor.selector, anchor.matching) == (0, 0)]
+    trusted = given + [certificate for certificate in chain[1:] if any(anchor.fits(certificate) for anchor in anchors)]
     if not trusted:
         raise NotAsPublished(mail_troubles.NOT_AS_PUBLISHED)
     for name in demand.names:
@@ -87,4 +87,4 @@ def _chain(sock: Any) -> list[bytes]:
     """The certificates as the server sent them, DER, its own first."""
     if hasattr(sock, "get_unverified_chain"):  # Python 3.13
         return list(sock.get_unverified_chain())
-    return [one.public_bytes(_ssl.ENCODING_DER) for one in sock._sslobj.get_unverified_chain() or []]
+    return [certificate.public_bytes(_ssl.ENCODING_DER) for certificate in sock._sslobj.get_unverified_chain() or []]

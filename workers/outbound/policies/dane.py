@@ -82,7 +82,7 @@ def published(resolver: dns.resolver.Resolver, host: str) -> Published | None:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             continue
         if is_secure(answer, resolver):
-            records = [Record(one.usage, one.selector, one.mtype, bytes(one.cert)) for one in answer]
+            records = [Record(record.usage, record.selector, record.mtype, bytes(record.cert)) for record in answer]
             return Published(name, _strongest([record for record in records if record.usable]))
     return None
 
@@ -107,4 +107,4 @@ def _strongest(records: list[Record]) -> tuple[Record, ...]:
     for record in records:
         kind = (record.usage, record.selector)
         best[kind] = max(best.get(kind, 0), record.matching)
-    return tuple(one for one in records if one.matching in {0, best[one.usage, one.selector]})
+    return tuple(record for record in records if record.matching in {0, best[record.usage, record.selector]})

@@ -34,7 +34,7 @@ class Policy(NamedTuple):
 
     def names(self, host: str) -> bool:
         """Whether a server is one of the domain's; `*.` stands for one label (RFC 8461 §4.1)."""
-        return any(host == one or (one[:2] == "*." and host.partition(".")[2] == one[2:]) for one in self.mx)
+        return any(host == pattern or (pattern[:2] == "*." and host.partition(".")[2] == pattern[2:]) for pattern in self.mx)
 
 
 def of(resolver: dns.resolver.Resolver, domain: str, now: datetime) -> Policy | None:
@@ -58,10 +58,10 @@ def _identifier(resolver: dns.resolver.Resolver, domain: str) -> str:
         answer = resolver.resolve(f"_mta-sts.{domain}", "TXT", search=False)
     except dns.exception.DNSException:
         return ""
-    texts = [b"".join(one.strings).decode("ascii", "replace") for one in answer]
+    texts = [b"".join(record.strings).decode("ascii", "replace") for record in answer]
     ours = [text for text in texts if VERSION.match(text)]
-    found = IDENTIFIER.search(ours[0]) if len(ours) == 1 else None
-    return found[1] if found else ""
+    match = IDENTIFIER.search(ours[0]) if len(ours) == 1 else None
+    return match[1] if match else ""
 
 
 def _fetched(domain: str, identifier: str, now: datetime) -> Policy | None:
@@ -71,11 +71,11 @@ def _fetched(domain: str, identifier: str, now: datetime) -> Policy | None:
         log.warning("a policy of encryption could not be fetched: %s", type(error).__name__)
         _failed[domain] = time.monotonic() + ASK_AGAIN_SECONDS
         return None
-    said = {"version": identifier, "mode": policy.mode, "mx": list(policy.mx), "fetched_at": now}
-    said["ends_at"] = now + timedelta(seconds=policy.seconds)
+    values = {"version": identifier, "mode": policy.mode, "mx": list(policy.mx), "fetched_at": now}
+    values["ends_at"] = now + timedelta(seconds=policy.seconds)
     with transaction() as session:
-        adding = insert_into(session, MailPolicy).values(domain=domain, **said)
-        session.execute(adding.on_conflict_do_update(index_elements=["domain"], set_=said))
+        adding = insert_into(session, MailPolicy).values(domain=domain, **values)
+        session.execute(adding.on_conflict_do_update(index_elements=["domain"], set_=values))
     return policy
 
 

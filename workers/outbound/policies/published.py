@@ -35,12 +35,12 @@ def demand(resolver: dns.resolver.Resolver, domain: str, host: str, policy: mta_
     """`signed`: whether DNS names this server of the domain in a signed answer, without which there is no DANE."""
     if signed:
         try:
-            found = dane.published(resolver, host)
+            records = dane.published(resolver, host)
         except dns.exception.DNSException as error:
             log.warning("DANE not looked up: %s", type(error).__name__)
             return Demand("DANE", broken=mail_troubles.NOT_LOOKED_UP)
-        if found is not None:
-            return Demand("DANE", names=tuple(dict.fromkeys([found.host, host, domain])), records=found.records)
+        if records is not None:
+            return Demand("DANE", names=tuple(dict.fromkeys([records.host, host, domain])), records=records.records)
     if policy is None or policy.mode == "none":
         return Demand()
     testing, is_theirs = policy.mode == "testing", policy.names(host)

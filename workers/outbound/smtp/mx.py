@@ -63,16 +63,16 @@ def exchangers(domain: str) -> tuple[list[str], bool]:
     """The names of its MX, the preferred first, and whether the answer was signed; a domain without any is its own."""
     resolver = _resolver(settings().dns_server)
     try:
-        found = resolver.resolve(domain, "MX", raise_on_no_answer=False)
+        answer = resolver.resolve(domain, "MX", raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
         raise TakesNoMail(mail_troubles.NO_SUCH_DOMAIN) from None
     except dns.exception.DNSException as error:
         log.warning("mail servers not looked up: %s", type(error).__name__)
         raise NotKnownNow(mail_troubles.NOT_LOOKED_UP) from None
-    signed = dane.is_secure(found, resolver)
-    if found.rrset is None:
+    signed = dane.is_secure(answer, resolver)
+    if answer.rrset is None:
         return [domain], signed
-    names = [name for _, name in sorted((one.preference, str(one.exchange).rstrip(".").lower()) for one in found)]
+    names = [name for _, name in sorted((record.preference, str(record.exchange).rstrip(".").lower()) for record in answer)]
     if names == [""]:
         raise TakesNoMail(mail_troubles.TAKES_NO_MAIL)
     return [name for name in names if name], signed

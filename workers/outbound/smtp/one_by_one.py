@@ -107,7 +107,7 @@ class Conversation(smtplib.SMTP):
         return {
             "address": self.sock.getpeername()[0] if self.sock is not None else "",
             "tls": tls,
-            "capabilities": sorted(readable(one.encode("latin-1", "replace")) for one in offered),
+            "capabilities": sorted(readable(capability.encode("latin-1", "replace")) for capability in offered),
             "tls_broken": self.tls_broken,
             "published": self.published,
         }
@@ -187,7 +187,9 @@ def _text(host: Conversation, copy: Copy) -> tuple[int, bytes]:
 
 def _xtext(text: str) -> str:
     """RFC 3461 §4: what is not printable ASCII, + and = as +XX."""
-    return "".join(one if "!" <= one <= "~" and one not in "+=" else f"+{ord(one):02X}" for one in text)
+    return "".join(
+        character if "!" <= character <= "~" and character not in "+=" else f"+{ord(character):02X}" for character in text
+    )
 
 
 def _reset(host: Conversation) -> None:

@@ -19,8 +19,8 @@ class NotPublic(OSError):
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
     """A connection to the first public address that takes one. Raises NotPublic, or the last OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    candidates = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(place[0]) for *_, place in candidates))
     public = [address for address in addresses if is_public(address)]
     if not public:
         raise NotPublic("no public address")

@@ -48,8 +48,8 @@ SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
 def words(error: BaseException) -> str:
     """A server's own words where it said no, else our sentence: never an address, which an exception may quote."""
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        return readable(said) if isinstance(said, bytes) else OUT_OF_STEP
+        reply = error.smtp_error
+        return readable(reply) if isinstance(reply, bytes) else OUT_OF_STEP
     if isinstance(error, NotAsPublished):
         return str(error)
     return next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), mail_troubles.UNREACHABLE)
@@ -57,5 +57,5 @@ def words(error: BaseException) -> str:
 
 def code(error: BaseException) -> int | None:
     """The code with which a server said no."""
-    found = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
-    return found if found is not None and 400 <= found < 600 else None
+    reply_code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+    return reply_code if reply_code is not None and 400 <= reply_code < 600 else None

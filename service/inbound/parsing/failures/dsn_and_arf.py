@@ -53,12 +53,12 @@ def fields(part: Part) -> list[dict[str, str]]:
             name = ""
         elif line[:1] in " \t" and name:
             groups[-1][name] += " " + line.strip()
-        elif found := re.match(r"([\w-]{2,60})\s*:\s*(.*)", line):
-            name = found[1].lower()
+        elif match := re.match(r"([\w-]{2,60})\s*:\s*(.*)", line):
+            name = match[1].lower()
             if name in {"final-recipient", "original-recipient"} and name in groups[-1]:
                 groups.append({})  # some leave out the empty line between two recipients
             groups[-1].setdefault(name, "")
-            groups[-1][name] = (groups[-1][name] + " " + found[2]).strip()[:4_000]
+            groups[-1][name] = (groups[-1][name] + " " + match[2]).strip()[:4_000]
     return [group for group in groups if group]
 
 
@@ -68,12 +68,12 @@ def parts_of(message: Part, types: set[str]) -> Iterator[Part]:
 
 def recipients(message: Part) -> list[Recipient]:
     """The recipients that a delivery status speaks of."""
-    found: list[Recipient] = []
+    recipients_read: list[Recipient] = []
     for part in parts_of(message, STATUS_TYPES):
         for group in fields(part):
-            if len(found) < MOST_RECIPIENTS and (said := _recipient(group)) is not None:
-                found.append(said)
-    return found
+            if len(recipients_read) < MOST_RECIPIENTS and (recipient := _recipient(group)) is not None:
+                recipients_read.append(recipient)
+    return recipients_read
 
 
 def _recipient(group: dict[str, str]) -> Recipient | None:
@@ -99,8 +99,8 @@ def _without_type(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    found = ADDRESS.search(text.rpartition(";")[2] or text)
-    return found[0].strip(".") if found else ""
+    match = ADDRESS.search(text.rpartition(";")[2] or text)
+    return match[0].strip(".") if match else ""
 
 
 def feedback(message: Part) -> dict[str, str] | None:

@@ -37,16 +37,16 @@ LONGEST_PROSE = 6_000
 @lru_cache(maxsize=2)
 def words(message: Part) -> str:
     """What the bounce itself says: its text parts before the returned message, without quotations."""
-    said: list[str] = []
+    paragraphs: list[str] = []
     for part in message.walk():
-        if part.content_type in ORIGINAL_TYPES and said:
+        if part.content_type in ORIGINAL_TYPES and paragraphs:
             break
         if part.content_type in {"text/plain", "text/html", "message/delivery-status", "text"} and not part.parts:
-            said.append(part.text[:LONGEST])
+            paragraphs.append(part.text[:LONGEST])
         elif part.content_type.startswith("multipart/") and not part.parts:
-            said.append(part.content[:LONGEST].decode("utf-8", "replace"))
-    text = "\n".join(said[:4])
-    copies = (found.start() for found in COPY_BEGINS.finditer(text) if found.start() > 40)
+            paragraphs.append(part.content[:LONGEST].decode("utf-8", "replace"))
+    text = "\n".join(paragraphs[:4])
+    copies = (match.start() for match in COPY_BEGINS.finditer(text) if match.start() > 40)
     copy = next((start for start in copies if not NAMES_IT.search(text[max(0, start - 100) : start])), None)
     return QUOTED.sub("", text[:copy])[:LONGEST]
 
@@ -115,12 +115,12 @@ def delayed(text: str, subject: str) -> bool:
 def recipient(message: Part, text: str) -> str:
     """The address that failed, as the bounce names it: for people to read, never to decide by."""
     named = message.get("x-failed-recipients")
-    if found := ADDRESS.search(named or text):
-        return found[0].rstrip(".")
+    if match := ADDRESS.search(named or text):
+        return match[0].rstrip(".")
     original = next((part for part in message.walk() if part.content_type in ORIGINAL_TYPES), None)
     inner = embedded(original) if original else None
-    found = ADDRESS.search(inner.get("to")) if inner else None
-    return found[0] if found else ""
+    match = ADDRESS.search(inner.get("to")) if inner else None
+    return match[0] if match else ""
 
 
 PERHAPS = phrase("perhaps no such user")

@@ -89,32 +89,32 @@ def judge(status: str, text: str, command: Command = "", recipient: str = "") ->
     It is hard only where words or the server's own number say so of the mailbox, or the domain, of this very recipient.
     """
     text = unlabelled(text)
-    said, status = _said(text, command), specific(status, text)
+    reason, status = _said(text, command), specific(status, text)
     kind, _, detail = status.partition(".")
     if kind == "4" or (not kind and temporary(text)):
-        return _temporary(said, text, recipient)
+        return _temporary(reason, text, recipient)
     if detail in ABOUT_THE_SENDER:
         return BY_STATUS[detail]
-    if NEVER.search(text[:500]) and (said is None or said.reason in {"no answer", "server trouble", "no such user"}):
+    if NEVER.search(text[:500]) and (reason is None or reason.reason in {"no answer", "server trouble", "no such user"}):
         return Verdict("hard", "takes no mail")
-    known = _by_number(status, text)
-    if said is None or (said.reason in WEAK and known is not None and known.kind == "hard"):
-        return known or UNCLEAR
-    if said.reason in OF_DOMAINS:
-        return _of_domain(detail, text, recipient) or said
-    return (_outweighed(said, detail, text, command) if said.reason == "no such user" else None) or said
+    reason_by_number = _by_number(status, text)
+    if reason is None or (reason.reason in WEAK and reason_by_number is not None and reason_by_number.kind == "hard"):
+        return reason_by_number or UNCLEAR
+    if reason.reason in OF_DOMAINS:
+        return _of_domain(detail, text, recipient) or reason
+    return (_outweighed(reason, detail, text, command) if reason.reason == "no such user" else None) or reason
 
 
 def _said(text: str, command: Command) -> Verdict | None:
     """What the words say, and of whom."""
     shown = flat(text)
-    rule, found = _search(shown)
-    if rule is None or found is None:
+    rule, match = _search(shown)
+    if rule is None or match is None:
         return None
     if rule.reason in SAID_OF_MANY:
         if command == "mail":
             return ELSEWHERE["sender"]
-        about = object_of(shown, found, _is_other)
+        about = object_of(shown, match, _is_other)
         if about != "reader":
             return ELSEWHERE[about]
     return Verdict(rule.kind, rule.reason)
@@ -122,8 +122,8 @@ def _said(text: str, command: Command) -> Verdict | None:
 
 def _search(shown: str) -> tuple[Rule, re.Match[str]] | tuple[None, None]:
     for rule in RULES:
-        if found := rule.words.search(shown):
-            return rule, found
+        if match := rule.words.search(shown):
+            return rule, match
     return None, None
 
 
@@ -163,9 +163,9 @@ def _names_nobody(text: str, recipient: str) -> bool:
 def _by_number(status: str, text: str) -> Verdict | None:
     """What the number alone says. One that the relay made up for a reply without any is no proof of a dead mailbox."""
     detail = status.partition(".")[2]
-    known = BY_STATUS.get(detail) or BY_SUBJECT.get(detail.partition(".")[0])
+    reason = BY_STATUS.get(detail) or BY_SUBJECT.get(detail.partition(".")[0])
     made_up = REPLY.search(text[:500]) is not None and status not in text
-    return None if known is not None and known.kind == "hard" and made_up else known
+    return None if reason is not None and reason.kind == "hard" and made_up else reason
 
 
 def _outweighed(said: Verdict, detail: str, text: str, command: Command) -> Verdict | None:
@@ -192,12 +192,12 @@ def specific(status: str, text: str) -> str:
     """The status that says the most: the report's own, or where that is vague (x.0.0) or missing, the one in the words."""
     if status and not status.endswith(".0.0"):
         return status
-    found = STATUS.search(unlabelled(text)[:2_000])
-    if found and not found[0].endswith(".0.0"):
-        return found[0]
-    return status or (found[0] if found else "")
+    match = STATUS.search(unlabelled(text)[:2_000])
+    if match and not match[0].endswith(".0.0"):
+        return match[0]
+    return status or (match[0] if match else "")
 
 
 def temporary(text: str) -> bool:
-    found = REPLY.search(text[:500])
-    return found is not None and found[1] == "4"
+    match = REPLY.search(text[:500])
+    return match is not None and match[1] == "4"

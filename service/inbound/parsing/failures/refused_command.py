@@ -35,10 +35,10 @@ NOBODY_LEFT = re.compile(
 def refused(text: str) -> Command:
     """The one command that the report's text names; empty where it names none, or several for several readers."""
     flat = " ".join(text.split())
-    found: set[Command] = {command for command, words in SAID.items() if words.search(flat)}
+    commands: set[Command] = {command for command, words in SAID.items() if words.search(flat)}
     for session in TRANSCRIPT.findall(text):
         if NOBODY_LEFT.search(session):
-            found.add("rcpt")
+            commands.add("rcpt")
         elif REFUSED.search(session):
-            found.add("data")
-    return found.pop() if len(found) == 1 else ""
+            commands.add("data")
+    return commands.pop() if len(commands) == 1 else ""

@@ -24,8 +24,8 @@ LEFT_OPEN = Verdict("unknown", "it may be that there is no such user, or that we
 
 def by_report(message: Part) -> Judgement | None:
     """A delivery status (RFC 3464): the worst that it says of any reader, the best that it says of one reader's copies."""
-    said = dsn_and_arf.recipients(message)
-    copies = [(copy, _of_copy(copy, message, alone=len(said) == 1)) for copy in said]
+    recipients = dsn_and_arf.recipients(message)
+    copies = [(copy, _of_copy(copy, message, alone=len(recipients) == 1)) for copy in recipients]
     if not copies:
         return None
     return min((_best(copy, copies) for copy, _ in copies), key=_rank)
@@ -122,8 +122,8 @@ def by_text(text: str, status: str, address: str) -> Verdict:
 def by_replies(text: str, address: str) -> Verdict | None:
     """The worst of the servers' replies in a text; none where one says that the same reader's mailbox is there."""
     command = refused_command.refused(text)
-    said = [(reply, reasons.judge(reasons.specific("", reply.text), reply.text, command, address)) for reply in replies(text)]
-    clear = [(reply, verdict) for reply, verdict in said if verdict.kind != "unknown" and verdict.reason not in VAGUE]
+    judged = [(reply, reasons.judge(reasons.specific("", reply.text), reply.text, command, address)) for reply in replies(text)]
+    clear = [(reply, verdict) for reply, verdict in judged if verdict.kind != "unknown" and verdict.reason not in VAGUE]
     if not clear:
         return None
     reply, worst = min(clear, key=lambda one: WORST.index(one[1].kind))
@@ -133,12 +133,12 @@ def by_replies(text: str, address: str) -> Verdict | None:
 
 def _same(reply: Reply, other: Reply) -> bool:
     """Whether two replies may be about one reader: where both tell whom they are about, they agree."""
-    first, second = (_named(one.text) or {one.about} - {""} for one in (reply, other))
+    first, second = (_named(said_by.text) or {said_by.about} - {""} for said_by in (reply, other))
     return not first or not second or bool(first & second)
 
 
 def _named(text: str) -> set[str]:
-    return {found.lower() for found in dsn_and_arf.ADDRESS.findall(text)}
+    return {address.lower() for address in dsn_and_arf.ADDRESS.findall(text)}
 
 
 def line(text: str) -> str:

@@ -51,24 +51,24 @@ class Part:
     parts: list[Part] = field(default_factory=list)
 
     def get(self, name: str) -> str:
-        return next((value for known, value in self.headers if known == name), "")
+        return next((value for header_name, value in self.headers if header_name == name), "")
 
     def all(self, name: str) -> list[str]:
-        return [value for known, value in self.headers if known == name]
+        return [value for header_name, value in self.headers if header_name == name]
 
     def has(self, *names: str) -> bool:
-        return any(known in names for known, _ in self.headers)
+        return any(header_name in names for header_name, _ in self.headers)
 
     @cached_property
     def content_type(self) -> str:
         """As type/subtype in lower case; text/plain where it is missing or makes no sense (RFC 2045 §5.2)."""
-        found = re.match(r"\s*([\w-]+/[\w.+-]+)", self.get("content-type"))
-        return found[1].lower() if found else "text/plain"
+        match = re.match(r"\s*([\w-]+/[\w.+-]+)", self.get("content-type"))
+        return match[1].lower() if match else "text/plain"
 
     @cached_property
     def parameters(self) -> dict[str, str]:
-        found = PARAMETER.findall(";" + self.get("content-type").partition(";")[2][:4_000])
-        return {name.lower(): quoted or plain for name, quoted, plain in found}
+        pairs = PARAMETER.findall(";" + self.get("content-type").partition(";")[2][:4_000])
+        return {name.lower(): quoted or plain for name, quoted, plain in pairs}
 
     @property
     def subject(self) -> str:

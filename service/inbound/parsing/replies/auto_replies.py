@@ -46,8 +46,8 @@ def is_daemon(message: Part) -> bool:
 def _locals(message: Part) -> Iterator[str]:
     for name in ("from", "sender", "x-original-from"):
         value = message.get(name)[:2_000]
-        found = mailboxes.addresses(value) if "@" in value else [value.partition("(")[0].strip('<>" ')]
-        yield from (address.partition("@")[0] for address in found)
+        addresses = mailboxes.addresses(value) if "@" in value else [value.partition("(")[0].strip('<>" ')]
+        yield from (address.partition("@")[0] for address in addresses)
 
 
 def comes_from_daemon(message: Part) -> bool:

@@ -45,8 +45,8 @@ def written_by(message: Part) -> str:
 
 def message_id(message: Part) -> str:
     """Its Message-ID, if it is fit to stand in a header of ours; else empty."""
-    found = MESSAGE_ID.fullmatch(message.get("message-id").strip())
-    return found[0] if found else ""
+    match = MESSAGE_ID.fullmatch(message.get("message-id").strip())
+    return match[0] if match else ""
 
 
 def own_lines(body: str) -> list[str]:
@@ -76,12 +76,12 @@ def answer_of_subject(subject: str, our_subjects: Sequence[str], our_words: str)
     while bare != before:
         before, bare = bare, TAG.sub("", REPLY_MARK.sub("", bare))
     words = tokens_of(bare)
-    if words in [tokens_of(one) for one in our_subjects] or not words:
+    if words in [tokens_of(our_subject) for our_subject in our_subjects] or not words:
         return "nothing"
     if set(words) & refusing():
         return "other"
-    known = set(words) <= set(tokens_of(our_words)) if our_words else bare != subject
-    return "nothing" if known else assent.answer([bare])
+    is_our_subject = set(words) <= set(tokens_of(our_words)) if our_words else bare != subject
+    return "nothing" if is_our_subject else assent.answer([bare])
 
 
 TAG = re.compile(
@@ -116,14 +116,14 @@ def tokens_below(message: Part) -> list[str]:
 
 
 def _tokens_in(looked_at: str) -> list[str]:
-    return list(dict.fromkeys(found.lower() for found in TOKEN.findall(looked_at[:40_000])))[:20]
+    return list(dict.fromkeys(token.lower() for token in TOKEN.findall(looked_at[:40_000])))[:20]
 
 
 def failed_authentication(message: Part, authserv_id: str) -> bool:
     """Whether our own mail server says that DMARC failed (RFC 8601 §2.2); what others claim is not believed (§5)."""
-    for said in message.all("authentication-results"):
-        identity, _, results = said.partition(";")
-        mine = identity.strip().split(" ")[0].lower() == authserv_id.lower()
-        if mine and re.search(r"\bdmarc\s*=\s*fail\b", results[:4_000], re.IGNORECASE):
+    for header in message.all("authentication-results"):
+        identity, _, results = header.partition(";")
+        is_ours = identity.strip().split(" ")[0].lower() == authserv_id.lower()
+        if is_ours and re.search(r"\bdmarc\s*=\s*fail\b", results[:4_000], re.IGNORECASE):
             return True
     return False

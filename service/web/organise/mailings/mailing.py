@@ -77,14 +77,14 @@ def version(number: int, which: int) -> ResponseReturnValue:
     """One save, and what it changed of the one before it."""
     with reading() as database:
         mailing = mailing_lifecycle.find(database, number)
-        found = versions.version(database, mailing, which)
-        if found is None:
+        shown = versions.version(database, mailing, which)
+        if shown is None:
             raise NotFound(f"there is no version {which}")
         before = versions.version(database, mailing, which - 1)
-        changed = of_parts(before.frozen if before else {}, found.frozen)
+        changed = of_parts(before.frozen if before else {}, shown.frozen)
         who = accounts.names(database)
         return render_template(
-            "organise/version.html", mailing=mailing, version=found, changed=changed, first=before is None, who=who
+            "organise/version.html", mailing=mailing, version=shown, changed=changed, first=before is None, who=who
         )
 
 

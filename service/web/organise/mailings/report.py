@@ -24,9 +24,9 @@ CHUNK = 1_000
 def report(number: int) -> ResponseReturnValue:
     with reading() as database:
         mailing = mailing_lifecycle.find(database, number)
-        found = reports.read(database, mailing, now())
+        figures = reports.read(database, mailing, now())
         return render_template(
-            "organise/report.html", mailing=mailing, report=found, progress=progress.of(database, mailing, now())
+            "organise/report.html", mailing=mailing, report=figures, progress=progress.of(database, mailing, now())
         )
 
 
@@ -36,10 +36,10 @@ def outcomes(number: int) -> ResponseReturnValue:
     after = max(request.args.get("after", 0, type=int), 0)
     with acting("look at outcomes", f"mailing {number}") as database:
         mailing = mailing_lifecycle.find(database, number)
-        found = progress.outcomes(database, mailing, after=after, limit=PAGE, **chosen)
+        rows = progress.outcomes(database, mailing, after=after, limit=PAGE, **chosen)
         return render_template(
-            "organise/outcomes.html", mailing=mailing, rows=found.rows, after=found.after, states=sorted(states.MESSAGE),
-            full=len(found.rows) == PAGE, looked_at=progress.LOOKED_AT, first=not after, **chosen,
+            "organise/outcomes.html", mailing=mailing, rows=rows.rows, after=rows.after, states=sorted(states.MESSAGE),
+            full=len(rows.rows) == PAGE, looked_at=progress.LOOKED_AT, first=not after, **chosen,
         )  # fmt: skip
 
 
