@@ -62,13 +62,13 @@ CLAIMER = """
 import json, sys
 from datetime import UTC, datetime
 from service.core.db import transaction
-from workers.outbound import ledger
+from workers.outbound import leases
 ids, got = json.loads(sys.stdin.readline()), []
 print("ready", flush=True)
 sys.stdin.readline()
 for at in range(0, len(ids), 10):
     with transaction() as session:
-        got += [row.id for row in ledger.claim(session, ids[at:at + 10], datetime.now(UTC))]
+        got += [row.id for row in leases.claim(session, ids[at:at + 10], datetime.now(UTC))]
 print(json.dumps(got))
 """
 

@@ -106,7 +106,11 @@ def test_a_font_of_the_system_is_taken_where_the_packages_have_none(tmp_path: Pa
     place = tmp_path / ".local" / "share" / "fonts"
     place.mkdir(parents=True)
     shutil.copy(Path(source) / "NotoSansThai[wght].ttf", place)
-    command = [sys.executable, "-c", "from service import fonts; print(*fonts.load((), system=True).families, sep=chr(10))"]
+    command = [
+        sys.executable,
+        "-c",
+        "from service.servings.documents import fonts; print(*fonts.load((), system=True).families, sep=chr(10))",
+    ]
     environment = os.environ | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(place.parent)}
     families = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")
     assert "Noto Sans Thai" in families

@@ -149,7 +149,7 @@ def test_the_command_takes_the_authority_by_a_file(
 class TestAsking:
     @pytest.fixture
     def environment(self, environment: dict[str, str], service: TimestampService) -> Iterator[dict[str, str]]:
-        service.away, service.servings.outcomes = False, None
+        service.away, service.answers = False, None
         with service.serving() as url:
             yield environment | {"TIMESTAMP_URL": url, "TIMESTAMP_CA_FILE": str(service.authority)}
 
@@ -179,14 +179,12 @@ class TestAsking:
     ) -> None:
         service.away = trouble == "away"
         if trouble != "away":
-            service.servings.outcomes = (
-                b"\x30\x03\x02\x01\x02" if trouble == "nonsense" else service.answer(tokens.request(DIGEST, 7))
-            )
+            service.answers = b"\x30\x03\x02\x01\x02" if trouble == "nonsense" else service.answer(tokens.request(DIGEST, 7))
         self.serve(world)
         assert world.letters("secretary@nec.example")
         assert world.rows(select(Manifest.timestamp)) == [None]
         assert world.rows(select(Failure.job)) == ["stamp"]
-        service.away, service.servings.outcomes = False, None
+        service.away, service.answers = False, None
         with transaction() as session:
             clock.sweep_servings(session, datetime.now(UTC))
         world.work()

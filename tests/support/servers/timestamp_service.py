@@ -70,7 +70,7 @@ class TimestampService:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 query = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = service.servings.outcomes if service.servings.outcomes is not None else service.answer(query)
+                answer = service.answers if service.answers is not None else service.answer(query)
                 self.send_response(503 if service.away else 200)
                 self.send_header("Content-Type", "application/timestamp-reply")
                 self.send_header("Content-Length", str(len(answer)))
