@@ -36,11 +36,11 @@ class Alarm:
         parts = {part: sentence for part, sentence in health.parts().items() if sentence != "ok"}
         self.hear(parts | problems.in_words(problems.ALERT, datetime.now(UTC)))
 
-    def hear(self, found: dict[str, str]) -> None:
+    def hear(self, sentences: dict[str, str]) -> None:
         """Tells what is new and lasts, and what is over; what could not be told is told at the next look."""
-        self.seen = {name: self.seen.get(name, 0) + 1 for name in found}
-        lasting = {name: sentence for name, sentence in found.items() if self.seen[name] >= TWICE or name in self.told}
-        over = [name for name in self.told if name not in found]
+        self.seen = {name: self.seen.get(name, 0) + 1 for name in sentences}
+        lasting = {name: sentence for name, sentence in sentences.items() if self.seen[name] >= TWICE or name in self.told}
+        over = [name for name in self.told if name not in sentences]
         if (set(lasting) - set(self.told) or over) and self._call({"problems": lasting, "over": over}):
             self.told = lasting
 

@@ -199,9 +199,9 @@ def duties() -> list[Duty]:
     ]
 
 
-def tick(known: list[Duty], monotonic: float) -> None:
+def tick(all_duties: list[Duty], monotonic: float) -> None:
     """Runs what is due; a duty that fails is tried again soon, and keeps none of the others from theirs."""
-    for duty in known:
+    for duty in all_duties:
         if monotonic >= duty.next_at:
             duty.next_at = monotonic + duty.every_seconds
             try:

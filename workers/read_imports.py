@@ -41,22 +41,22 @@ def run(number: int) -> bool:
     return True
 
 
-def _all_lines(one: Import) -> bool:
+def _all_lines(import_row: Import) -> bool:
     """False where another worker was quicker."""
-    rows = islice(lines_of(imports.file_of(one.id), one.columns.values()), one.done, None)
-    at = one.done
+    rows = islice(lines_of(imports.file_of(import_row.id), import_row.columns.values()), import_row.done, None)
+    at = import_row.done
     with Mentioned() as mentioned:
         while batch := list(islice(rows, BATCH)):
             bad: list[tuple[int, str]] = []
-            good = [line for line in judge(batch, partial(_read, one), bad) if _first(line, mentioned, bad)]
-            if not _store(one, at, len(batch), good, dict(bad)):
+            good = [line for line in judge(batch, partial(_read, import_row), bad) if _first(line, mentioned, bad)]
+            if not _store(import_row, at, len(batch), good, dict(bad)):
                 return False
             at += len(batch)
     return True
 
 
-def _read(one: Import, number: int, row: Row) -> Line:
-    return subscribing.read_line(number, imports.ours(one.columns, row))
+def _read(import_row: Import, number: int, row: Row) -> Line:
+    return subscribing.read_line(number, imports.ours(import_row.columns, row))
 
 
 def _first(line: Line, mentioned: Mentioned, bad: list[tuple[int, str]]) -> bool:
@@ -66,24 +66,24 @@ def _first(line: Line, mentioned: Mentioned, bad: list[tuple[int, str]]) -> bool
     return before is None
 
 
-def _store(one: Import, at: int, count: int, good: list[Line], bad: dict[int, str]) -> bool:
+def _store(import_row: Import, at: int, count: int, good: list[Line], bad: dict[int, str]) -> bool:
     """One batch; once more where somebody subscribed in the same moment."""
     try:
-        return _store_once(one, at, count, good, bad)
+        return _store_once(import_row, at, count, good, bad)
     except IntegrityError:
-        return _store_once(one, at, count, good, bad)
+        return _store_once(import_row, at, count, good, bad)
 
 
-def _store_once(one: Import, at: int, count: int, good: list[Line], bad: dict[int, str]) -> bool:
-    if one.state == "judging":
+def _store_once(import_row: Import, at: int, count: int, good: list[Line], bad: dict[int, str]) -> bool:
+    if import_row.state == "judging":
         with reading() as session:
-            left_out = subscribing.left_out(session, session.get_one(MailingList, one.list_id), good)
+            left_out = subscribing.left_out(session, session.get_one(MailingList, import_row.list_id), good)
         with transaction() as session:
-            return imports.note(session, one.id, at, count, len(good) - len(left_out), bad | left_out)
+            return imports.note(session, import_row.id, at, count, len(good) - len(left_out), bad | left_out)
     with transaction() as session:
-        if not imports.note(session, one.id, at, count, 0, {}):
+        if not imports.note(session, import_row.id, at, count, 0, {}):
             return False
-        mailing_list = session.get_one(MailingList, one.list_id)
-        left_out = subscribing.take_in(session, mailing_list, good, one.source, datetime.now(UTC))
-        session.get_one(Import, one.id).good += len(good) - len(left_out)
+        mailing_list = session.get_one(MailingList, import_row.list_id)
+        left_out = subscribing.take_in(session, mailing_list, good, import_row.source, datetime.now(UTC))
+        session.get_one(Import, import_row.id).good += len(good) - len(left_out)
     return True

@@ -88,11 +88,11 @@ def judge(files: tuple[str, ...], recipient: str, sender: str | None, as_json: b
 UNREAD = 2
 
 
-def _told(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
+def _told(name: str, judgement: Judgement, recipient: str) -> dict[str, Any]:
     role = recipient_addresses.role_of(recipient)
-    return _fields(name, said, is_command=role in COMMANDS, token_valid=recipient_addresses.names_a_row(recipient)) | {
-        "author": said.author, "subject": said.subject, "body": said.body, "machine": said.machine, "text": said.text,
-        "would": consequence.would(said, role),
+    return _fields(name, judgement, is_command=role in COMMANDS, token_valid=recipient_addresses.names_a_row(recipient)) | {
+        "author": judgement.author, "subject": judgement.subject, "body": judgement.body,
+        "machine": judgement.machine, "text": judgement.text, "would": consequence.would(judgement, role),
     }  # fmt: skip
 
 
@@ -153,20 +153,21 @@ def _store(raw: bytes, sender: str | None, recipient: str, *, come_back: bool) -
         sys.exit(os.EX_TEMPFAIL)
 
 
-def _line(name: str, said: Judgement, recipient: str) -> dict[str, Any]:
+def _line(name: str, judgement: Judgement, recipient: str) -> dict[str, Any]:
     """What the issue tracker of a mail server, or a test, reads: one message, judged."""
     to = _destination(recipient) if recipient else None
-    return _fields(name, said, is_command=to is not None and to.role in COMMANDS, token_valid=bool(to and to.row_id))
+    return _fields(name, judgement, is_command=to is not None and to.role in COMMANDS, token_valid=bool(to and to.row_id))
 
 
 COMMANDS = {"confirm", "subscribe", "leave", "request", "unsubscribe"}
 
 
-def _fields(name: str, said: Judgement, *, is_command: bool, token_valid: bool) -> dict[str, Any]:
-    kind = "command" if is_command and said.kind in {"reply", "other"} and not said.machine else said.kind
+def _fields(name: str, judgement: Judgement, *, is_command: bool, token_valid: bool) -> dict[str, Any]:
+    kind = "command" if is_command and judgement.kind in {"reply", "other"} and not judgement.machine else judgement.kind
     return {
-        "file": name, "kind": kind, "class": said.bounce_class, "status": said.status, "recipient": said.recipient,
-        "action": said.action, "reason": said.reason, "token_valid": token_valid, "quarantined": said.quarantined,
+        "file": name, "kind": kind, "class": judgement.bounce_class, "status": judgement.status,
+        "recipient": judgement.recipient, "action": judgement.action, "reason": judgement.reason,
+        "token_valid": token_valid, "quarantined": judgement.quarantined,
     }  # fmt: skip
 
 

@@ -104,11 +104,15 @@ def _mailing_status(session: Session, mailing: Mailing) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sentence(one: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(one["counts"].items()))
-    settled = f"{one['settled']:,} of {one['total']:,} settled"
-    pace = f"; {one['per_second']:,} a second, {one['seconds_left']:,} s left" if one["seconds_left"] is not None else ""
-    return f"{one['id']} “{one['subject']}”: {one['state']}, {settled} ({counts or 'no messages'}){pace}"
+def _sentence(document: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(document["counts"].items()))
+    settled = f"{document['settled']:,} of {document['total']:,} settled"
+    pace = (
+        f"; {document['per_second']:,} a second, {document['seconds_left']:,} s left"
+        if document["seconds_left"] is not None
+        else ""
+    )
+    return f"{document['id']} “{document['subject']}”: {document['state']}, {settled} ({counts or 'no messages'}){pace}"
 
 
 @group.command("outcomes")

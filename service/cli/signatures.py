@@ -63,7 +63,7 @@ def _signatures() -> Select[Signature, Edition, Notice]:
     return joined.join(Notice, Notice.id == Edition.notice_id).order_by(Signature.id)
 
 
-def _lines(session: Session, wanted: Select[Signature, Edition, Notice], limit: int) -> list[dict[str, Any]]:
+def _lines(session: Session, statement: Select[Signature, Edition, Notice], limit: int) -> list[dict[str, Any]]:
     """One more than `limit` where there are more."""
     return [
         {
@@ -72,7 +72,7 @@ def _lines(session: Session, wanted: Select[Signature, Edition, Notice], limit: 
             "name": signature.name, "email": signature.email, "clp": signature.clp, "office": signature.office,
             "asked_at": _iso(signature.created_at), "confirmed_at": _iso(signature.confirmed_at),
         }
-        for signature, edition, notice in session.execute(wanted.limit(limit + 1)).tuples()
+        for signature, edition, notice in session.execute(statement.limit(limit + 1)).tuples()
     ]  # fmt: skip
 
 

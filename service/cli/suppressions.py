@@ -29,11 +29,12 @@ def list_causes(as_json: bool) -> None:
     say(as_json, document, "\n".join(_lines(pulled, recent)))
 
 
-def _brake(one: Pulled) -> dict[str, Any]:
-    brake = one.brake
+def _brake(pulled_brake: Pulled) -> dict[str, Any]:
+    brake = pulled_brake.brake
     return {
         "id": brake.id, "scope": brake.scope, "subject": brake.subject, "hard": brake.hard, "settled": brake.settled,
-        "pulled_at": brake.pulled_at.isoformat(), "held": one.held, "causes": [_cause(cause) for cause in one.causes],
+        "pulled_at": brake.pulled_at.isoformat(), "held": pulled_brake.held,
+        "causes": [_cause(cause) for cause in pulled_brake.causes],
     }  # fmt: skip
 
 

@@ -85,20 +85,20 @@ def returned(session: Session, message: Message, kind: str, status: str, text: s
     return True
 
 
-def refused(session: Session, said: Mapping[int, str], now: datetime) -> None:
+def refused(session: Session, texts: Mapping[int, str], now: datetime) -> None:
     """Mail servers turned messages away for good, while we spoke to them: it counts against an address as its bounce would.
 
     said: the reply, code and words, by message id. What is about us, or not understood, counts against nobody; the report and
     the share at which a mailing pauses have it already. A few statements for all, however many there are.
     """
-    judged = {number: reasons.judge("", words, refused_command.refused(words) or "rcpt") for number, words in said.items()}
+    judged = {number: reasons.judge("", words, refused_command.refused(words) or "rcpt") for number, words in texts.items()}
     failed = {number: verdict for number, verdict in judged.items() if verdict.kind in {"hard", "soft"}}
     failures = [
-        Failure(number, mailing_id, mailbox, *failed[number], reasons.specific("", said[number]), said[number], now)
+        Failure(number, mailing_id, mailbox, *failed[number], reasons.specific("", texts[number]), texts[number], now)
         for number, mailing_id, mailbox in (_addressees(session, failed) if failed else ())
     ]
     held = _suppress_or_hold(session, failures, now) if failures else set()
-    unreached = select(Message.id).where(among(session, Message.id, said), Message.kind.in_(ASKS_TO_CONFIRM))
+    unreached = select(Message.id).where(among(session, Message.id, texts), Message.kind.in_(ASKS_TO_CONFIRM))
     confirmation_requests.end_unreached(session, [number for number in session.scalars(unreached) if number not in held])
 
 
@@ -131,10 +131,10 @@ def _suppress_or_hold(session: Session, failures: Sequence[Failure], now: dateti
     return {failure.message_id for failure, fate in due.items() if fate.act == "hold"}
 
 
-def _due(one: FailedMessage, fate: Fate) -> Due:
+def _due(failure: FailedMessage, fate: Fate) -> Due:
     """A failure for a cause that an organiser judged acts at their word."""
-    kind: Cause = "hard" if one.kind == "hard" else "soft"
-    return Due(one.hash, "judged" if fate.act == "dead" else kind, REASONS[kind], one.pattern_id)
+    kind: Cause = "hard" if failure.kind == "hard" else "soft"
+    return Due(failure.hash, "judged" if fate.act == "dead" else kind, REASONS[kind], failure.pattern_id)
 
 
 def _weighable(session: Session, failures: Sequence[Failure], now: datetime) -> list[FailedMessage]:

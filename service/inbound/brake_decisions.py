@@ -171,18 +171,18 @@ def decide(
     return total
 
 
-def _suppress(session: Session, mine: Collection[Any], now: datetime) -> int:
+def _suppress(session: Session, conditions: Collection[Any], now: datetime) -> int:
     """What is held is suppressed at the organiser's word."""
     constants = (literal("judged"), literal(JUDGED), literal(now, UTCDateTime()))
-    rows = select(Hold.hash, *constants, Hold.pattern_id, Hold.told_at).where(*mine)
+    rows = select(Hold.hash, *constants, Hold.pattern_id, Hold.told_at).where(*conditions)
     columns = ["hash", "cause", "reason", "at", "pattern_id", "told_at"]
     session.execute(insert_into(session, Suppression).from_select(columns, rows).on_conflict_do_nothing())
-    return _delete(session, Hold, mine)
+    return _delete(session, Hold, conditions)
 
 
-def _release(session: Session, mine: Collection[Any], now: datetime) -> int:
-    _note_lifted(session, select(Hold.hash).where(*mine), now)
-    return _delete(session, Hold, mine)
+def _release(session: Session, conditions: Collection[Any], now: datetime) -> int:
+    _note_lifted(session, select(Hold.hash).where(*conditions), now)
+    return _delete(session, Hold, conditions)
 
 
 def recent(session: Session, now: datetime) -> list[Cause]:

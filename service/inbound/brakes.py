@@ -40,9 +40,9 @@ def weigh(session: Session, failed: Sequence[FailedMessage], now: datetime) -> d
     return fates
 
 
-def _bounce(one: FailedMessage, fate: Fate, now: datetime) -> dict[str, Any]:
+def _bounce(failure: FailedMessage, fate: Fate, now: datetime) -> dict[str, Any]:
     same = ("hash", "message_id", "mailing_id", "kind", "status", "text", "domain", "pattern_id", "settled_at")
-    return {name: getattr(one, name) for name in same} | {"at": now, "brake_id": fate.brake_id}
+    return {name: getattr(failure, name) for name in same} | {"at": now, "brake_id": fate.brake_id}
 
 
 def _pull_where_unusual(session: Session, counts: dict[Key, tuple[int, int]], now: datetime) -> dict[int, int]:

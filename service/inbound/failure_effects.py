@@ -114,10 +114,10 @@ def _brake_key(scope: str, subject: str) -> Key:
     return scope, "" if scope == "hour" else subject
 
 
-def _fate(one: FailedMessage, decided: Mapping[tuple[Key, int], Decision], pulled: Mapping[Key, Fate]) -> Fate:
-    for key in one.held_under():
-        decision = decided.get((key, one.pattern_id))
+def _fate(failure: FailedMessage, decided: Mapping[tuple[Key, int], Decision], pulled: Mapping[Key, Fate]) -> Fate:
+    for key in failure.held_under():
+        decision = decided.get((key, failure.pattern_id))
         if decision is not None and (decision.fate.act == "lift" or decision.followed < decision.most):
             decision.followed += 1
             return decision.fate
-    return next(filter(None, map(pulled.get, one.held_under())), ACT)
+    return next(filter(None, map(pulled.get, failure.held_under())), ACT)

@@ -17,12 +17,8 @@ from service.models import Bounce
 
 COMPLAINT_SHARE = 0.001
 """Gmail's and Yahoo's rules for bulk senders: stay below 0.1 per cent."""
-
-
 COMPLAINT_FLOOR = 5
 """Readers: one who is angry, or forges reports, stops nobody's mailing."""
-
-
 ENOUGH = 20
 """Messages after which a share of those turned away means something."""
 

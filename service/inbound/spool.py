@@ -118,16 +118,21 @@ def later(session: Session, arrival: Arrival, now: datetime, wait: timedelta) ->
     states.claim(session, Arrival, "reading", "waiting", Arrival.id == arrival.id, **values)
 
 
-def finish(session: Session, arrival: Arrival, said: Judgement, outcome: str, folder: str = "", **found: object) -> None:
+def finish(session: Session, arrival: Arrival, judgement: Judgement, outcome: str, folder: str = "", **found: object) -> None:
     """Writes down what a message was, and what came of it. Of what nobody needs to read, nothing but that is kept."""
-    after = "quarantined" if said.quarantined else "done"
-    letter = {"author": said.author[:320], "written_by": said.written_by, "subject": said.subject, "body": said.body}
-    if said.kind == "bounce" and said.text not in said.body:
-        letter["body"] = f"{said.body}\n\n{said.recipient or 'The server'}: {said.text}"
-    words = letter | {"own": said.own, "files": said.files} if folder else {}
+    after = "quarantined" if judgement.quarantined else "done"
+    letter = {
+        "author": judgement.author[:320],
+        "written_by": judgement.written_by,
+        "subject": judgement.subject,
+        "body": judgement.body,
+    }
+    if judgement.kind == "bounce" and judgement.text not in judgement.body:
+        letter["body"] = f"{judgement.body}\n\n{judgement.recipient or 'The server'}: {judgement.text}"
+    words = letter | {"own": judgement.own, "files": judgement.files} if folder else {}
     values = {
-        "kind": said.kind, "bounce_class": said.bounce_class, "status": said.status, "reason": said.reason, "outcome": outcome,
-        "folder": folder, "leased_until": None, **words, **found,
+        "kind": judgement.kind, "bounce_class": judgement.bounce_class, "status": judgement.status,
+        "reason": judgement.reason, "outcome": outcome, "folder": folder, "leased_until": None, **words, **found,
     }  # fmt: skip
     states.claim(session, Arrival, "reading", after, Arrival.id == arrival.id, **values)
 

@@ -30,7 +30,7 @@ def draft(
     who: Audience | None = None, send_at: datetime | None = None,
 ) -> Mailing:  # fmt: skip
     """A new draft to a list, or to a narrower audience; its first version. Raises Refused."""
-    subject, body = versions.checked(subject, body)
+    subject, body = versions.check_words(subject, body)
     mailing = Mailing(slug=versions.slug(session, subject), state="draft", created_at=now)
     _write(session, mailing, mailing_list, subject, body, author, who, send_at)
     session.add(mailing)
@@ -46,7 +46,7 @@ def revise(
     """Whoever changed a draft last is its author: nobody approves words of their own."""
     if mailing.state != "draft":
         raise Refused("Only a draft can be changed; take it back first.")
-    subject, body = versions.checked(subject, body)
+    subject, body = versions.check_words(subject, body)
     _write(session, mailing, mailing_list, subject, body, author, who, send_at)
     versions.keep_version(session, mailing, author, now)
 

@@ -113,7 +113,7 @@ def _in_state(state: str) -> list[ColumnElement[bool]]:
     return [Message.state == literal_column(f"'{state_asked_for}'"), *([] if state_asked_for in USUAL else [IS_TROUBLED])]
 
 
-def _end_of_search(session: Session, mine: list[ColumnElement[bool]]) -> int | None:
+def _end_of_search(session: Session, conditions: list[ColumnElement[bool]]) -> int | None:
     """The subscription with which a search ends that is not at the end of the mailing then."""
-    ordered = select(Message.subscription_id).where(*mine).order_by(Message.subscription_id)
+    ordered = select(Message.subscription_id).where(*conditions).order_by(Message.subscription_id)
     return session.scalar(ordered.offset(LOOKED_AT - 1).limit(1))

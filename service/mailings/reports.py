@@ -46,9 +46,9 @@ def stale(session: Session, now: datetime, resting: Collection[int] = ()) -> Mai
     return session.scalar(joined.order_by(MailingReport.made_at.asc().nulls_first()).limit(1))
 
 
-def keep(session: Session, mailing_id: int, found: dict[str, Any], now: datetime) -> None:
+def keep(session: Session, mailing_id: int, report: dict[str, Any], now: datetime) -> None:
     """What was counted, for pages to read."""
-    session.merge(MailingReport(mailing_id=mailing_id, made_at=now, found=found))
+    session.merge(MailingReport(mailing_id=mailing_id, made_at=now, found=report))
 
 
 def count(session: Session, mailing: Mailing, now: datetime) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _domains(session: Session, mailing: Mailing) -> list[list[Any]]:
     counts_by_domain: dict[str, dict[str, int]] = {}
     for name, state, number in session.execute(grouped):
         counts_by_domain.setdefault(name, {})[state] = number
-    largest = sorted(counts_by_domain.items(), key=lambda one: -sum(one[1].values()))[:TOP]
+    largest = sorted(counts_by_domain.items(), key=lambda row: -sum(row[1].values()))[:TOP]
     return [[name, counts] for name, counts in largest]
 
 

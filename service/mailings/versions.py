@@ -25,7 +25,7 @@ from service.text.markdown import pictures, placeholders
 LONGEST = 100_000
 
 
-def checked(subject: str, body: str) -> tuple[str, str]:
+def check_words(subject: str, body: str) -> tuple[str, str]:
     """Raises Refused; a picture and an unknown placeholder with their place, empty lines above it counted."""
     errors: dict[str, str] = {}
     try:
@@ -47,8 +47,8 @@ def checked(subject: str, body: str) -> tuple[str, str]:
         errors["body"] = pictures.sentence(picture._replace(line=picture.line + above))
     elif strange := placeholders.unknown(body):
         line, column, text = strange[0]
-        known = "there are {name}, {clp} and {office}, as in {name|friend}"
-        errors["body"] = f"Line {line + above}, column {column}: {text} is no placeholder; {known}."
+        choice = "there are {name}, {clp} and {office}, as in {name|friend}"
+        errors["body"] = f"Line {line + above}, column {column}: {text} is no placeholder; {choice}."
     if errors:
         raise Refused(**errors)
     return subject, body
@@ -57,9 +57,9 @@ def checked(subject: str, body: str) -> tuple[str, str]:
 def slug(session: Session, subject: str) -> str:
     """The address of the update at /news, taken by no other."""
     bare = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60].strip("-") or "update"
-    taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{found}%"))))
-    names_to_try = (found if number == 1 else f"{found}-{number}" for number in range(1, len(taken) + 2))
+    candidate = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60].strip("-") or "update"
+    taken = set(session.scalars(select(Mailing.slug).where(Mailing.slug.like(f"{candidate}%"))))
+    names_to_try = (candidate if number == 1 else f"{candidate}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names_to_try if name not in taken)
 
 
@@ -95,7 +95,7 @@ def keep_version(session: Session, mailing: Mailing, author: Organiser | None, n
         )
     )  # fmt: skip
     if author is not None:
-        saw(session, mailing, author, content_hash(mailing))
+        note_seen(session, mailing, author, content_hash(mailing))
 
 
 def tell_approvers(session: Session, mailing: Mailing, now: datetime) -> None:
@@ -110,8 +110,8 @@ def tell_approvers(session: Session, mailing: Mailing, now: datetime) -> None:
 
 def versions(session: Session, mailing: Mailing) -> list[MailingVersion]:
     """All that was saved, the newest first."""
-    mine = select(MailingVersion).where(MailingVersion.mailing_id == mailing.id)
-    return list(session.scalars(mine.order_by(MailingVersion.number.desc())))
+    statement = select(MailingVersion).where(MailingVersion.mailing_id == mailing.id)
+    return list(session.scalars(statement.order_by(MailingVersion.number.desc())))
 
 
 def refuse_newcomer(session: Session, mailing: Mailing, approver: Organiser, now: datetime) -> None:
@@ -131,10 +131,10 @@ def version(session: Session, mailing: Mailing, number: int) -> MailingVersion |
     )
 
 
-def saw(session: Session, mailing: Mailing, organiser: Organiser, seen_hash: str) -> None:
+def note_seen(session: Session, mailing: Mailing, organiser: Organiser, seen_hash: str) -> None:
     """Notes which version was before somebody when they pressed a button. Looking alone changes nothing."""
-    known = (MailingVersion.mailing_id == mailing.id, MailingVersion.hash == seen_hash)
-    if session.scalar(select(func.count()).select_from(MailingVersion).where(*known)):
+    conditions = (MailingVersion.mailing_id == mailing.id, MailingVersion.hash == seen_hash)
+    if session.scalar(select(func.count()).select_from(MailingVersion).where(*conditions)):
         session.merge(MailingSeen(mailing_id=mailing.id, organiser_id=organiser.id, hash=seen_hash))
 
 
@@ -143,5 +143,5 @@ def last_seen(session: Session, mailing: Mailing, organiser: Organiser) -> Maili
     seen = session.get(MailingSeen, (mailing.id, organiser.id))
     if seen is None:
         return None
-    known = (MailingVersion.mailing_id == mailing.id, MailingVersion.hash == seen.hash)
-    return session.scalar(select(MailingVersion).where(*known).order_by(MailingVersion.number.desc()).limit(1))
+    conditions = (MailingVersion.mailing_id == mailing.id, MailingVersion.hash == seen.hash)
+    return session.scalar(select(MailingVersion).where(*conditions).order_by(MailingVersion.number.desc()).limit(1))

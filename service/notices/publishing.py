@@ -39,18 +39,18 @@ def take_in(session: Session, source: Source, now: datetime) -> Notice:
     return notice
 
 
-def reschedule(notice: Notice, said: Mapping[str, Any]) -> None:
+def reschedule(notice: Notice, values: Mapping[str, Any]) -> None:
     """Sets what is said about servings (as in Source) and leaves the rest as it is."""
-    if said.get("milestones"):
-        set_milestones(notice, said["milestones"])
-    if said.get("wait_minutes") is not None:
-        notice.wait_minutes = said["wait_minutes"]
-    if said.get("serve_on"):
-        notice.serve_on = said["serve_on"]
-    if said.get("at_publication") is not None:
-        notice.at_publication = said["at_publication"]
-    if said.get("repeats"):
-        notice.repeats = said["repeats"]
+    if values.get("milestones"):
+        set_milestones(notice, values["milestones"])
+    if values.get("wait_minutes") is not None:
+        notice.wait_minutes = values["wait_minutes"]
+    if values.get("serve_on"):
+        notice.serve_on = values["serve_on"]
+    if values.get("at_publication") is not None:
+        notice.at_publication = values["at_publication"]
+    if values.get("repeats"):
+        notice.repeats = values["repeats"]
 
 
 def set_milestones(notice: Notice, thresholds: Iterable[int]) -> None:

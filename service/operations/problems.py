@@ -64,8 +64,8 @@ def of_parts(parts: Mapping[str, str]) -> list[Problem]:
     return [_of_part(part, sentence) for part, sentence in parts.items() if sentence != "ok"]
 
 
-def _of_part(part: str, said: str) -> Problem:
-    sentence = f"{said[:1].upper()}{said[1:]}.{WAITS.get(part, '')}"
+def _of_part(part: str, trouble: str) -> Problem:
+    sentence = f"{trouble[:1].upper()}{trouble[1:]}.{WAITS.get(part, '')}"
     of_mail = part == "mail"
     return Problem(
         part, part[:1].upper() + part[1:], sentence, buttons=(Button("try letters", "Try again now"),) if of_mail else (),

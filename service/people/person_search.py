@@ -54,7 +54,7 @@ def search(session: Session, words: str, clp: str) -> list[Found]:
     if "@" in words and not clp:
         for mailbox, number in _who_wrote(session, words):
             people.setdefault(mailbox, Found(WROTE, number, mailbox, "", "", "wrote to us"))
-    return sorted(people.values(), key=lambda one: (one.name.casefold(), one.email))[:MOST]
+    return sorted(people.values(), key=lambda row: (row.name.casefold(), row.email))[:MOST]
 
 
 def _who_wrote(session: Session, words: str) -> list[tuple[str, int]]:

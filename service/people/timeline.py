@@ -44,7 +44,7 @@ def of(session: Session, mailbox: str) -> list[Happening]:
         events.append(Happening(suppression.at, "Written to no more", suppression.reason))
     if (hold := hold_of(session, mailbox)) is not None:
         events.append(Happening(hold.at, "Not written to until an organiser has looked", "far more failed than is usual"))
-    return sorted(events, key=lambda one: one.at, reverse=True)
+    return sorted(events, key=lambda row: row.at, reverse=True)
 
 
 def _consents(session: Session, mailbox: str) -> Iterator[Happening]:

@@ -65,9 +65,9 @@ def document(service: str, entries: list[Document]) -> Document:
     return {"format": FORMAT, "service": service, "keys": entries}
 
 
-def endorse(by: Ed25519PrivateKey, one: Document) -> Document:
+def endorse(by: Ed25519PrivateKey, entry: Document) -> Document:
     """The entry with the signature of the key before it; the first key signs its own."""
-    return one | {"endorsement": sign(by, "key", one)}
+    return entry | {"endorsement": sign(by, "key", entry)}
 
 
 def endorsed(by: Document, one: Document) -> bool:

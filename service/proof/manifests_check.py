@@ -89,47 +89,51 @@ def check_keys(name: str, document: Document, trust: Trust) -> Findings:
     yield Finding(None, f"{name}: the keys of {document['service']}, the oldest first: {which}.")
 
 
-def check(one: Signed, given: list[Document], now: datetime, trust: Trust) -> Findings:
-    body, fingerprint = one.body, keys.key_id(one.public_key)
-    if not one.whole:
-        yield Finding(False, f"{one.name}: the signature does not fit. The manifest was changed, or another key signed it.")
+def check(manifest: Signed, given: list[Document], now: datetime, trust: Trust) -> Findings:
+    body, fingerprint = manifest.body, keys.key_id(manifest.public_key)
+    if not manifest.whole:
+        yield Finding(
+            False, f"{manifest.name}: the signature does not fit. The manifest was changed, or another key signed it."
+        )
         return
-    yield Finding(True, f"{one.name}: the manifest of {one.what} is signed with the key {fingerprint}, and whole.")
-    yield _whose_key(one, fingerprint, given, trust)
-    if trust.issued is not None and sha256(one.file) not in trust.issued and trust.keys and _is_of(one, trust.keys):
-        yield Finding(False, f"{one.name}: this manifest was never issued here, whoever signed it.")
+    yield Finding(True, f"{manifest.name}: the manifest of {manifest.what} is signed with the key {fingerprint}, and whole.")
+    yield _whose_key(manifest, fingerprint, given, trust)
+    if trust.issued is not None and sha256(manifest.file) not in trust.issued and trust.keys and _is_of(manifest, trust.keys):
+        yield Finding(False, f"{manifest.name}: this manifest was never issued here, whoever signed it.")
     if datetime.fromisoformat(body["issued_at"]) > now + CLOCKS_DIFFER:
-        yield Finding(False, f"{one.name}: the manifest is dated {body['issued_at']}, which is in the future.")
+        yield Finding(False, f"{manifest.name}: the manifest is dated {body['issued_at']}, which is in the future.")
     tree = body["tree"]
     sums = (tree["signed"] - tree["withdrawn"], tree["signed"] + tree["withdrawn"], tree["signed"])
     if sums != (body["count"], tree["size"], body["cut_off"]) or not 0 <= tree.get("struck", 0) <= tree["withdrawn"]:
-        yield Finding(False, f"{one.name}: its totals contradict each other.")
+        yield Finding(False, f"{manifest.name}: its totals contradict each other.")
     else:
         struck = tree.get("struck", 0)
         out = f", {struck:,} struck out" if struck else ""
         sentence = f"{tree['signed']:,} signed, {tree['withdrawn'] - struck:,} withdrew{out}, {body['count']:,} stood"
-        yield Finding(None, f"{one.name}: up to signature number {body['cut_off']:,}: {sentence}; text {one.edition}.")
+        yield Finding(
+            None, f"{manifest.name}: up to signature number {body['cut_off']:,}: {sentence}; text {manifest.edition}."
+        )
 
 
-def _whose_key(one: Signed, fingerprint: str, given: list[Document], trust: Trust) -> Finding:
+def _whose_key(manifest: Signed, fingerprint: str, given: list[Document], trust: Trust) -> Finding:
     """A file that lies beside a letter may come from whoever made the letter, so keys among the files give no trust."""
     if fingerprint in trust.fingerprints:
-        return Finding(True, f"{one.name}: the key {fingerprint} is one that you trust.")
+        return Finding(True, f"{manifest.name}: the key {fingerprint} is one that you trust.")
     for document in [trust.keys] if trust.keys else [each for each in given if _follows(each, trust)]:
-        if _is_of(one, document):
-            return _in_use(one, fingerprint, document)
+        if _is_of(manifest, document):
+            return _in_use(manifest, fingerprint, document)
     if trust.keys and not trust.fingerprints:
-        sentence = f"it is of {one.body['service']}, and the keys that are known are those of {trust.keys['service']}"
-        return Finding(None, f"{one.name}: {sentence}: check it there.", judged=False)
+        sentence = f"it is of {manifest.body['service']}, and the keys that are known are those of {trust.keys['service']}"
+        return Finding(None, f"{manifest.name}: {sentence}: check it there.", judged=False)
     if not trust.is_empty:
-        return Finding(False, f"{one.name}: the key is {fingerprint}, not one that you trust.")
-    where = f"{one.body['service']}/.well-known/undersigned-keys.json"
+        return Finding(False, f"{manifest.name}: the key is {fingerprint}, not one that you trust.")
+    where = f"{manifest.body['service']}/.well-known/undersigned-keys.json"
     sentence = f"whether the key {fingerprint} is theirs cannot be told from these files. Compare it with {where}"
-    return Finding(None, f"{one.name}: {sentence}, and give it as --key, or that file as --keys.", judged=False)
+    return Finding(None, f"{manifest.name}: {sentence}, and give it as --key, or that file as --keys.", judged=False)
 
 
-def _is_of(one: Signed, document: Document) -> bool:
-    return bool(document["service"] == one.body["service"])
+def _is_of(manifest: Signed, document: Document) -> bool:
+    return bool(document["service"] == manifest.body["service"])
 
 
 def _follows(document: Document, trust: Trust) -> bool:
@@ -142,16 +146,16 @@ def _follows(document: Document, trust: Trust) -> bool:
     )
 
 
-def _in_use(one: Signed, fingerprint: str, document: Document) -> Finding:
-    issued = datetime.fromisoformat(one.body["issued_at"])
+def _in_use(manifest: Signed, fingerprint: str, document: Document) -> Finding:
+    issued = datetime.fromisoformat(manifest.body["issued_at"])
     entries = document["keys"]
     for entry, after in zip(entries, [*entries[1:], None], strict=True):
-        if keys.from_base64(entry["public_key"]) == one.public_key:
+        if keys.from_base64(entry["public_key"]) == manifest.public_key:
             until = datetime.fromisoformat(after["from"]) if after else issued
             in_use = datetime.fromisoformat(entry["from"]) <= issued <= until
             sentence = "is published, and was in use then" if in_use else "was not in use when the manifest was signed"
-            return Finding(in_use, f"{one.name}: the key {fingerprint} {sentence}.")
-    return Finding(False, f"{one.name}: the key {fingerprint} is none of those that are published.")
+            return Finding(in_use, f"{manifest.name}: the key {fingerprint} {sentence}.")
+    return Finding(False, f"{manifest.name}: the key {fingerprint} is none of those that are published.")
 
 
 def check_chain(signed: list[Signed], proofs: list[Document]) -> Findings:
@@ -182,20 +186,22 @@ def check_chain(signed: list[Signed], proofs: list[Document]) -> Findings:
         yield Finding(False, "Two different manifests claim to be the same serving.")
 
 
-def _place(one: Signed) -> tuple[str, str, int]:
-    return one.body["service"], one.body["notice"], one.body["number"]
+def _place(manifest: Signed) -> tuple[str, str, int]:
+    return manifest.body["service"], manifest.body["notice"], manifest.body["number"]
 
 
-def _tree_grew(before: Signed, one: Signed) -> Findings:
-    proof, old, new = one.body["tree"]["grown_from"], before.body["tree"], one.body["tree"]
-    if before.edition != one.edition:
-        yield Finding(None, f"{one.name}: its text is another one than before, so its signatures begin anew.")
+def _tree_grew(before: Signed, manifest: Signed) -> Findings:
+    proof, old, new = manifest.body["tree"]["grown_from"], before.body["tree"], manifest.body["tree"]
+    if before.edition != manifest.edition:
+        yield Finding(None, f"{manifest.name}: its text is another one than before, so its signatures begin anew.")
     elif (
         proof is None or (proof["size"], proof["root"]) != (old["size"], old["root"]) or not continues(old, new, proof["path"])
     ):
-        yield Finding(False, f"{one.name}: its list of signatures does not continue the one before it: something was changed.")
+        yield Finding(
+            False, f"{manifest.name}: its list of signatures does not continue the one before it: something was changed."
+        )
     else:
-        yield Finding(True, f"{one.name}: its list of signatures continues the one before it; nothing in it was changed.")
+        yield Finding(True, f"{manifest.name}: its list of signatures continues the one before it; nothing in it was changed.")
 
 
 def head(tree: Document) -> tuple[int, str]:

@@ -70,8 +70,8 @@ def manifest_naming(session: Session, file: bytes) -> Manifest | None:
     return session.scalar(select(Manifest).where(*public).order_by(Manifest.id.desc()).limit(1))
 
 
-def _tree(one: Manifest) -> Document:
-    return dict(stored_manifests.body_of(one)["tree"])
+def _tree(manifest: Manifest) -> Document:
+    return dict(stored_manifests.body_of(manifest)["tree"])
 
 
 def _hex(path: list[bytes]) -> list[str]:

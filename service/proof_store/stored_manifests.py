@@ -92,5 +92,5 @@ def of_edition(session: Session, edition: Edition, beyond: int = -1) -> list[Man
     return list(session.scalars(select(Manifest).join(Serving).where(*conditions).order_by(Manifest.number)))
 
 
-def body_of(one: Manifest) -> Document:
-    return dict(decode(one.content)["manifest"])
+def body_of(manifest: Manifest) -> Document:
+    return dict(decode(manifest.content)["manifest"])

@@ -33,7 +33,9 @@ def hold(session: Session, edition_id: int) -> Edition:
 def append(session: Session, edition: Edition, entry: bytes) -> int:
     """Adds a leaf to an edition that is held, and returns its position."""
     position, connection = edition.tree_size, session.connection()
-    grown = merkle.append(position, merkle.leaf_hash(entry), lambda wanted: nodes(session, edition.id, wanted))
+    grown = merkle.append(
+        position, merkle.leaf_hash(entry), lambda nodes_asked_for: nodes(session, edition.id, nodes_asked_for)
+    )
     connection.execute(ADD_LEAF, {"edition_id": edition.id, "position": position, "entry": entry})
     if rows := [_row(edition.id, node, node_hash) for node, node_hash in grown.items() if node[0] > 0]:
         connection.execute(ADD_NODE, rows)
@@ -41,10 +43,10 @@ def append(session: Session, edition: Edition, entry: bytes) -> int:
     return position
 
 
-def nodes(session: Session, edition_id: int, wanted: Sequence[Node]) -> dict[Node, bytes]:
+def nodes(session: Session, edition_id: int, nodes_asked_for: Sequence[Node]) -> dict[Node, bytes]:
     """Stored hashes; a leaf's follows from its entry."""
-    positions = [position for level, position in wanted if level == 0]
-    places = [level * LEVEL + position for level, position in wanted if level > 0]
+    positions = [position for level, position in nodes_asked_for if level == 0]
+    places = [level * LEVEL + position for level, position in nodes_asked_for if level > 0]
     hashes: dict[Node, bytes] = {}
     connection = session.connection()
     if positions:
@@ -57,15 +59,15 @@ def nodes(session: Session, edition_id: int, wanted: Sequence[Node]) -> dict[Nod
 
 
 def root(session: Session, edition_id: int, size: int) -> bytes:
-    return merkle.root(size, lambda wanted: nodes(session, edition_id, wanted))
+    return merkle.root(size, lambda nodes_asked_for: nodes(session, edition_id, nodes_asked_for))
 
 
 def inclusion(session: Session, edition_id: int, position: int, size: int) -> list[bytes]:
-    return merkle.inclusion(position, size, lambda wanted: nodes(session, edition_id, wanted))
+    return merkle.inclusion(position, size, lambda nodes_asked_for: nodes(session, edition_id, nodes_asked_for))
 
 
 def consistency(session: Session, edition_id: int, old: int, new: int) -> list[bytes]:
-    return merkle.consistency(old, new, lambda wanted: nodes(session, edition_id, wanted))
+    return merkle.consistency(old, new, lambda nodes_asked_for: nodes(session, edition_id, nodes_asked_for))
 
 
 def entries(session: Session, edition_id: int, start: int, end: int) -> list[bytes]:
@@ -122,5 +124,5 @@ def _in_chunks(session: Session, statement: Insert, rows: Iterator[dict[str, obj
         session.connection().execute(statement, part)
 
 
-def _row(edition_id: int, node: Node, found: bytes) -> dict[str, object]:
-    return {"edition_id": edition_id, "place": node[0] * LEVEL + node[1], "hash": found}
+def _row(edition_id: int, node: Node, node_hash: bytes) -> dict[str, object]:
+    return {"edition_id": edition_id, "place": node[0] * LEVEL + node[1], "hash": node_hash}

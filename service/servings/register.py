@@ -21,7 +21,7 @@ MOST = 2**63 - 1
 """The largest number of a serving."""
 WHOLE = (
     joinedload(Serving.edition),
-    *(selectinload(one).joinedload(Delivery.message) for one in (Serving.deliveries, Serving.corrections)),
+    *(selectinload(letters).joinedload(Delivery.message) for letters in (Serving.deliveries, Serving.corrections)),
 )
 """A serving with its letters and their corrections, read at once."""
 

@@ -188,7 +188,7 @@ def _context(notice: Notice, serving: Serving, cohort: Cohort, before: Serving |
     met = [demand for demand in edition.demands if demand.met_on]
     return {
         "notice": notice, "edition": edition, "count": count, "grown": count - (before.count or 0) if before else None,
-        "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda one: one.clp)],
+        "named": named, "new": len(new), "by_clp": [(clp, list(rows)) for clp, rows in groupby(shown, lambda row: row.clp)],
         "before": before, "struck": serving.struck - (before.struck if before else 0), "met": met,
         "body_text": to_text(edition.body), "body_html": to_html(edition.body),
         "without_name": notice_documents.without_name(

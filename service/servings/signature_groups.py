@@ -62,10 +62,10 @@ def largest_share(session: Session, edition: Edition) -> int:
     return max((group.share for group in find(session, edition)), default=0)
 
 
-def _key(one: Seen, kind: str) -> str | None:
+def _key(signer: Seen, kind: str) -> str | None:
     if kind == "visitor":
-        return one.visitor
-    host = domain(one.email)
+        return signer.visitor
+    host = domain(signer.email)
     return None if host in COMMON else host or None
 
 

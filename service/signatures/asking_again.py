@@ -46,34 +46,38 @@ def _earlier(asking: Asking, edition: Edition) -> Select[Signature]:
     return statement.where(Signature.edition_id == edition.id, named, agreed_at < asking.officials_added_at)
 
 
-def _ask(session: Session, asking: Asking, edition: Edition, one: Signature, now: datetime) -> None:
+def _ask(session: Session, asking: Asking, edition: Edition, signature: Signature, now: datetime) -> None:
     if asking.officials_added_at is None:
-        _ask_to_sign(session, edition, one, now)
+        _ask_to_sign(session, edition, signature, now)
     else:
-        _ask_to_be_named(session, edition, one, asking.officials_added_at, now)
+        _ask_to_be_named(session, edition, signature, asking.officials_added_at, now)
 
 
-def _ask_to_sign(session: Session, edition: Edition, one: Signature, now: datetime) -> None:
+def _ask_to_sign(session: Session, edition: Edition, signature: Signature, now: datetime) -> None:
     """Nobody who has signed or been asked already."""
-    same = (Signature.edition_id == edition.id, Signature.mailbox == one.mailbox, Signature.name_key == one.name_key)
-    details = {name: getattr(one, name) for name in ("name", "email", "clp", "office", "display")}
+    same = (
+        Signature.edition_id == edition.id,
+        Signature.mailbox == signature.mailbox,
+        Signature.name_key == signature.name_key,
+    )
+    details = {name: getattr(signature, name) for name in ("name", "email", "clp", "office", "display")}
     if session.scalar(select(Signature.id).where(*same)) is None:
-        pending = pending_signatures.pending(session, edition, one.mailbox, details, now)
+        pending = pending_signatures.pending(session, edition, signature.mailbox, details, now)
         if pending is not None:
             _send(session, edition, pending, details, pending_signatures.wording(session, edition), [], now)
 
 
-def _ask_to_be_named(session: Session, edition: Edition, one: Signature, until: datetime, now: datetime) -> None:
+def _ask_to_be_named(session: Session, edition: Edition, signature: Signature, until: datetime, now: datetime) -> None:
     """To all officials added since this person last agreed, up to `until`: so that one time says to whom the name may go."""
-    offices = _offices_to_agree_to(session, one, until)
+    offices = _offices_to_agree_to(session, signature, until)
     if offices:
         details = {"officials": ", ".join(offices), "until": until.isoformat()}
-        _send(session, edition, one, details, _wording(details), offices, now)
+        _send(session, edition, signature, details, _wording(details), offices, now)
 
 
-def _offices_to_agree_to(session: Session, one: Signature, until: datetime) -> list[str]:
+def _offices_to_agree_to(session: Session, signature: Signature, until: datetime) -> list[str]:
     """Whoever was removed, or objected, gets nothing, and is not named."""
-    since = one.agreed_again_at or one.created_at
+    since = signature.agreed_again_at or signature.created_at
     new = (Official.added_at > since, Official.added_at <= until)
     written_to = (Official.removed_at.is_(None), Official.objected_at.is_(None))
     return list(session.scalars(select(Official.office).where(*new, *written_to).order_by(Official.id)))
@@ -98,13 +102,21 @@ def _wording(details: dict[str, str]) -> str:
 
 
 def _send(
-    session: Session, edition: Edition, one: Signature, details: dict[str, str], wording: str, offices: list[str], now: datetime
+    session: Session,
+    edition: Edition,
+    signature: Signature,
+    details: dict[str, str],
+    wording: str,
+    offices: list[str],
+    now: datetime,
 ) -> None:
     session.flush()
     lasts = timedelta(days=settings().unconfirmed_days)
-    request = confirmation_requests.open_for(session, one.email, [confirmation_requests.Item(one, details)], lasts, now)
-    consents.record_consent(session, one.mailbox, f"sign:{edition.hash}", "asked", "email", wording, now)
-    catalogue.asked_again(session, request, one, edition, offices, now)
+    request = confirmation_requests.open_for(
+        session, signature.email, [confirmation_requests.Item(signature, details)], lasts, now
+    )
+    consents.record_consent(session, signature.mailbox, f"sign:{edition.hash}", "asked", "email", wording, now)
+    catalogue.asked_again(session, request, signature, edition, offices, now)
 
 
 def agree(session: Session, request: Request, now: datetime, channel: str = "web") -> list[Signature]:

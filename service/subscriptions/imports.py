@@ -91,46 +91,46 @@ def header(number: int) -> list[str]:
         raise Refused("The file is not there any more; send it again.") from None
 
 
-def guess(found: list[str]) -> dict[str, str]:
+def guess(names: list[str]) -> dict[str, str]:
     """Which of the file's columns is probably which of ours. A last name is added to a first name only, not to a whole one."""
-    guessed = {ours: next((name for name in likely if name in found), "") for ours, likely in GUESSES.items()}
+    guessed = {ours: next((name for name in likely if name in names), "") for ours, likely in GUESSES.items()}
     return guessed if guessed["name"] in FIRST_NAMES else guessed | {"surname": ""}
 
 
-def tell_apart(session: Session, one: Import, chosen: Mapping[str, str], found: list[str]) -> None:
+def tell_apart(session: Session, import_row: Import, chosen: Mapping[str, str], names: list[str]) -> None:
     """The organiser's word on the columns; then a worker judges every line and stores nothing. Raises Refused."""
     columns = {ours: chosen.get(ours, "") for ours in COLUMNS if chosen.get(ours)}
     if "email" not in columns:
         raise Refused(email="Choose the column that holds the addresses.")
-    if not set(columns.values()) <= set(found) or len(set(columns.values())) < len(columns):
+    if not set(columns.values()) <= set(names) or len(set(columns.values())) < len(columns):
         raise Refused(email="Choose a column of the file for each, and none twice.")
-    if twice := [ours for ours, theirs in columns.items() if found.count(theirs) > 1]:
+    if twice := [ours for ours, theirs in columns.items() if names.count(theirs) > 1]:
         name = columns[twice[0]]
         raise Refused(**{twice[0]: f"The file has two columns called “{name}”. Rename one of them, and send the file again."})
     if "surname" in columns and "name" not in columns:
         raise Refused(name="Choose the column of the first names, too.")
-    states.move(one, "judging")
-    one.columns = columns
-    _wake(session, one)
+    states.move(import_row, "judging")
+    import_row.columns = columns
+    _wake(session, import_row)
 
 
-def accept(session: Session, one: Import) -> None:
+def accept(session: Session, import_row: Import) -> None:
     """Having seen the bad lines, take the good ones in."""
-    states.move(one, "taking")
-    one.done = one.good = 0
-    _wake(session, one)
+    states.move(import_row, "taking")
+    import_row.done = import_row.good = 0
+    _wake(session, import_row)
 
 
-def drop(one: Import, now: datetime) -> None:
+def drop(import_row: Import, now: datetime) -> None:
     """Also while a worker is at it: who was taken in by then stays, and the page says so."""
-    one.problem = _stays(one) or one.problem
-    states.move(one, "dropped")
-    one.finished_at = now
-    file_of(one.id).unlink(missing_ok=True)
+    import_row.problem = _stays(import_row) or import_row.problem
+    states.move(import_row, "dropped")
+    import_row.finished_at = now
+    file_of(import_row.id).unlink(missing_ok=True)
 
 
-def _wake(session: Session, one: Import) -> None:
-    queues.wake(session, "read_import", one.id, queues.BULK)
+def _wake(session: Session, import_row: Import) -> None:
+    queues.wake(session, "read_import", import_row.id, queues.BULK)
 
 
 def wake_unfinished(session: Session) -> None:
@@ -190,13 +190,13 @@ def fail(session: Session, number: int, why: str, now: datetime) -> None:
         states.move(import_row, "failed")
 
 
-def _stays(one: Import) -> str:
-    if one.state != "taking" or not one.good:
+def _stays(import_row: Import) -> str:
+    if import_row.state != "taking" or not import_row.good:
         return ""
     return (
         "1 person had been taken in by then, and stays."
-        if one.good == 1
-        else (f"{one.good:,} people had been taken in by then, and stay.")
+        if import_row.good == 1
+        else (f"{import_row.good:,} people had been taken in by then, and stay.")
     )
 
 

@@ -38,9 +38,9 @@ def lasts(seconds: float) -> str:
     return " ".join(part for part in parts if part)
 
 
-def people(count: int, one: str = "person", many: str = "people") -> str:
+def people(count: int, singular: str = "person", many: str = "people") -> str:
     """How many people, as the organiser who looks may know it."""
-    return small_counts.in_words_for_role(count, g.organiser.role, one, many)
+    return small_counts.in_words_for_role(count, g.organiser.role, singular, many)
 
 
 def count_of(count: int) -> int:

@@ -176,7 +176,7 @@ def test_a_name_with_a_control_character_is_refused(character: str) -> None:
 @given(any_text, any_text)
 def test_any_text_is_read_back_from_a_letter(subject: str, body: str) -> None:
     try:
-        subject, body = versions.checked(subject, body)
+        subject, body = versions.check_words(subject, body)
     except Refused:
         return
     raw = copied(a_mailing(subject=subject, body=body), reader("Ann"))

@@ -77,10 +77,10 @@ def alone(folder: Path) -> IO[str]:
     return held
 
 
-def check_ports(known: Settings) -> None:
+def check_ports(config: Settings) -> None:
     """Raises SettingRefused for a port that somebody else has."""
     for name in ("web_port", "postbox_smtp_port", "postbox_port", "inbound_lmtp_port", "inbound_smtp_port"):
-        number = getattr(known, name)
+        number = getattr(config, name)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -90,10 +90,10 @@ def check_ports(known: Settings) -> None:
                 raise SettingRefused(f"Port {number} is taken: stop what uses it, or set {upper} to another.") from None
 
 
-def welcome(known: Settings) -> None:
+def welcome(config: Settings) -> None:
     """Waits until everything is ready, then says where to go, here and in a file that only we can read."""
     flask = command()
-    if not ready(f"http://127.0.0.1:{known.web_port}/readyz"):
+    if not ready(f"http://127.0.0.1:{config.web_port}/readyz"):
         print("Not everything is ready after a minute; look at the lines above, and at /readyz.", flush=True)
         return
     with transaction() as session:
@@ -103,16 +103,16 @@ def welcome(known: Settings) -> None:
             link = f"(nobody signs in yet: {flask} organisers add EMAIL --role administrator)"
     text = f"""
   Undersigned is ready.
-    The site        {known.base_url}/
+    The site        {config.base_url}/
     Organisers      {link}
                     (works once; `{flask} organisers link {ORGANISER}` makes another)
-    Join by e-mail  {flask} inbound send updates-subscribe@{known.mail_domain} --from you@example.org
-    The postbox     http://localhost:{known.postbox_port}/   every letter lands here
+    Join by e-mail  {flask} inbound send updates-subscribe@{config.mail_domain} --from you@example.org
+    The postbox     http://localhost:{config.postbox_port}/   every letter lands here
     Commands        {flask} --help
     Stop with Ctrl-C; `make run` again loses nothing.
 """
     print(text, flush=True)
-    path = known.var_dir / "welcome.txt"
+    path = config.var_dir / "welcome.txt"
     path.touch(0o600)
     path.chmod(0o600)
     path.write_text(text)

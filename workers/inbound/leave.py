@@ -23,34 +23,34 @@ from service.subscriptions import subscribing
 from workers.inbound.outcome import MOST_ANSWERS, Outcome, mailbox_of, why_no_person
 
 
-def by_token(session: Session, message: Message, said: Judgement, now: datetime) -> Outcome | None:
+def by_token(session: Session, message: Message, judgement: Judgement, now: datetime) -> Outcome | None:
     """At the envelope address of one copy, which its reader alone knows. None where it asks for nothing of the kind."""
-    if said.machine or message.subscription_id is None or not leaving.asks(said, _ours(session, message)):
+    if judgement.machine or message.subscription_id is None or not leaving.asks(judgement, _ours(session, message)):
         return None
     mailbox = bounces.mailbox_of(session, message)
     left = subscribing.leave(session, message.subscription_id, now, "email")
     return Outcome("left the list" if left else "had left the list already", mailbox=mailbox, message_id=message.id)
 
 
-def asked_back(session: Session, said: Judgement, now: datetime) -> Outcome | None:
+def asked_back(session: Session, judgement: Judgement, now: datetime) -> Outcome | None:
     """Where anybody could have written it in this name. None where a person reads it: it says more, or from no reader."""
-    message = _answered(session, said)
-    if why_no_person(said) is not None or not leaving.asks(said, _ours(session, message)):
+    message = _answered(session, judgement)
+    if why_no_person(judgement) is not None or not leaving.asks(judgement, _ours(session, message)):
         return None
-    author = mailbox_of(said)
+    author = mailbox_of(judgement)
     if author is None or spool.answers_today(session, author, now) >= MOST_ANSWERS:
         return None
     rows = _subscriptions(session, message, author)
     if len(rows) == 1:
-        subscribing.ask_back(session, rows[0], now, said.message_id)
+        subscribing.ask_back(session, rows[0], now, judgement.message_id)
     elif rows:
-        confirmation_requests.manage_link(session, rows[0].email, now, said.message_id)
+        confirmation_requests.manage_link(session, rows[0].email, now, judgement.message_id)
     return Outcome("answered: asked whether to leave", mailbox=author) if rows else None
 
 
-def _answered(session: Session, said: Judgement) -> Message | None:
+def _answered(session: Session, judgement: Judgement) -> Message | None:
     """The copy of ours that it answers."""
-    for token in said.answered:
+    for token in judgement.answered:
         with suppress(NotFound):
             return bounces.find(session, links.read_message_token(token))
     return None

@@ -21,31 +21,31 @@ from service.text import email_addresses
 from workers.inbound.outcome import MOST_ANSWERS, Outcome, folder_of, mailbox_of, why_no_person
 
 
-def command(session: Session, said: Judgement, to: Destination, now: datetime) -> Outcome:
+def command(session: Session, judgement: Judgement, to: Destination, now: datetime) -> Outcome:
     """Acts only by sending a letter to the address that asks."""
-    mailbox = mailbox_of(said)
-    if (why := why_no_person(said)) is not None:
-        return Outcome(f"not answered: {why}", folder_of(said), mailbox)
+    mailbox = mailbox_of(judgement)
+    if (why := why_no_person(judgement)) is not None:
+        return Outcome(f"not answered: {why}", folder_of(judgement), mailbox)
     try:
-        email = email_addresses.parse(said.author)
+        email = email_addresses.parse(judgement.author)
     except Refused:
         return Outcome("not answered: its From is no address that we could write to", "replies", mailbox)
     if spool.answers_today(session, email_addresses.mailbox(email), now) >= MOST_ANSWERS:
         return Outcome("not answered: ten answers a day are enough", "automatic", mailbox)
-    asked = BY_ADDRESS.get(to.role) or our_letters.command(said.subject, said.own)
-    if not asked and our_letters.away(said.own):
+    asked = BY_ADDRESS.get(to.role) or our_letters.command(judgement.subject, judgement.own)
+    if not asked and our_letters.away(judgement.own):
         return Outcome("not answered: it says that somebody is away", "automatic", mailbox)
-    asked_letters.note(session, visitors.mark(origin.handed_over_by(said.hops)))
-    at = windows.commands(origin.handed_over_by(said.hops), email_addresses.domain(email), now)
-    barred = _answer(session, asked, to, email, at, said.message_id)
+    asked_letters.note(session, visitors.mark(origin.handed_over_by(judgement.hops)))
+    at = windows.commands(origin.handed_over_by(judgement.hops), email_addresses.domain(email), now)
+    barred = _answer(session, asked, to, email, at, judgement.message_id)
     if barred is not None:
-        return Outcome(barred, "replies" if barred is Barred.BY_ORGANISER else _folder(said, asked), mailbox)
-    return Outcome(f"answered: {asked or 'help'}", _folder(said, asked), mailbox)
+        return Outcome(barred, "replies" if barred is Barred.BY_ORGANISER else _folder(judgement, asked), mailbox)
+    return Outcome(f"answered: {asked or 'help'}", _folder(judgement, asked), mailbox)
 
 
-def _folder(said: Judgement, asked: str) -> str:
+def _folder(judgement: Judgement, asked: str) -> str:
     """Words that are no command, and files, are for a person, too: a letter about commands is no answer to them."""
-    return "replies" if said.files or said.unread or (not asked and said.own) else ""
+    return "replies" if judgement.files or judgement.unread or (not asked and judgement.own) else ""
 
 
 def _answer(session: Session, asked: str, to: Destination, email: str, now: datetime, answering: str) -> Barred | None:

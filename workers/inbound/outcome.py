@@ -22,27 +22,27 @@ MOST_ANSWERS = 10
 """Letters a day to one mailbox that answer what it wrote."""
 
 
-def why_no_person(said: Judgement) -> str | None:
+def why_no_person(judgement: Judgement) -> str | None:
     """Why a message may neither ask nor confirm, nor be answered (RFC 3834 §2); None for what a person wrote."""
-    if said.machine or said.kind == "auto-reply":
-        return said.machine or said.reason
-    if not said.author:
+    if judgement.machine or judgement.kind == "auto-reply":
+        return judgement.machine or judgement.reason
+    if not judgement.author:
         return "its From is not exactly one plain address"
-    return "DMARC says that its From is forged" if said.failed_authentication else None
+    return "DMARC says that its From is forged" if judgement.failed_authentication else None
 
 
-def folder_of(said: Judgement) -> str:
+def folder_of(judgement: Judgement) -> str:
     """Where a message stands that leads to nothing: what a machine wrote stands apart, a forged From in quarantine."""
-    if said.machine or said.kind == "auto-reply":
+    if judgement.machine or judgement.kind == "auto-reply":
         return "automatic"
-    return "quarantine" if said.failed_authentication else "replies"
+    return "quarantine" if judgement.failed_authentication else "replies"
 
 
-def mailbox_of(said: Judgement) -> str | None:
+def mailbox_of(judgement: Judgement) -> str | None:
     """The mailbox of its author; None where there is not exactly one."""
-    if not said.author:
+    if not judgement.author:
         return None
     try:
-        return email_addresses.mailbox(email_addresses.parse(said.author))
+        return email_addresses.mailbox(email_addresses.parse(judgement.author))
     except Refused:
-        return email_addresses.mailbox(said.author)
+        return email_addresses.mailbox(judgement.author)

@@ -15,7 +15,7 @@ from service.inbound.parsing.judgement import Judgement
 from service.inbound.parsing.sandbox import Reader
 from service.models import Arrival
 from service.operations import failures
-from workers.inbound.dispatch import act
+from workers.inbound.dispatch import act_on
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def take_in(arrival: Arrival) -> None:
         judgement = _read(arrival)
         with transaction() as session:
             if spool.hold(session, arrival):
-                act(session, arrival, judgement, datetime.now(UTC))
+                act_on(session, arrival, judgement, datetime.now(UTC))
             failures.forget(session, "take_in", arrival.id)
     except bounces.NotYet:
         with transaction() as session:

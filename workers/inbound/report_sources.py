@@ -52,14 +52,14 @@ def _addresses(server: str) -> frozenset[str]:
 _relay = _Relay()
 
 
-def with_peer(arrival: Arrival, said: Judgement) -> Judgement:
+def with_peer(arrival: Arrival, judgement: Judgement) -> Judgement:
     """With whoever connected straight to our SMTP door, whose own words Received lines are then."""
-    return replace(said, hops=[arrival.peer, *said.hops]) if arrival.peer else said
+    return replace(judgement, hops=[arrival.peer, *judgement.hops]) if arrival.peer else judgement
 
 
-def is_by_our_relay(said: Judgement) -> bool:
+def is_by_our_relay(judgement: Judgement) -> bool:
     """Whether a program of this machine wrote it, or the relay that we hand our mail to; not what either only handed on."""
-    for hop in said.hops:
+    for hop in judgement.hops:
         if not hop:
             return True  # a server that we trust wrote it, and nobody connected
         if hop == UNKNOWN or (is_outside(hop) and not _relay.has(hop)):
@@ -67,23 +67,23 @@ def is_by_our_relay(said: Judgement) -> bool:
     return True
 
 
-def vouched_for(arrival: Arrival, said: Judgement) -> list[str]:
+def vouched_for(arrival: Arrival, judgement: Judgement) -> list[str]:
     """The domains that it is proved to come from; not where a stranger connected straight to our SMTP door and wrote that."""
-    return said.vouched_for if arrival.peer is None or _relay.has(arrival.peer) else []
+    return judgement.vouched_for if arrival.peer is None or _relay.has(arrival.peer) else []
 
 
-def is_named_provider(arrival: Arrival, said: Judgement) -> bool:
+def is_named_provider(arrival: Arrival, judgement: Judgement) -> bool:
     """One that proved itself at its hook, or by SPF or DKIM as a domain of FEEDBACK_DOMAINS."""
-    return arrival.external_id is not None or bool({*settings().feedback_domains} & {*vouched_for(arrival, said)})
+    return arrival.external_id is not None or bool({*settings().feedback_domains} & {*vouched_for(arrival, judgement)})
 
 
-def is_of_their_server(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str) -> bool:
+def is_of_their_server(session: Session, arrival: Arrival, judgement: Judgement, message: Message, mailbox: str) -> bool:
     """SPF or DKIM of the domain that it went to, or of a server that took it. A person there sends no mail without a sender."""
-    if arrival.sender != "" or not vouched_for(arrival, said):
+    if arrival.sender != "" or not vouched_for(arrival, judgement):
         return False
     took_it = session.scalars(select(Attempt.host).where(Attempt.message_id == message.id))
     hosts = {email_addresses.domain(mailbox), settings().mail_server.lower(), *(host.lower() for host in took_it)}
-    return any(_belongs(name, host) for name in said.vouched_for for host in hosts)
+    return any(_belongs(name, host) for name in judgement.vouched_for for host in hosts)
 
 
 def _belongs(name: str, host: str) -> bool:
@@ -91,25 +91,27 @@ def _belongs(name: str, host: str) -> bool:
     return "." in name and "." in host and (name == host or name.endswith(f".{host}") or host.endswith(f".{name}"))
 
 
-def can_know(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str | None) -> bool:
+def can_know(session: Session, arrival: Arrival, judgement: Judgement, message: Message, mailbox: str | None) -> bool:
     """Whether its word on what became of a message to this mailbox counts, once it has the secret that this takes."""
-    if is_by_our_relay(said) or is_named_provider(arrival, said):
+    if is_by_our_relay(judgement) or is_named_provider(arrival, judgement):
         return True
-    return mailbox is not None and is_of_their_server(session, arrival, said, message, mailbox)
+    return mailbox is not None and is_of_their_server(session, arrival, judgement, message, mailbox)
 
 
-def knows_of_complaints(session: Session, arrival: Arrival, said: Judgement, message: Message, mailbox: str | None) -> bool:
+def knows_of_complaints(
+    session: Session, arrival: Arrival, judgement: Judgement, message: Message, mailbox: str | None
+) -> bool:
     """A provider's hook; else the secret for complaints, from who can know. Letters of before had none: a named provider."""
     if arrival.external_id is not None:
         return True
-    if message.id in {_row(links.read_complaint_token, token) for token in said.feedback_ids}:
-        return can_know(session, arrival, said, message, mailbox)
-    return is_former(session, message) and is_named_provider(arrival, said)
+    if message.id in {_row(links.read_complaint_token, token) for token in judgement.feedback_ids}:
+        return can_know(session, arrival, judgement, message, mailbox)
+    return is_former(session, message) and is_named_provider(arrival, judgement)
 
 
-def holds_secret(said: Judgement, message: Message) -> bool:
+def holds_secret(judgement: Judgement, message: Message) -> bool:
     """Whether the report returns the envelope's sender of this message."""
-    return message.id in {_row(links.read_envelope_token, token) for token in said.tokens}
+    return message.id in {_row(links.read_envelope_token, token) for token in judgement.tokens}
 
 
 def _row(read: Callable[[str], int], token: str) -> int | None:
@@ -119,13 +121,13 @@ def _row(read: Callable[[str], int], token: str) -> int | None:
         return None
 
 
-def is_just_former(session: Session, message: Message, said: Judgement, mailbox: str | None, now: datetime) -> bool:
+def is_just_former(session: Session, message: Message, judgement: Judgement, mailbox: str | None, now: datetime) -> bool:
     """Whether a report to a bounce address of before may be about its message: it names the reader, and mail is tried for days.
 
     The address is public. Later, anybody who has a server return a letter of their own to it would be believed.
     """
     is_recent = now - (message.settled_at or message.created_at) < FORMER_COUNT
-    is_theirs = said.recipient is not None and email_addresses.mailbox(said.recipient) == mailbox
+    is_theirs = judgement.recipient is not None and email_addresses.mailbox(judgement.recipient) == mailbox
     return is_recent and is_theirs and is_former(session, message)
 
 

@@ -26,7 +26,7 @@ from service.text import mail_troubles
 from service.text.email_addresses import domain
 from workers.outbound import journal, leases
 from workers.outbound.message import mime
-from workers.outbound.message.letter_bytes import VERSION, write
+from workers.outbound.message.letter_bytes import write
 from workers.outbound.smtp import mx, smtp_replies
 from workers.outbound.smtp.mx import Route
 from workers.outbound.smtp.outcome import Answer, Copy, Encryption, Outcome
@@ -34,6 +34,8 @@ from workers.outbound.smtp.transport import VerifiedConnection, VerifiedMail
 
 log = logging.getLogger(__name__)
 
+VERSION = "undersigned 0.1.0"
+"""Which program wrote the evidence."""
 IDLE_SECONDS = 20
 """A connection that waited longer is closed before use: servers hang up, and a hang-up costs an attempt."""
 

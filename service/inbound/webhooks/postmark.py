@@ -53,23 +53,23 @@ def read(body: bytes) -> list[Event]:
     return [Event(f"postmark:{event.get('RecordType')}:{event.get('ID')}", judged)] if judged else []
 
 
-def _judged(said: dict[str, Any]) -> Judgement | None:
-    record, tokens = said.get("RecordType"), _tokens(said)
-    if record == "SpamComplaint" or said.get("Type") == "SpamComplaint":
+def _judged(event: dict[str, Any]) -> Judgement | None:
+    record, tokens = event.get("RecordType"), _tokens(event)
+    if record == "SpamComplaint" or event.get("Type") == "SpamComplaint":
         return Judgement("complaint", reason="abuse", machine="a report", tokens=tokens)
-    if record != "Bounce" or said.get("Type") in {"AutoResponder", "ChallengeVerification", "OpenRelayTest", "Unsubscribe"}:
+    if record != "Bounce" or event.get("Type") in {"AutoResponder", "ChallengeVerification", "OpenRelayTest", "Unsubscribe"}:
         return None
-    text = f"{said.get('Details') or ''}"
-    email = str(said.get("Email") or "") or None
+    text = f"{event.get('Details') or ''}"
+    email = str(event.get("Email") or "") or None
     verdict = reasons.judge("", text, refused_command.refused(text), email or "")
     if verdict.kind == "unknown":
-        verdict = TYPES.get(str(said.get("Type")), verdict)
+        verdict = TYPES.get(str(event.get("Type")), verdict)
     status = reasons.specific("", text)
     return Judgement("bounce", verdict.kind, status or None, email, "failed", verdict.reason, text, "a report", tokens=tokens)
 
 
-def _tokens(said: dict[str, Any]) -> list[str]:
-    named = str((said.get("Metadata") or {}).get("message") or "") if isinstance(said.get("Metadata"), dict) else ""
+def _tokens(event: dict[str, Any]) -> list[str]:
+    named = str((event.get("Metadata") or {}).get("message") or "") if isinstance(event.get("Metadata"), dict) else ""
     return [token for token in [named.lower()] if token] + [
-        token.lower() for token in TOKEN.findall(str(said.get("Content") or "")[:65_536])
+        token.lower() for token in TOKEN.findall(str(event.get("Content") or "")[:65_536])
     ]

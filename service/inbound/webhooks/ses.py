@@ -120,15 +120,15 @@ def read(body: bytes) -> list[Event]:
     return [Event(f"ses:{envelope['MessageId']}", judged)] if judged else []
 
 
-def _judged(said: dict[str, Any]) -> Judgement | None:
-    kind = said.get("notificationType") or said.get("eventType")
-    tokens = _tokens(said.get("mail") or {})
+def _judged(event: dict[str, Any]) -> Judgement | None:
+    kind = event.get("notificationType") or event.get("eventType")
+    tokens = _tokens(event.get("mail") or {})
     if kind == "Complaint":
-        feedback = (said.get("complaint") or {}).get("complaintFeedbackType") or "abuse"
+        feedback = (event.get("complaint") or {}).get("complaintFeedbackType") or "abuse"
         kind = "other" if feedback == "not-spam" else "complaint"
         return Judgement("complaint" if kind == "complaint" else "other", reason=feedback, machine="a report", tokens=tokens)
     if kind == "Bounce":
-        return _bounce(said.get("bounce") or {}, tokens)
+        return _bounce(event.get("bounce") or {}, tokens)
     return None
 
 

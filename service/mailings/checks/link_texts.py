@@ -67,13 +67,13 @@ def findings(body: str) -> list[Finding]:
     return [*_leading(body, linked), *_disguised(linked)]
 
 
-def _leading(body: str, found: Sequence[Link]) -> list[Finding]:
+def _leading(body: str, text_links: Sequence[Link]) -> list[Finding]:
     """Whether each leads somewhere, by a connection that nobody reads on the way."""
     if HOST_OF_PLACEHOLDER.search(placeholders.marked(body)):
         sentence = "A placeholder stands in the host of an address."
         return [Finding("Links", "serious", sentence, "Write the host itself; placeholders may stand behind it.")]
-    bad = [problem for link in found if (problem := _leads_astray(link.href)) is not None]
-    return bad[:MOST] or [Finding("Links", "ok", f"{len(found)}, all to https.")]
+    bad = [problem for link in text_links if (problem := _leads_astray(link.href)) is not None]
+    return bad[:MOST] or [Finding("Links", "ok", f"{len(text_links)}, all to https.")]
 
 
 def _leads_astray(href: str) -> Finding | None:
@@ -102,10 +102,10 @@ def _split(href: str) -> SplitResult | None:
     return parts
 
 
-def _disguised(found: Sequence[Link]) -> list[Finding]:
+def _disguised(text_links: Sequence[Link]) -> list[Finding]:
     """Links whose words are another address, and hosts that look like others."""
-    sentences = [sentence for link in found for sentence in _seems(link)]
-    sentences += [sentence for host in dict.fromkeys(_host(link.href) for link in found) for sentence in _look_alike(host)]
+    sentences = [sentence for link in text_links for sentence in _seems(link)]
+    sentences += [sentence for host in dict.fromkeys(_host(link.href) for link in text_links) for sentence in _look_alike(host)]
     remedy = "Make sure that its reader gets where the words say."
     return [Finding("Where links lead", "warning", sentence, remedy) for sentence in list(dict.fromkeys(sentences))[:MOST]]
 

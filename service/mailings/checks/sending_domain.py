@@ -92,7 +92,7 @@ def _dkim(names: Names) -> list[Finding]:
     if not config.dkim_domain:
         return [Finding("DKIM", "warning", "We do not sign.", "Set DKIM_DOMAIN and DKIM_KEY_FILE, unless the relay signs.")]
     keys = [(config.dkim_selector, config.dkim_key_file), (config.dkim_ed25519_selector, config.dkim_ed25519_key_file)]
-    return [_told("DKIM", lambda one=pair: dkim(names, *one)) for pair in keys if pair[1]]  # type: ignore[misc]
+    return [_told("DKIM", lambda row=pair: dkim(names, *row)) for pair in keys if pair[1]]  # type: ignore[misc]
 
 
 def dkim(names: Names, selector: str, key_file: str) -> Finding:

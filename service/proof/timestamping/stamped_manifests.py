@@ -28,15 +28,17 @@ def check_stamp(name: str, stamp: Stamp, signed: Sequence[Signed], trust: Trust)
         yield Finding(None, f"{name}: the manifest of {sentence} (--authority).")
 
 
-def check_time(one: Signed, stamps: Sequence[Stamp], trust: Trust) -> Findings:
+def check_time(manifest: Signed, stamps: Sequence[Stamp], trust: Trust) -> Findings:
     """Says which time is proved; a key that was stolen signs any date."""
-    matching = [stamp for stamp in stamps if stamp.imprint == sha256(one.file).digest()]
+    matching = [stamp for stamp in stamps if stamp.imprint == sha256(manifest.file).digest()]
     proved = [stamp for stamp in matching if not broken(stamp) and _trusts(stamp, trust)]
     if proved:
         first = min(proved, key=lambda stamp: stamp.at)
-        yield Finding(None, f"{one.name}: proved is that it was there on {_in_words(first)}, whatever its own date says.")
-    elif not one.body["rehearsal"]:
-        yield Finding(None, f"{one.name}: its date is its own word; that it was there then, nobody outside has proved here.")
+        yield Finding(None, f"{manifest.name}: proved is that it was there on {_in_words(first)}, whatever its own date says.")
+    elif not manifest.body["rehearsal"]:
+        yield Finding(
+            None, f"{manifest.name}: its date is its own word; that it was there then, nobody outside has proved here."
+        )
 
 
 def _trusts(stamp: Stamp, trust: Trust) -> bool:

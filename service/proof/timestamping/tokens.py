@@ -156,20 +156,24 @@ def _stamps_times(certificate: x509.Certificate) -> bool:
 
 
 def _leads_to(
-    one: x509.Certificate, others: Sequence[x509.Certificate], known: Sequence[x509.Certificate], at: datetime, most: int
+    certificate: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    certificates: Sequence[x509.Certificate],
+    at: datetime,
+    most: int,
 ) -> bool:
-    if not one.not_valid_before_utc <= at <= one.not_valid_after_utc or most == 0:
+    if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc or most == 0:
         return False
-    if one in known or any(_issued(one, authority) for authority in known):
+    if certificate in certificates or any(_issued(certificate, authority) for authority in certificates):
         return True
-    above = [issuer for issuer in others if issuer != one and _issued(one, issuer)]
-    return any(_leads_to(issuer, others, known, at, most - 1) for issuer in above)
+    above = [issuer for issuer in others if issuer != certificate and _issued(certificate, issuer)]
+    return any(_leads_to(issuer, others, certificates, at, most - 1) for issuer in above)
 
 
-def _issued(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         is_authority = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        one.verify_directly_issued_by(issuer)
+        certificate.verify_directly_issued_by(issuer)
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return is_authority

@@ -80,7 +80,7 @@ def annex_volumes(annex: Annex, signers: Sequence[Signer]) -> list[Typeset]:
 
     Raises NotSet where one of them cannot be made.
     """
-    ordered = sorted(signers, key=lambda one: (not one.clp, _party(one.clp))) if len(signers) > VOLUME else signers
+    ordered = sorted(signers, key=lambda row: (not row.clp, _party(row.clp))) if len(signers) > VOLUME else signers
     parts = [ordered[start : start + VOLUME] for start in range(0, len(ordered), VOLUME)] or [[]]
     volumes = []
     for number, part in enumerate(parts, 1):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 
-def meant(name: str, known: Collection[str]) -> str:
+def meant(name: str, known_names: Collection[str]) -> str:
     """The known name that this one is nearly; empty where there is none."""
     written = name.strip().lower().replace("-", "_").replace(" ", "_")
-    return next(iter(get_close_matches(written, list(known), n=1, cutoff=0.7)), "")
+    return next(iter(get_close_matches(written, list(known_names), n=1, cutoff=0.7)), "")

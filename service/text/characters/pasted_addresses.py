@@ -36,5 +36,5 @@ def without_wrapping(text: str) -> str:
     return next(part for part in wrapped.groups() if part) if wrapped else text.strip()
 
 
-def _half_width(found: re.Match[str]) -> str:
-    return "." if found[0] in "\u3002\ufe52\uff61" else unicodedata.normalize("NFKC", found[0])
+def _half_width(match: re.Match[str]) -> str:
+    return "." if match[0] in "\u3002\ufe52\uff61" else unicodedata.normalize("NFKC", match[0])

@@ -60,7 +60,7 @@ def _bare_address(state: StateInline, silent: bool) -> bool:
         return False
     end = min(email.end() if email else _end(state.src, state.pos, begin.end(), state.posMax), state.posMax)
     if not silent:
-        shown = _ESCAPED.sub(lambda found: found[1] or "&", state.src[state.pos : end])
+        shown = _ESCAPED.sub(lambda match: match[1] or "&", state.src[state.pos : end])
         if state.linkLevel or not (email or _LINKED.match(shown)):
             state.append_pending(shown)
         else:

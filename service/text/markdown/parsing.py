@@ -44,7 +44,7 @@ def _without_slots(url: str, normalise: Callable[[str], str]) -> str:
         stem += "s"
     numbered = iter(range(len(kept)))
     url = normalise(slots.SLOT.sub(lambda _: f"{stem}{next(numbered)}x", url))
-    return re.sub(rf"{stem}(\d+)x", lambda found: slots.in_address(kept[int(found[1])]), url)
+    return re.sub(rf"{stem}(\d+)x", lambda match: slots.in_address(kept[int(match[1])]), url)
 
 
 @cache

@@ -15,7 +15,7 @@ BRACES = re.compile(r"\{([^{}\n]{0,120})\}")
 
 def marked(source: str) -> str:
     """The source with slots in place of its placeholders."""
-    return PATTERN.sub(lambda found: slot(found[1], _fallback(found) or DEFAULTS[found[1]]), control.clean(source))
+    return PATTERN.sub(lambda match: slot(match[1], _fallback(match) or DEFAULTS[match[1]]), control.clean(source))
 
 
 def unknown(source: str) -> list[tuple[int, int, str]]:
@@ -33,5 +33,5 @@ def without_fallback(source: str) -> list[str]:
     return sorted({match[1] for match in PATTERN.finditer(source) if not _fallback(match)})
 
 
-def _fallback(found: re.Match[str]) -> str:
-    return found[2] if found[2] and found[2].strip() else ""
+def _fallback(match: re.Match[str]) -> str:
+    return match[2] if match[2] and match[2].strip() else ""

@@ -40,8 +40,8 @@ class Paragraph(NamedTuple):
         return f"{_BEGIN}{self.first}{_NEXT}{self.rest}{_NEXT}{self.underline}{_NEXT}{self.text.replace(chr(10), _BREAK)}{_END}"
 
 
-def read_open(found: re.Match[str]) -> Paragraph:
-    return Paragraph(found[1], found[2], found[3], found[4].replace(_BREAK, "\n"))
+def read_open(match: re.Match[str]) -> Paragraph:
+    return Paragraph(match[1], match[2], match[3], match[4].replace(_BREAK, "\n"))
 
 
 def is_open(line: str) -> bool:
@@ -52,8 +52,8 @@ def is_open(line: str) -> bool:
 def fill(text: str, values: Mapping[str, str]) -> str:
     """The text with its slots filled, and every paragraph broken where a reader's line is full."""
 
-    def filled(found: re.Match[str]) -> str:
-        paragraph = read_open(found)
+    def filled(match: re.Match[str]) -> str:
+        paragraph = read_open(match)
         return paragraph._replace(text=slots.fill(paragraph.text, values)).lines()
 
     return slots.fill(OPEN.sub(filled, text), values)

@@ -34,8 +34,8 @@ def slot(name: str, fallback: str = "") -> str:
     return f"{IN_TEXT}{name}.{fallback.encode().hex()}{END}"
 
 
-def read(found: re.Match[str]) -> Slot:
-    return Slot(found[2], bytes.fromhex(found[3]).decode(), found[1] == IN_ADDRESS)
+def read(match: re.Match[str]) -> Slot:
+    return Slot(match[2], bytes.fromhex(match[3]).decode(), match[1] == IN_ADDRESS)
 
 
 def in_address(text: str) -> str:
@@ -44,7 +44,7 @@ def in_address(text: str) -> str:
 
 
 def fill(text: str, values: Mapping[str, str], escape: Callable[[str], str] = str) -> str:
-    return SLOT.sub(lambda found: escape(read(found).value(values)), text)
+    return SLOT.sub(lambda match: escape(read(match).value(values)), text)
 
 
 def outside(text: str, change: Callable[[str], str]) -> str:
@@ -60,4 +60,4 @@ def between(text: str) -> list[str]:
 
 def named(text: str) -> str:
     """The text with each slot as its author wrote it, for people to read."""
-    return SLOT.sub(lambda found: f"{{{found[2]}}}", text)
+    return SLOT.sub(lambda match: f"{{{match[2]}}}", text)

@@ -40,12 +40,12 @@ def search() -> ResponseReturnValue:
 
 
 def _search_page(
-    entered: Mapping[str, str], errors: dict[str, str], found: list[person_search.Found] | None = None,
+    entered: Mapping[str, str], errors: dict[str, str], people: list[person_search.Found] | None = None,
     suppressed: Suppression | None = None,
 ) -> str:  # fmt: skip
     said_no = suppressed is not None and suppressions.said_no(suppressed)
     return render_template(
-        "organise/people.html", entered=entered, errors=errors, found=found, suppressed=suppressed, said_no=said_no
+        "organise/people.html", entered=entered, errors=errors, found=people, suppressed=suppressed, said_no=said_no
     )
 
 

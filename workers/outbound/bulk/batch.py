@@ -73,9 +73,9 @@ def _without_held(session: Session, people: list[Person], now: datetime) -> list
     return [person for person in people if person[2] not in held]
 
 
-def _spread(session: Session, found: list[Person], now: datetime, pace: Pace) -> list[Person]:
+def _spread(session: Session, people: list[Person], now: datetime, pace: Pace) -> list[Person]:
     """Those whose receiving domain has room soon; the others are given back, due when it may be their turn."""
-    soon, later = pace.spread(found, now)
+    soon, later = pace.spread(people, now)
     for due_at, waiting in later.items():
         leases.release(session, leases.token(), waiting, due_at=due_at)
     return soon

@@ -17,9 +17,6 @@ from workers.outbound.message import dkim, mime
 from workers.outbound.message.stencil import Stencil, readers
 from workers.outbound.smtp.transport import Letter as MailLetter
 
-VERSION = "undersigned 0.1.0"
-"""Which program wrote the evidence."""
-
 
 def write(session: Session, message: Message, letter: Letter) -> bytes:
     """The bytes of a letter: the same headers on every attempt, but for the time in Date."""

@@ -18,12 +18,12 @@ from workers.outbound.smtp.trouble import NotAsPublished
 Open = Callable[[], Conversation]
 
 
-def secured(open_one: Open, demand: Demand, known: Settings) -> Conversation:
+def secured(open_one: Open, demand: Demand, config: Settings) -> Conversation:
     """A greeted connection that is as its domain says. Raises NotAsPublished, and what `trouble.ANY` names."""
     if demand.broken:
         raise NotAsPublished(demand.broken)
     if demand.by == "MTA-STS":
-        return _encrypted(open_one, demand.names[0], trusting(known))
+        return _encrypted(open_one, demand.names[0], trusting(config))
     host = _encrypted(open_one, demand.names[0], trusting_anybody())
     chain = _chain(host.sock)
     own = [record for record in demand.records if record.usage == dane.END_ENTITY]
@@ -69,11 +69,11 @@ def _encrypted(open_one: Open, name: str, context: ssl.SSLContext) -> Conversati
     return host
 
 
-def trusting(known: Settings) -> ssl.SSLContext:
+def trusting(config: Settings) -> ssl.SSLContext:
     """Verifies by the system's authorities, and MAIL_CA_FILE."""
     context = ssl.create_default_context()
-    if known.mail_ca_file:
-        context.load_verify_locations(known.mail_ca_file)
+    if config.mail_ca_file:
+        context.load_verify_locations(config.mail_ca_file)
     return context
 
 

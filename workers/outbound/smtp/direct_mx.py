@@ -15,7 +15,7 @@ from workers.outbound.smtp.outcome import Encryption
 from workers.outbound.smtp.trouble import NotEncrypted
 
 
-def connect(open_one: Callable[[], Conversation], route: Route, known: Settings, encryption: Encryption) -> Conversation:
+def connect(open_one: Callable[[], Conversation], route: Route, config: Settings, encryption: Encryption) -> Conversation:
     """A greeted connection over which such a letter may go. Where the domain publishes nothing of its encryption, a certificate
     that does not verify is noted, not refused.
 
@@ -28,42 +28,42 @@ def connect(open_one: Callable[[], Conversation], route: Route, known: Settings,
         return host
 
     if route.demand.by and not route.demand.testing:
-        return as_published.secured(opened, route.demand, known)
-    return _as_far_as_it_goes(opened, route, known, encryption)
+        return as_published.secured(opened, route.demand, config)
+    return _as_far_as_it_goes(opened, route, config, encryption)
 
 
 def _as_far_as_it_goes(
-    open_one: Callable[[], Conversation], route: Route, known: Settings, encryption: Encryption
+    open_one: Callable[[], Conversation], route: Route, config: Settings, encryption: Encryption
 ) -> Conversation:
     host = _greeted(open_one)
     if host.has_extn("starttls"):
         try:
-            return _encrypted(host, open_one, route, known)
+            return _encrypted(host, open_one, route, config)
         except NotEncrypted:
             if encryption != "where it works":
                 raise
             host = _greeted(open_one)
             host.tls_broken = True
-    if not may_carry(host, known, encryption):
+    if not may_carry(host, config, encryption):
         host.close()
         raise NotEncrypted
     return host
 
 
-def may_carry(host: Conversation, known: Settings, encryption: Encryption) -> bool:
+def may_carry(host: Conversation, config: Settings, encryption: Encryption) -> bool:
     """Whether a letter may go over this connection: encrypted, or not worth it, or on a network that we trust."""
     if host.encrypted:
         return True
     if host.tls_broken:
         return encryption == "where it works"
-    return encryption != "needed" or _is_ours(host, known)
+    return encryption != "needed" or _is_ours(host, config)
 
 
-def _is_ours(host: Conversation, known: Settings) -> bool:
+def _is_ours(host: Conversation, config: Settings) -> bool:
     address = ip_address(host.facts["address"])
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
-    return any(address in network for network in known.clear_networks)
+    return any(address in network for network in config.clear_networks)
 
 
 def _greeted(open_one: Callable[[], Conversation]) -> Conversation:
@@ -72,10 +72,10 @@ def _greeted(open_one: Callable[[], Conversation]) -> Conversation:
     return host
 
 
-def _encrypted(host: Conversation, open_one: Callable[[], Conversation], route: Route, known: Settings) -> Conversation:
+def _encrypted(host: Conversation, open_one: Callable[[], Conversation], route: Route, config: Settings) -> Conversation:
     """TLS with a certificate that verifies, else with any. Raises NotEncrypted where it is offered and cannot be made."""
     try:
-        return _secured(host, route, as_published.trusting(known))
+        return _secured(host, route, as_published.trusting(config))
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message or "its certificate does not verify"
     again = _greeted(open_one)

@@ -41,9 +41,9 @@ class Letter(FlaskMessage):
 class VerifiedConnection(Connection):
     """A Flask-Mail connection with verified TLS, a time-out, and an Outcome for each letter."""
 
-    def __init__(self, mail: Any, known: Settings, route: Route | None = None) -> None:
+    def __init__(self, mail: Any, config: Settings, route: Route | None = None) -> None:
         super().__init__(mail)
-        self.known, self.route = known, route
+        self.known, self.route = config, route
         self.server: str = route.host if route else mail.server
         self.port: int = route.port if route else mail.port
         self.replies: list[dict[str, Any]] = []

@@ -29,13 +29,13 @@ BEFORE, AFTER, BEHIND = 90, 80, 24
 """Characters on both sides of the words found, of which their sentence is looked at; and right behind them, for a sender."""
 
 
-def object_of(text: str, found: re.Match[str], is_other: Callable[[str], bool]) -> Object:
+def object_of(text: str, match: re.Match[str], is_other: Callable[[str], bool]) -> Object:
     """What the words found are said of. `is_other` tells whether words give a reason that is no dead mailbox."""
-    before, after = _around(text, found)
-    sentence = f"{before}{found[0]}{after}"
-    if _nearest(SENDER, before, found[0]) or SENDER.search(after[:BEHIND]):
+    before, after = _around(text, match)
+    sentence = f"{before}{match[0]}{after}"
+    if _nearest(SENDER, before, match[0]) or SENDER.search(after[:BEHIND]):
         return "sender"
-    if _nearest(TEXT, before, found[0]):
+    if _nearest(TEXT, before, match[0]):
         return "text"
     choices = OR.split(sentence)
     if len(choices) > 1 and any(is_other(choice) for choice in choices):
@@ -43,16 +43,16 @@ def object_of(text: str, found: re.Match[str], is_other: Callable[[str], bool]) 
     return next((about for about, words in SENTENCE.items() if words.search(sentence)), "reader")
 
 
-def _around(text: str, found: re.Match[str]) -> tuple[str, str]:
+def _around(text: str, match: re.Match[str]) -> tuple[str, str]:
     """What stands before and behind the words found in their own sentence."""
-    start = max(0, found.start() - BEFORE)
-    start = max((end.end() for end in ENDS.finditer(text, start, found.start())), default=start)
-    rest = text[found.end() : found.end() + AFTER]
+    start = max(0, match.start() - BEFORE)
+    start = max((end.end() for end in ENDS.finditer(text, start, match.start())), default=start)
+    rest = text[match.end() : match.end() + AFTER]
     end = ENDS.search(rest)
-    return text[start : found.start()], rest[: end.start()] if end else rest
+    return text[start : match.start()], rest[: end.start()] if end else rest
 
 
-def _nearest(words: re.Pattern[str], before: str, found: str) -> bool:
+def _nearest(words: re.Pattern[str], before: str, phrase: str) -> bool:
     """Whether the words stand in what was found, or nearer before it than any word for the reader."""
-    last = max((match.end() for match in words.finditer(before + found)), default=-1)
+    last = max((match.end() for match in words.finditer(before + phrase)), default=-1)
     return last > max((match.start() for match in READER.finditer(before)), default=-1)

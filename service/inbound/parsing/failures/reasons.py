@@ -168,24 +168,27 @@ def _by_number(status: str, text: str) -> Verdict | None:
     return None if reason is not None and reason.kind == "hard" and made_up else reason
 
 
-def _outweighed(said: Verdict, detail: str, text: str, command: Command) -> Verdict | None:
+def _outweighed(verdict: Verdict, detail: str, text: str, command: Command) -> Verdict | None:
     """What words that sound like a dead address mean where the number, or the command that they answer, speaks against it."""
     text = flat(text)
     if UNAVAILABLE.search(text) and detail[:2] in {"2.", "7."} and not DEFINITE.search(text):
         return BY_STATUS.get(detail) or BY_SUBJECT.get(detail[:1])
-    only_words = said.reason == "no such user" and BORROWED.search(text) and not DEFINITE.search(text)
+    only_words = verdict.reason == "no such user" and BORROWED.search(text) and not DEFINITE.search(text)
     of_the_text = command == "data" or (detail == "2.0" and command != "rcpt")
     return ELSEWHERE["text"] if only_words and of_the_text and not detail.startswith("1.") else None
 
 
-def _temporary(said: Verdict | None, text: str, recipient: str) -> Verdict:
+def _temporary(verdict: Verdict | None, text: str, recipient: str) -> Verdict:
     """A server that asks us to come back never says that a reader is gone; the DNS may have said so before it was asked."""
-    if said is not None and said.kind in {"soft", "blocked"}:
-        return said
+    if verdict is not None and verdict.kind in {"soft", "blocked"}:
+        return verdict
     fact = (
-        said is not None and said.kind == "hard" and NO_DOMAIN.search(text[:2_000]) and not _of_another_domain(text, recipient)
+        verdict is not None
+        and verdict.kind == "hard"
+        and NO_DOMAIN.search(text[:2_000])
+        and not _of_another_domain(text, recipient)
     )
-    return said if said is not None and fact else Verdict("soft", "come back later")
+    return verdict if verdict is not None and fact else Verdict("soft", "come back later")
 
 
 def specific(status: str, text: str) -> str:

@@ -44,22 +44,22 @@ def _best(copy: Recipient, copies: Sequence[tuple[Recipient, Judgement]]) -> Jud
     return max(theirs, key=_rank)
 
 
-def _of_copy(said: Recipient, message: Part, *, alone: bool) -> Judgement:
-    action = said.action or ("delayed" if said.status[:1] == "4" else "failed")
-    given: dict[str, Any] = {"recipient": said.address or None, "action": action, "text": said.diagnostic}
-    if action in SUCCESSES or said.status[:1] == "2":
-        return Judgement("other", status=said.status or None, reason=f"delivery status: {action}", **given)
+def _of_copy(recipient: Recipient, message: Part, *, alone: bool) -> Judgement:
+    action = recipient.action or ("delayed" if recipient.status[:1] == "4" else "failed")
+    given: dict[str, Any] = {"recipient": recipient.address or None, "action": action, "text": recipient.diagnostic}
+    if action in SUCCESSES or recipient.status[:1] == "2":
+        return Judgement("other", status=recipient.status or None, reason=f"delivery status: {action}", **given)
     if action == "delayed":
-        return Judgement("bounce", "delayed", said.status or None, reason="the server goes on trying", **given)
+        return Judgement("bounce", "delayed", recipient.status or None, reason="the server goes on trying", **given)
     written = nonstandard_bounces.words(message)
-    verdict = reasons.judge(said.status, said.diagnostic, refused_command.refused(written), said.address)
-    status = reasons.specific(said.status, said.diagnostic)
-    if verdict.reason in VAGUE or not said.diagnostic:
-        about = nonstandard_bounces.prose(message) if alone else _about(said.address, nonstandard_bounces.prose(message))
-        given["text"] = said.diagnostic or line(about)
+    verdict = reasons.judge(recipient.status, recipient.diagnostic, refused_command.refused(written), recipient.address)
+    status = reasons.specific(recipient.status, recipient.diagnostic)
+    if verdict.reason in VAGUE or not recipient.diagnostic:
+        about = nonstandard_bounces.prose(message) if alone else _about(recipient.address, nonstandard_bounces.prose(message))
+        given["text"] = recipient.diagnostic or line(about)
         numbered = verdict.kind == "hard"  # prose for people does not outweigh a number, as a server's own words do
-        more = by_replies(about, said.address) if numbered else by_text(about, status, said.address)
-        verdict = _clearer(verdict, more, status, bool(said.diagnostic))
+        more = by_replies(about, recipient.address) if numbered else by_text(about, status, recipient.address)
+        verdict = _clearer(verdict, more, status, bool(recipient.diagnostic))
     return Judgement("bounce", verdict.kind, status or None, reason=verdict.reason, **given)
 
 
@@ -126,7 +126,7 @@ def by_replies(text: str, address: str) -> Verdict | None:
     clear = [(reply, verdict) for reply, verdict in judged if verdict.kind != "unknown" and verdict.reason not in VAGUE]
     if not clear:
         return None
-    reply, worst = min(clear, key=lambda one: WORST.index(one[1].kind))
+    reply, worst = min(clear, key=lambda row: WORST.index(row[1].kind))
     lives = worst.kind == "hard" and any(verdict.reason in LIVING and _same(reply, other) for other, verdict in clear)
     return LEFT_OPEN if lives else worst
 

@@ -21,16 +21,16 @@ class Ours(NamedTuple):
 UNKNOWN = Ours()
 
 
-def why_no_yes(said: Judgement, ours: Ours = UNKNOWN) -> str:
+def why_no_yes(judgement: Judgement, ours: Ours = UNKNOWN) -> str:
     """Why an answer is no yes; empty where it is one (UK GDPR Art 4(11)).
 
     An answer without words is one only where all of it was read, and nothing came beside it.
     """
-    if said.unread:
-        return said.unread
-    names = [said.author_name, said.author.partition("@")[0], ours.organisation]
-    answers = {assent.answer(quotations.without(own.splitlines(), ours.words), names) for own in said.answers}
-    answers.add(our_letters.answer_of_subject(said.subject, ours.subjects, ours.words) if said.answers else "other")
+    if judgement.unread:
+        return judgement.unread
+    names = [judgement.author_name, judgement.author.partition("@")[0], ours.organisation]
+    answers = {assent.answer(quotations.without(own.splitlines(), ours.words), names) for own in judgement.answers}
+    answers.add(our_letters.answer_of_subject(judgement.subject, ours.subjects, ours.words) if judgement.answers else "other")
     if "other" in answers:
         return "it is no clear yes"
-    return f"{said.beside} came without a word" if said.beside and "yes" not in answers else ""
+    return f"{judgement.beside} came without a word" if judgement.beside and "yes" not in answers else ""

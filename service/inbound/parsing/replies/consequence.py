@@ -17,53 +17,58 @@ BY_ADDRESS = {"subscribe": "subscribe", "leave": "unsubscribe", "again": "again"
 """What an address asks for by itself, whatever was written to it."""
 
 
-def would(said: Judgement, role: str) -> str:
+def would(judgement: Judgement, role: str) -> str:
     """confirm, subscribe, unsubscribe, status, again, help; suppress, score; inbox:FOLDER, quarantine; nothing.
 
     `role` is what the shape of its address asks for, as in service/inbound/recipient_addresses.py.
     """
     if role == "unsubscribe":
         return "unsubscribe"
-    if said.quarantined:
+    if judgement.quarantined:
         return "quarantine"
-    if said.kind in {"complaint", "bounce"}:
-        return "suppress" if said.kind == "complaint" else OF_A_FAILURE.get(said.bounce_class or "unknown", "nothing")
+    if judgement.kind in {"complaint", "bounce"}:
+        return "suppress" if judgement.kind == "complaint" else OF_A_FAILURE.get(judgement.bounce_class or "unknown", "nothing")
     if role in ASKS:
-        return ASKS[role](said, role)
-    return "nothing" if said.action in SUCCESSES else _reply(said, role)
+        return ASKS[role](judgement, role)
+    return "nothing" if judgement.action in SUCCESSES else _reply(judgement, role)
 
 
-def _reply(said: Judgement, role: str) -> str:
-    if role in {"bounce", "inbox"} and _by_a_person(said) and leaving.asks(said):
+def _reply(judgement: Judgement, role: str) -> str:
+    if role in {"bounce", "inbox"} and _by_a_person(judgement) and leaving.asks(judgement):
         return "unsubscribe"
-    return "inbox:automatic" if said.machine else "inbox:replies"
+    return "inbox:automatic" if judgement.machine else "inbox:replies"
 
 
-def _answer(said: Judgement, _role: str) -> str:
-    if not _by_a_person(said):
-        return _aside(said)
-    if our_letters.away(said.own):
+def _answer(judgement: Judgement, _role: str) -> str:
+    if not _by_a_person(judgement):
+        return _aside(judgement)
+    if our_letters.away(judgement.own):
         return "inbox:automatic"
-    return "inbox:replies" if why_no_yes(said) else "confirm"
+    return "inbox:replies" if why_no_yes(judgement) else "confirm"
 
 
-def _command(said: Judgement, role: str) -> str:
-    if not _by_a_person(said):
-        return _aside(said)
-    asked = BY_ADDRESS.get(role) or our_letters.command(said.subject, said.own)
-    if not asked and our_letters.away(said.own):
+def _command(judgement: Judgement, role: str) -> str:
+    if not _by_a_person(judgement):
+        return _aside(judgement)
+    asked = BY_ADDRESS.get(role) or our_letters.command(judgement.subject, judgement.own)
+    if not asked and our_letters.away(judgement.own):
         return "inbox:automatic"
     return {"withdraw": "status", "": "help"}.get(asked, asked)
 
 
-def _by_a_person(said: Judgement) -> bool:
-    return not said.machine and said.kind != "auto-reply" and bool(said.author) and not said.failed_authentication
+def _by_a_person(judgement: Judgement) -> bool:
+    return (
+        not judgement.machine
+        and judgement.kind != "auto-reply"
+        and bool(judgement.author)
+        and not judgement.failed_authentication
+    )
 
 
-def _aside(said: Judgement) -> str:
-    if said.machine or said.kind == "auto-reply":
+def _aside(judgement: Judgement) -> str:
+    if judgement.machine or judgement.kind == "auto-reply":
         return "inbox:automatic"
-    return "inbox:quarantine" if said.failed_authentication else "inbox:replies"
+    return "inbox:quarantine" if judgement.failed_authentication else "inbox:replies"
 
 
 ASKS: dict[str, Callable[[Judgement, str], str]] = {

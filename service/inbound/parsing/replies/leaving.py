@@ -7,13 +7,15 @@ from service.inbound.parsing.replies import assent, our_letters, quotations
 from service.inbound.parsing.replies.confirmation import UNKNOWN, Ours
 
 
-def asks(said: Judgement, ours: Ours = UNKNOWN) -> bool:
+def asks(judgement: Judgement, ours: Ours = UNKNOWN) -> bool:
     """True where the author's own words are such a wish; any other word is for a person to read."""
-    if said.unread or said.beside:
+    if judgement.unread or judgement.beside:
         return False
-    names = [said.author_name, said.author.partition("@")[0], ours.organisation]
-    answers = [assent.answer(quotations.without(own.splitlines(), ours.words), names, assent.LEAVE) for own in said.answers]
-    answers.append(_of_subject(said.subject, ours))
+    names = [judgement.author_name, judgement.author.partition("@")[0], ours.organisation]
+    answers = [
+        assent.answer(quotations.without(own.splitlines(), ours.words), names, assent.LEAVE) for own in judgement.answers
+    ]
+    answers.append(_of_subject(judgement.subject, ours))
     return "yes" in answers and "other" not in answers
 
 

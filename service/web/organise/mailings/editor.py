@@ -63,7 +63,7 @@ def _read(database: Session) -> tuple[Audience, MailingList, datetime | None]:
         errors |= refused.errors
     if who is None or errors:
         try:
-            versions.checked(form.get("subject", ""), form.get("body", ""))
+            versions.check_words(form.get("subject", ""), form.get("body", ""))
         except Refused as refused:
             errors = refused.errors | errors
         raise Refused(**errors)

@@ -99,7 +99,7 @@ def act(number: int) -> ResponseReturnValue:
     try:
         with acting(name, f"mailing {number}", seen=seen[:64]) as database:
             mailing = mailing_lifecycle.hold(database, number)
-            versions.saw(database, mailing, g.organiser, seen)
+            versions.note_seen(database, mailing, g.organiser, seen)
             done = ACTS.get(name, _unknown)(database, mailing)
     except Refused as refused:
         return _refused(number, seen, refused)
@@ -112,7 +112,7 @@ def act(number: int) -> ResponseReturnValue:
 def _refused(number: int, seen: str, refused: Refused) -> ResponseReturnValue:
     """The page as it is now, with what changed since the one whose button was pressed."""
     with transaction() as database:
-        versions.saw(database, mailing_lifecycle.find(database, number), g.organiser, seen)
+        versions.note_seen(database, mailing_lifecycle.find(database, number), g.organiser, seen)
     with reading() as database:
         return _update(database, mailing_lifecycle.find(database, number), errors=refused.errors), 409
 
