@@ -30,6 +30,7 @@ from workers.outbound.letter import _kept
 from workers.outbound.message.letter_bytes import _signers
 
 ROOT = Path(__file__).parent.parent
+pytest_plugins = ["tests.support.browser"]
 
 
 def free_port() -> int:

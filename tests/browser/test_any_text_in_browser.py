@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.rules.test_scripts import NAMES
-from tests.support.browser import NARROW, SIDEWAYS, WIDE, Look, Visitor, chromium, looks, site, visitor
+from tests.support.browser import NARROW, SIDEWAYS, WIDE, Look, Visitor
 from tests.support.people import ANN, OLIVE, SLUG
 from tests.support.studio import sign_in
 from tests.support.world import World, html_of
@@ -63,6 +63,3 @@ def test_a_letter_with_long_names_is_no_wider_than_the_window(chromium: Browser,
     for name in LONG.values():
         assert page.get_by_text(name, exact=True).first.is_visible()
     page.close()
-
-
-__all__ = ["chromium", "looks", "site", "visitor"]

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from service.core.db import transaction
 from service.models import Subscription
-from tests.support.browser import LOOKS, NARROW, WIDE, Look, Visitor, chromium, looks, site, visitor
+from tests.support.browser import LOOKS, NARROW, WIDE, Look, Visitor
 from tests.support.people import ANN, BEN, OLIVE, SLUG
 from tests.support.world import World, text_of
 
@@ -218,6 +218,3 @@ def test_a_complaint_and_a_waiting_serving_stand_on_the_dashboard(visitor: Visit
     visitor.press("Serve it now")
     visitor.open("/organise")
     assert page.get_by_text("will be served on its officials").count() == 1
-
-
-__all__ = ["chromium", "looks", "site", "visitor"]

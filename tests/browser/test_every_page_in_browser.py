@@ -10,7 +10,7 @@ from service.core.db import transaction
 from service.models import Brake, Complaint, Hold, Official, ReplyPattern, Suppression
 from tests.stories.organisers.test_guards import routes
 from tests.support import studio
-from tests.support.browser import NARROW, Look, Visitor, chromium, looks, site, visitor
+from tests.support.browser import NARROW, Look, Visitor
 from tests.support.people import ANN, BEN, OLIVE
 from tests.support.world import World
 
@@ -104,6 +104,3 @@ def filled(visitor: Visitor) -> None:
     visitor.page.get_by_label("Where and when").fill("paper forms, 2026")
     visitor.press("Send the file")
     assert visitor.says("Which column is which?")
-
-
-__all__ = ["chromium", "looks", "site", "visitor"]

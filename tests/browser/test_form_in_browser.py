@@ -6,7 +6,7 @@ import pytest
 
 from service.core.db import transaction
 from service.models import Signature
-from tests.support.browser import LOOKS, WIDE, Look, Visitor, chromium, looks, site, visitor
+from tests.support.browser import LOOKS, WIDE, Look, Visitor
 from tests.support.people import ANN, SLUG
 
 
@@ -64,6 +64,3 @@ def test_the_form_is_filled_by_keyboard_alone(visitor: Visitor) -> None:
     with transaction() as session:
         signed = session.get_one(Signature, 1)
         assert (signed.name, signed.office, signed.display) == (ANN["name"], "chair", "officials")
-
-
-__all__ = ["chromium", "looks", "site", "visitor"]

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from service.models import Signature
-from tests.support.browser import NARROW, WIDE, chromium, site
+from tests.support.browser import NARROW, WIDE
 from tests.support.moderating import states, two_signers
 from tests.support.people import ANN, OLIVE, PETRA, SLUG
 from tests.support.studio import at_a_browser, sign_in
@@ -93,6 +93,3 @@ def test_a_withdrawal_for_somebody_is_undone_by_one_press(chromium: Browser, sit
         assert ann.says("Your signature counts again")
         ann.open(link, 410)
     assert states(site) == ["confirmed", "confirmed"]
-
-
-__all__ = ["chromium", "site"]

@@ -12,7 +12,7 @@ from service.core.db import transaction
 from service.models import Message, Notice, Official, Proposal
 from service.notices import publishing, source_file
 from tests.support import crowd, studio
-from tests.support.browser import NARROW, WIDE, Look, Visitor, chromium, looks, site, visitor
+from tests.support.browser import NARROW, WIDE, Look, Visitor
 from tests.support.people import NOTICE, OLIVE, PETRA, SLUG
 from tests.support.world import World, text_of
 
@@ -127,6 +127,3 @@ def test_a_notice_from_rehearsal_to_a_new_edition(visitor: Visitor) -> None:
     visitor.page.get_by_role("button", name="Mark as met").first.click()
     page.get_by_text("Met on 20 November 2026").first.wait_for()
     visitor.look()
-
-
-__all__ = ["chromium", "looks", "site", "visitor"]

@@ -14,7 +14,7 @@ from service.notices import publishing
 from service.servings import serving_lifecycle
 from tests.support import crowd, studio
 from tests.support.broken_tables import refusing
-from tests.support.browser import LOOKS, Visitor, chromium, looks, site, visitor
+from tests.support.browser import LOOKS, Visitor
 from tests.support.people import ANN, OLIVE, SLUG
 from tests.support.problem_list import everything_wrong, try_once_more
 
@@ -68,6 +68,3 @@ def test_what_is_wrong_is_read_tried_again_and_stopped(visitor: Visitor) -> None
     assert world.rows(select(Serving.state)) == ["stopped", "written"]
     visitor.open("/organise/servings/1")
     assert visitor.says("It was stopped by organiser 1")
-
-
-__all__ = ["chromium", "looks", "site", "visitor"]

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from service.models import Mailing, Message
-from tests.support.browser import NARROW, chromium, site
+from tests.support.browser import NARROW
 from tests.support.people import ANN, AUGUST, OLIVE, PETRA
 from tests.support.studio import at_a_browser, crowd, sign_in, write
 from tests.support.world import World
@@ -126,6 +126,3 @@ def test_a_stolen_session_is_ended_and_every_page_of_an_administrator_is_for_eve
         site.work("bulk")
         olive.page.get_by_text("State: done").wait_for()
         assert olive.says("1 people added") or olive.says("1 person added")
-
-
-__all__ = ["chromium", "site"]

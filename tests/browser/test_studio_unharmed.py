@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from service.core.db import transaction
 from service.models import Subscription
 from service.subscriptions import subscribing
-from tests.support.browser import NARROW, chromium, site
+from tests.support.browser import NARROW
 from tests.support.people import BEN, OLIVE
 from tests.support.studio import at_a_browser, crowd, sign_in, write
 from tests.support.world import World
@@ -99,6 +99,3 @@ def reach(page: Page, name: str) -> None:
         if page.evaluate(FOCUSED) == name:
             return
     raise AssertionError(f"{name} cannot be reached")
-
-
-__all__ = ["chromium", "site"]

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from service.core.db import transaction
 from service.models import Message
 from tests.support import crowd
 from tests.support.people import ANN
@@ -123,12 +122,9 @@ def script(server: OddServer, row: Row) -> None:
 
 
 def go_on(world: World) -> None:
-    with transaction() as session:
-        session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
     if connections.pool.cache_info().currsize:
         connections.pool().retry_at = 0
-    world.sweep(datetime.now(UTC) + timedelta(seconds=6))
-    world.work()
+    crowd.next_try(world)
 
 
 def ends_well(world: World, server: OddServer, row: Row) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from service.core.db import transaction
 from service.models import Message
 from tests.faults.troubles import BROKEN, EXTRA, SLOW, STAGES
 from tests.support import crowd
@@ -18,14 +17,6 @@ from tests.support.world import World
 @pytest.fixture
 def environment(environment: dict[str, str], relay: SmtpServer) -> dict[str, str]:
     return {"MAIL_TIMEOUT_SECONDS": "1"} | environment | {"MAIL_PORT": str(relay.port)}
-
-
-def go_on(world: World) -> None:
-    """The time of every waiting letter has come, and the clock rings."""
-    with transaction() as session:
-        session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
-    world.sweep(datetime.now(UTC) + timedelta(seconds=6))
-    world.work()
 
 
 def letter(world: World, number: int) -> int:
@@ -53,7 +44,7 @@ def test_trouble_at_any_step_loses_no_letter(world: World, relay: SmtpServer, na
         number = letter(world, step)
         for _ in range(2):
             if message(world, number).state != "accepted":
-                go_on(world)
+                crowd.next_try(world)
         assert message(world, number).state == "accepted", stage
         assert [taken.recipients for taken in relay.taken] == [[crowd.person(step).email]] * len(relay.taken), stage
         assert len(relay.taken) == (2 if stage == "." and not answered else 1), stage

@@ -45,14 +45,6 @@ def send(world: World, count: int = READERS * 10 // 9) -> int:
     return number
 
 
-def go_on(world: World) -> None:
-    """The time of every message has come, and the clock rings."""
-    with transaction() as session:
-        session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
-    world.sweep()
-    world.work()
-
-
 def meanwhile(world: World, act: Callable[[], None]) -> None:
     """Workers run here, for they want the main thread's signals, and the act beside them."""
     thread = threading.Thread(target=act)
@@ -89,7 +81,7 @@ def test_trouble_at_any_step_loses_nobody(
     number = send(world)
     for _ in range(3):
         if mailing(world).state != "sent":
-            go_on(world)
+            crowd.next_try(world)
     assert states(world) == {"accepted": READERS}
     assert mailing(world).state == "sent"
     assert tallied(world, number) == {"accepted": READERS}
@@ -117,7 +109,7 @@ def test_a_server_that_wants_nobody_is_no_fault_of_the_readers(
     assert states(world) == {"queued": READERS}
     relay.always(stage, None)
     wait_until(lambda: time.monotonic() > connections.pool().retry_at)
-    go_on(world)
+    crowd.next_try(world)
     assert sorted(got(relay).values()) == [1] * READERS
 
 
@@ -125,7 +117,7 @@ def test_a_server_that_wants_nobody_is_no_fault_of_the_readers(
 def test_trouble_while_a_refused_envelope_is_taken_back(world: World, relay: SmtpServer, act: Act) -> None:
     relay.will("RCPT", answer("550 5.1.1 no such person")).will("RSET", act)
     send(world)
-    go_on(world)
+    crowd.next_try(world)
     assert states(world) == {"accepted": READERS - 1, "refused": 1}
     assert sorted(got(relay).values()) == [1] * (READERS - 1)
 
@@ -146,7 +138,7 @@ def test_greylisting_gives_exactly_one_letter(world: World, relay: SmtpServer) -
     relay.will("RCPT", *[answer("451 4.2.0 greylisted")] * READERS)
     send(world)
     assert states(world) == {"queued": READERS}
-    go_on(world)
+    crowd.next_try(world)
     assert sorted(got(relay).values()) == [1] * READERS
 
 
@@ -177,7 +169,7 @@ def test_a_provider_that_blames_the_sender_pauses_the_mailing(world: World, rela
     assert set(states(world)) == {"accepted", "queued"}
     with transaction() as session:
         pausing.resume(session, mailing(world).id)
-    go_on(world)
+    crowd.next_try(world)
     assert sorted(got(relay).values()) == [1] * READERS
 
 

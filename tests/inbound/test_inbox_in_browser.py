@@ -8,7 +8,7 @@ from service.emails import links
 from service.models import Message
 from tests.browser.test_browser import wide_or_narrow
 from tests.inbound.post import DOMAIN, bounce, letter, receive
-from tests.support.browser import Visitor, chromium, site, visitor
+from tests.support.browser import Visitor
 from tests.support.people import ANN, BEN, OLIVE
 from tests.support.studio import sign_in
 from tests.support.world import World
@@ -79,6 +79,3 @@ def test_an_organiser_sees_files_and_finds_what_was_quoted(visitor: Visitor) -> 
 def _bounce_of_the_welcome(world: World) -> str:
     (row,) = world.rows(select(Message.id).where(Message.kind == "welcome"))
     return links.bounce_address(row)
-
-
-__all__ = ["chromium", "site", "visitor"]

@@ -26,7 +26,6 @@ from service.models import Arrival, Delivery, Edition, Mailing, Message, Officia
 from service.models.base import Base
 from service.operations.problem_rows import Problem
 from service.organisers import failed_codes
-from tests.support.browser import chromium, site
 from tests.support.people import ANN, BEN, CHI, OLIVE
 from tests.support.world import World, html_of, text_of
 
@@ -163,6 +162,3 @@ def _signed_in(world: World) -> Any:
     client = world.browser()
     world.post(world.link(world.letters(OLIVE, "sign-in")[-1], "organise/sign-in"), {}, client)
     return client
-
-
-__all__ = ["chromium", "site"]

@@ -1,6 +1,6 @@
 """A real browser in front of a real server: Debian's Chromium, the site served in a thread, axe-core on every page passed.
 
-Import `chromium`, `site` and `visitor` into a test module that wants them.
+Every test may ask for its fixtures: tests/conftest.py names this module as a plugin.
 """
 
 from __future__ import annotations
@@ -146,6 +146,3 @@ def visitor(chromium: Browser, site: World, looks: Look) -> Iterator[Visitor]:
     yield Visitor(page, site, looks.scripts)
     context.close()
     assert not complaints
-
-
-__all__ = ["LOOKS", "NARROW", "WIDE", "Look", "Visitor", "chromium", "looks", "site", "visitor"]

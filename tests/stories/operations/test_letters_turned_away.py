@@ -16,6 +16,7 @@ from service.notices import publishing
 from service.operations import problems
 from service.organisers import accounts
 from service.servings import serving_lifecycle
+from tests.support import crowd
 from tests.support.people import ANN, PETRA, SLUG
 from tests.support.servers.smtp_server import SmtpServer, answer
 from tests.support.servers.three_servers import tiers
@@ -27,14 +28,6 @@ pytestmark = [pytest.mark.usefixtures("relay"), pytest.mark.settings(SECOND_FACT
 @pytest.fixture
 def environment(environment: dict[str, str], relay: SmtpServer) -> dict[str, str]:
     return {"MAIL_TIMEOUT_SECONDS": "1"} | environment | {"MAIL_PORT": str(relay.port)}
-
-
-def go_on(world: World) -> None:
-    """The time of every waiting letter has come, and the clock rings."""
-    with transaction() as session:
-        session.execute(update(Message).where(Message.state == "queued").values(due_at=datetime.now(UTC)))
-    world.sweep(datetime.now(UTC) + timedelta(seconds=6))
-    world.work()
 
 
 def signed_in(world: World, email: str) -> FlaskClient:
@@ -88,7 +81,7 @@ def test_what_is_refused_of_us_waits_and_is_told(
     relay.always(stage, answer(reply))
     write(world)
     world.work()
-    go_on(world)
+    crowd.next_try(world)
     waiting = world.rows(select(Message))
     assert {(message.state, message.attempts, message.concern) for message in waiting} == {("queued", 0, "sender")}
     assert all(message.due_at > datetime.now(UTC) for message in waiting)
@@ -98,7 +91,7 @@ def test_what_is_refused_of_us_waits_and_is_told(
     assert "refuses us as the sender" in sentence
     assert "refuses us as the sender" in " ".join(world.get("/readyz").get_json().values())
     relay.always(stage, None)
-    go_on(world)
+    crowd.next_try(world)
     assert set(world.rows(select(Message.state))) == {"accepted"}
     accepted = [taken.recipients for taken in relay.taken if taken.accepted]
     assert len(accepted) == len(waiting)
@@ -123,7 +116,7 @@ def test_a_signer_keeps_the_link_that_a_relay_did_not_take(world: World, relay: 
     world.work()
     assert len(world.rows(select(Request))) == 1
     relay.always("MAIL", None)
-    go_on(world)
+    crowd.next_try(world)
     [taken] = relay.taken
     assert taken.recipients == [ANN["email"]]
 
@@ -151,7 +144,7 @@ def test_five_days_end_a_letter_that_somebody_waited_for_and_not_an_officials(wo
     world.work()
     with transaction() as session:
         session.execute(update(Message).values(created_at=datetime.now(UTC) - timedelta(days=6)))
-    go_on(world)
+    crowd.next_try(world)
     assert sorted(world.rows(select(Message.state))) == ["expired", "queued", "queued"]
     assert world.rows(select(Message.due_at).where(Message.state == "queued"))[0] > datetime.now(UTC) + timedelta(minutes=25)
     assert world.rows(select(Suppression)) == []
