@@ -168,12 +168,12 @@ def schedule_of(notice: Notice) -> dict[str, str]:
 
 def changes(notice: Notice) -> list[tuple[Edition, list[tuple[str, str]]]]:
     """The editions, the newest first, each with its lines against the edition before: (same | gone | new, text)."""
-    sentences = []
+    changed_editions = []
     for before, edition in zip([None, *notice.editions], notice.editions, strict=False):
         old = before.text.splitlines() if before else []
         lines = [(MARKS[line[:2]], line[2:]) for line in ndiff(old, edition.text.splitlines()) if line[:2] in MARKS]
-        sentences.append((edition, lines if before else []))
-    return sentences[::-1]
+        changed_editions.append((edition, lines if before else []))
+    return changed_editions[::-1]
 
 
 def close(session: Session, slug: str, now: datetime) -> Notice:
