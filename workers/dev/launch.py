@@ -21,6 +21,7 @@ from typing import IO
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from honcho.printer import Message, Printer
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.core.config import SettingRefused, Settings, settings
@@ -35,6 +36,16 @@ ROOT = Path(__file__).parent.parent.parent
 DEVELOPMENT = {"APPROVALS": "0", "SECOND_FACTOR": "off", "COOLING_SECONDS": "10", "DNS_SERVER": "off"}
 ORGANISER = "organiser@example.org"
 READY_SECONDS = 60
+ASKED_TO_STOP = {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+
+
+class Console(Printer):  # type: ignore[misc]  # honcho has no types
+    """Prints the lines of all processes, without advice that is for servers: Valkey's on how Linux gives out memory."""
+
+    def write(self, message: Message) -> None:
+        text = message.data if isinstance(message.data, str) else message.data.decode("utf-8", "replace")
+        if "WARNING Memory overcommit must be enabled" not in text:
+            super().write(message)
 
 
 def main() -> None:
@@ -55,14 +66,15 @@ def main() -> None:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         sys.exit(f"Undersigned cannot start. The database said no: {reason}.")
-    manager = Manager()
+    manager = Manager(printer=Console())
     for name, command in parse_procfile((ROOT / "Procfile.dev").read_text()).processes.items():
         if name != "redis" or bundled:
             manager.add_process(name, command, cwd=str(ROOT), env=dict(os.environ, PYTHONUNBUFFERED="1"))
     threading.Thread(target=welcome, args=(config,), daemon=True).start()
     manager.loop()
-    if manager.returncode not in {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
-        print("One process ended by itself (see above), so all were stopped. `make run` goes on where they were.", flush=True)
+    if manager.returncode in ASKED_TO_STOP:
+        sys.exit(0)  # else make would call an orderly Ctrl-C an error
+    print("One process ended by itself (see above), so all were stopped. `make run` goes on where they were.", flush=True)
     sys.exit(manager.returncode)
 
 

@@ -67,6 +67,13 @@ class Launched:
         wait_until(lambda: not processes_of(self.var), 10)
         return time.monotonic() - began
 
+    def output(self) -> str:
+        """All that was printed, from a start to Ctrl-C."""
+        self.start()
+        wait_until(self.ready, 60)
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=30)[0]
+
     def rows(self, table: str) -> int:
         with sqlite3.connect(self.var / "undersigned.db") as connection:
             return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
@@ -78,6 +85,13 @@ def service(tmp_path: Path) -> Iterator[Launched]:
     yield one
     for number in processes_of(one.var):
         os.kill(number, signal.SIGKILL)
+
+
+def test_a_healthy_start_and_stop_alarm_nobody(service: Launched) -> None:
+    printed = service.output()
+    assert service.process.returncode == 0
+    assert "Listening at" in printed
+    assert not re.search("warning|error|could not|traceback", printed, re.IGNORECASE)
 
 
 def test_one_command_starts_everything_and_ctrl_c_stops_it(service: Launched) -> None:
