@@ -6,6 +6,7 @@ Two clocks do no harm: everything here is a claim, or a bell that finds nothing 
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import sys
 import threading
@@ -156,6 +157,10 @@ def tell_organisers(session: Session, now: datetime) -> None:
     telling.tell(session, now)
 
 
+def look_anew(session: Session, _now: datetime) -> None:
+    telling.look_anew(session)
+
+
 def forget_failures(session: Session, _now: datetime) -> None:
     failures.forget_finished(session)
 
@@ -190,6 +195,7 @@ def duties() -> list[Duty]:
         Duty(ask_again, 60),
         Duty(sweep_arrivals, 5),
         Duty(start_mailings, 2),
+        Duty(look_anew, math.inf),
         Duty(tell_organisers, 30),
         Duty(forget_failures, 60),
         Duty(count_mailings, 15),

@@ -59,6 +59,7 @@ DUTIES = {
     "count_days": "to count each day's signatures and subscriptions",
     "forget_files": "to delete old files of imports",
     "forget": "to delete what is old enough to be forgotten",
+    "look_anew": "to begin to look at what is wrong",
     "tell_organisers": "to tell organisers by e-mail what is wrong",
     "forget_failures": "to strike out failures that are over",
 }

@@ -47,6 +47,11 @@ def tell(session: Session, now: datetime) -> None:
         told.told_at = now
 
 
+def look_anew(session: Session) -> None:
+    """A clock that starts has not seen how long anything lasts; workers may be starting beside it."""
+    session.execute(delete(ToldProblem).where(ToldProblem.told_at.is_(None)))
+
+
 def _wrong(now: datetime) -> list[Problem]:
     parts = problems.of_parts(health.parts())
     with reading() as looking:
@@ -68,6 +73,8 @@ def _note_seen(session: Session, rows: dict[str, Problem], now: datetime) -> lis
     session.execute(delete(ToldProblem).where(ToldProblem.over_at < now - REMEMBERED))
     kept = {told.key: told for told in session.scalars(select(ToldProblem))}
     for key, told in kept.items():
+        if key in rows and told.over_at is not None and told.told_at is None:
+            told.seen_at = now  # it was over before it was told, and begins anew
         told.over_at = None if key in rows else told.over_at or now
     for key in rows.keys() - kept.keys():
         session.add(kept.setdefault(key, ToldProblem(key=key, seen_at=now)))

@@ -113,6 +113,33 @@ def test_what_comes_and_goes_is_told_once(world: World) -> None:
     assert len(told(world, PETRA)) == 1
 
 
+def test_what_lasts_a_moment_now_and_again_is_told_nobody(world: World) -> None:
+    """A worker that starts again twice: what is there at each look was over between them."""
+    world.publish()
+    world.add_organisers()
+    now = datetime.now(UTC)
+    for minutes in range(0, 12, 2):
+        with transaction() as session:
+            clock.tell_organisers(session, now + timedelta(minutes=minutes))
+        all_well(world)
+        with transaction() as session:
+            clock.tell_organisers(session, now + timedelta(minutes=minutes + 1))
+        queues.redis().flushdb()
+    assert told(world, OLIVE) == []
+
+
+def test_a_clock_that_starts_tells_nobody_of_workers_that_start_with_it(world: World) -> None:
+    world.publish()
+    world.add_organisers()
+    now = datetime.now(UTC)
+    for minutes in (0, 60):  # Ctrl-C, and `make run` again an hour later
+        first = [duty for duty in clock.duties() if duty.name in {"look_anew", "tell_organisers"}]
+        for duty in first:
+            with transaction() as session:
+                duty.act(session, now + timedelta(minutes=minutes))
+    assert told(world, OLIVE) == []
+
+
 def test_one_organiser_gets_no_more_than_a_dozen_such_letters_a_day(world: World) -> None:
     world.publish()
     world.add_organisers()
