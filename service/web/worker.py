@@ -4,6 +4,7 @@ handed out without one. Connections that are silent, or send and take a byte now
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import time
@@ -27,6 +28,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
     server: Any = None
 
     def run(self) -> None:
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits for a moment
         Request.is_organiser = staticmethod(organisers_cookie(self.app.wsgi()))
         options = {
             "threads": self.cfg.threads, "connection_limit": _connections(), "backlog": self.cfg.backlog,
@@ -51,7 +53,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 
     def _finish(self) -> None:
         """What has begun is answered, for `graceful_timeout` at most; nothing new is taken."""
-        self.server.accepting = False
+        self.alive = self.server.accepting = False
         until = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < until and any(channel.requests or channel.total_outbufs_len for channel in self._channels()):
             self.notify()
@@ -63,8 +65,10 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         return list(self.server.active_channels.values())
 
     def handle_exit(self, sig: int, frame: Any) -> None:
+        """Asked twice, by its master and by a supervisor that asks the whole group, it ends once."""
+        was_alive = self.alive
         super().handle_exit(sig, frame)
-        if self.server is not None:
+        if was_alive and self.server is not None:
             self.server.pull_trigger()  # ends the turn that waits
 
 

@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from tests.conftest import ROOT, free_port, wait_until
 
@@ -98,15 +99,15 @@ def beside(port: int, first: bytes, then: bytes, connections: int = CONNECTIONS)
 
 
 @contextmanager
-def web_server() -> Iterator[tuple[int, int]]:
-    """Its port and its process."""
+def web_server(log: int | IO[bytes] = subprocess.DEVNULL) -> Iterator[tuple[int, int]]:
+    """Its port and its process; what it says goes to `log`."""
     port = free_port()
     line = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"VAR_DIR": folder, "WEB_PORT": str(port), "REDIS_URL": "redis://127.0.0.1:9/0"}
         subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "migrate"], cwd=ROOT, env=environment, check=True)
         command = [sys.executable, "-m", *shlex.split(line.removeprefix("web: "))]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
         try:
             wait_until(lambda: page(port) < PATIENCE_SECONDS, 30)
             yield port, server.pid

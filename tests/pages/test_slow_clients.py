@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +17,7 @@ import pytest
 from service.web.requests_in import LARGEST, MOST_LARGE, Request, organisers_cookie
 from service.web.worker import LONGEST_HEAD
 from tests.benchmarks.slow_clients import CONNECTIONS, KINDS, beside, page, web_server
+from tests.conftest import wait_until
 from tests.support.people import OLIVE
 from tests.support.world import World
 
@@ -55,6 +60,23 @@ def said(port: int, request: bytes) -> bytes:
             if b"\r\n\r\n" in answer:
                 break
         return answer
+
+
+def test_a_process_that_is_asked_to_end_many_times_ends_once(tmp_path: Path) -> None:
+    """By its master, and by a supervisor that asks the whole group; while it ends, too. Others take its place each time."""
+    asked = set()
+    with (tmp_path / "log").open("wb") as log, web_server(log) as (port, master):
+        until = time.monotonic() + 60
+        while len(asked) < 16 and time.monotonic() < until:
+            wait_until(lambda: page(port) < float("inf"))
+            children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+            asked |= {*children}
+            while any(Path(f"/proc/{number}").exists() for number in children):
+                for number in children:
+                    with suppress(ProcessLookupError):
+                        os.kill(int(number), signal.SIGTERM)
+    assert len(asked) >= 16
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize("kind", KINDS)
