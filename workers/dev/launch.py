@@ -15,13 +15,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
-from honcho.printer import Message, Printer
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.core.config import SettingRefused, Settings, settings
@@ -31,6 +31,7 @@ from service.errors import NotFound
 from service.migrations import upgrade
 from service.operations import sample
 from service.organisers import accounts
+from workers.dev import valkey
 
 ROOT = Path(__file__).parent.parent.parent
 DEVELOPMENT = {"APPROVALS": "0", "SECOND_FACTOR": "off", "COOLING_SECONDS": "10", "DNS_SERVER": "off"}
@@ -39,43 +40,57 @@ READY_SECONDS = 60
 ASKED_TO_STOP = {0, -signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 
-class Console(Printer):  # type: ignore[misc]  # honcho has no types
-    """Prints the lines of all processes, without advice that is for servers: Valkey's on how Linux gives out memory."""
-
-    def write(self, message: Message) -> None:
-        text = message.data if isinstance(message.data, str) else message.data.decode("utf-8", "replace")
-        if "WARNING Memory overcommit must be enabled" not in text:
-            super().write(message)
-
-
 def main() -> None:
     for name, value in DEVELOPMENT.items():
         os.environ.setdefault(name, value)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    bundled = "REDIS_URL" not in os.environ
-    try:
-        config = settings()
-        _lock = alone(config.var_dir)  # until this process ends
-        check_ports(config)
-        upgrade.upgrade()
-        with transaction() as session:
-            sample.plant(session, datetime.now(UTC))
-            accounts.add(session, ORGANISER, "administrator", datetime.now(UTC))
-    except (SettingRefused, OSError) as error:
-        sys.exit(f"Undersigned cannot start. {error}")
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        sys.exit(f"Undersigned cannot start. The database said no: {reason}.")
-    manager = Manager(printer=Console())
-    for name, command in parse_procfile((ROOT / "Procfile.dev").read_text()).processes.items():
-        if name != "redis" or bundled:
-            manager.add_process(name, command, cwd=str(ROOT), env=dict(os.environ, PYTHONUNBUFFERED="1"))
-    threading.Thread(target=welcome, args=(config,), daemon=True).start()
-    manager.loop()
-    if manager.returncode in ASKED_TO_STOP:
+    with ExitStack() as until_the_end:
+        try:
+            config = settings()
+            until_the_end.enter_context(alone(config.var_dir))
+            check_ports(config)
+            prepare()
+            bundled = config.redis_url == f"unix://{config.socket_path}"
+            redis = until_the_end.enter_context(valkey.running()) if bundled else None
+        except (SettingRefused, OSError) as error:
+            sys.exit(f"Undersigned cannot start. {error}")
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            sys.exit(f"Undersigned cannot start. The database said no: {reason}.")
+        code = run_all(config, redis)
+    if code in ASKED_TO_STOP:
         sys.exit(0)  # else make would call an orderly Ctrl-C an error
     print("One process ended by itself (see above), so all were stopped. `make run` goes on where they were.", flush=True)
-    sys.exit(manager.returncode)
+    sys.exit(code)
+
+
+def prepare() -> None:
+    """Brings the database up to date, with sample content and an organiser."""
+    upgrade.upgrade()
+    with transaction() as session:
+        sample.plant(session, datetime.now(UTC))
+        accounts.add(session, ORGANISER, "administrator", datetime.now(UTC))
+
+
+def run_all(config: Settings, redis: subprocess.Popen[bytes] | None) -> int:
+    """Runs the processes of Procfile.dev until one of them ends; its exit code."""
+    manager = Manager()
+    for name, line in parse_procfile((ROOT / "Procfile.dev").read_text()).processes.items():
+        manager.add_process(name, line, cwd=str(ROOT), env=dict(os.environ, PYTHONUNBUFFERED="1"))
+    threading.Thread(target=welcome, args=(config,), daemon=True).start()
+    if redis is not None:
+        threading.Thread(target=end_with, args=(redis, manager), daemon=True).start()
+    manager.loop()
+    return int(manager.returncode)
+
+
+def end_with(redis: subprocess.Popen[bytes], manager: Manager) -> None:
+    """Without Valkey nothing is run: whoever stopped it finds all stopped, not letters that wait for a minute."""
+    code = redis.wait()
+    if manager.returncode is None:
+        print(f"The bundled Valkey ended ({code}).", flush=True)
+        manager.returncode = code or 1
+        manager.terminate()
 
 
 def alone(folder: Path) -> IO[str]:

